@@ -1,0 +1,214 @@
+"""The records that walk down the pipeline, from frame to window summary.
+
+All are frozen; pixels are numpy arrays, small vectors are tuples. A time named ``*_s`` without further word is in
+seconds on the monotonic clock, or on the clip's own clock where a clip is replayed as fast as possible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract import EMOTIONS
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""Luma, shape (height, width), 0 black to 255 white."""
+
+Suppression: TypeAlias = Literal["too_few_people", "counts_only"]
+"""Why a window or reading withholds its emotions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One grey picture. ``sequence`` grows by one per captured frame; a gap means that frames were lost."""
+
+    sequence: int
+    captured_at_s: float
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A box in pixels of the frame, never empty and inside it, with the detector's confidence 0..1."""
+
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+    confidence: float
+
+    def __post_init__(self) -> None:
+        if self.left_px < 0 or self.top_px < 0 or self.width_px < 1 or self.height_px < 1:
+            raise ValueError(f"face box {self} is empty or begins outside the frame")
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionScores:
+    """One probability per emotion, in ``EMOTIONS`` order; each 0..1, their sum 1."""
+
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.probabilities) != len(EMOTIONS):
+            raise ValueError(f"{len(self.probabilities)} probabilities, expected {len(EMOTIONS)}")
+        if not all(-1e-6 <= p <= 1 + 1e-6 for p in self.probabilities):
+            raise ValueError(f"probabilities {self.probabilities} leave 0..1")
+        if abs(sum(self.probabilities) - 1) > 1e-3:
+            raise ValueError(f"probabilities sum to {sum(self.probabilities):.4f}, expected 1")
+
+    @property
+    def dominant(self) -> str:
+        """The emotion with the highest probability; the first of equals."""
+        return EMOTIONS[self.probabilities.index(max(self.probabilities))]
+
+    @property
+    def confidence(self) -> float:
+        """The highest probability."""
+        return max(self.probabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One person while in view. ``id`` is a counter that never leaves the device.
+
+    ``confirmed`` once two detections agree, so that a single false face never counts as a person.
+    """
+
+    id: int
+    face: Face
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one confirmed track's face shows in one frame."""
+
+    track: Track
+    scores: EmotionScores
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All readings of one analysed frame. No reading is a fact (an empty room), not an error."""
+
+    sequence: int
+    captured_at_s: float
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSummary:
+    """What one time window saw.
+
+    ``people`` counts distinct confirmed tracks, ``mean_at_once`` averages over analysed frames. ``emotions`` is the
+    mean over people (each person counts the same, however long in view) or None: with ``suppressed`` None nobody was
+    seen, otherwise emotions are withheld for that reason. ``uncertain`` is the share of readings whose best
+    probability is below the classifier's threshold; None together with ``emotions``.
+    """
+
+    start_s: float
+    end_s: float
+    captured: int
+    analysed: int
+    people: int
+    max_at_once: int
+    mean_at_once: float
+    emotions: EmotionScores | None
+    uncertain: float | None
+    suppressed: Suppression | None
+
+    @property
+    def dropped(self) -> int:
+        """Frames captured and not analysed."""
+        return self.captured - self.analysed
+
+
+@dataclass(frozen=True, slots=True)
+class RoomReading:
+    """The newest state of the room, for gauges: people in view now and their mean emotions, under the same privacy
+    threshold as a window.
+    """
+
+    people: int
+    emotions: EmotionScores | None
+    suppressed: Suppression | None
+
+
+State: TypeAlias = Literal["starting", "running", "degraded", "stopping"]
+"""What the daemon says about itself: degraded means that it runs with a problem a person should know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a person should know: a stable ``code`` for machines and one sentence."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Median and 95th percentile of the last minute's durations, in milliseconds."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHealth:
+    """How the camera delivers; ``last_frame_age_s`` is None before the first frame."""
+
+    source: str
+    fps: float
+    last_frame_age_s: float | None
+    stalls: int
+    reopens: int
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceHealth:
+    """Where the classifier runs (``cpu`` or ``edgetpu``) and how long it takes; None before the first face."""
+
+    device: str
+    detect_ms: Percentiles | None
+    classify_ms: Percentiles | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryHealth:
+    """How windows reach the broker: rows waiting, age of the oldest, rows given up, connections lost since the
+    start, and the time since the broker last acknowledged anything (None: never).
+    """
+
+    outbox: int
+    oldest_s: float | None
+    dropped: int
+    reconnects: int
+    last_ack_age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostHealth:
+    """The machine itself; None for what it cannot tell."""
+
+    cpu_temp_c: float | None
+    throttled: bool | None
+    rss_mb: float | None
+    disk_free_mb: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Everything ``status`` says, except the state of the wall clock, which ``message`` adds."""
+
+    state: State
+    problems: tuple[Problem, ...]
+    camera: CameraHealth
+    inference: InferenceHealth
+    mqtt: DeliveryHealth
+    host: HostHealth
+    uptime_s: float
+    version: str
