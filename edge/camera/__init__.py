@@ -1,0 +1,33 @@
+"""Cameras: everything that delivers grey frames, behind one protocol.
+
+``csi`` is the Pi's ribbon camera (picamera2), ``usb`` a V4L2 device, ``stream`` an RTSP or HTTP address, ``replay`` a
+video file or a folder of pictures.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edge.records import Frame
+
+
+class Camera(Protocol):
+    """An open camera. Used by one thread only."""
+
+    @property
+    def name(self) -> str:
+        """What is read, for people: ``usb /dev/video0 640x480``. Never holds a password."""
+
+    @property
+    def live(self) -> bool:
+        """True where frames come at their own pace (the newest wins); False where the reader sets the pace."""
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame; None at the end of a clip that is not looped.
+
+        Raises:
+            CameraError: the device stopped delivering.
+        """
+
+    def close(self) -> None:
+        """Give the device back. May be called twice."""

@@ -1,0 +1,71 @@
+"""Any picture OpenCV hands over -> luma of a bounded size; the one way in for video, pictures and streams."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge.records import Pixels
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
+
+MAX_SIDE_PX = 1920
+"""Longer sides are reduced: a detector looks at far less, and a frame stays below 4 MB."""
+
+
+def as_luma(picture: MatLike) -> Pixels:
+    """Grey uint8 (height, width), C-contiguous, of a BGR or grey ``picture``.
+
+    Reduced by area where a side is longer than ``MAX_SIDE_PX``.
+    """
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if picture.ndim == 3 else picture
+    height, width = grey.shape
+    scale = MAX_SIDE_PX / max(height, width)
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(grey, dtype=np.uint8)
+
+
+def open_video(source: str | int, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture | None:
+    """Open a video source, or None where OpenCV cannot. ``parameters`` are its keys and values in turn."""
+    _quieten_opencv()
+    video = cv2.VideoCapture(source, backend, tuple(parameters))
+    if video.isOpened():
+        return video
+    video.release()
+    return None
+
+
+def read_video(video: cv2.VideoCapture) -> Pixels | None:
+    """The next picture of an open video, or None at its end, on a time-out and on anything undecodable."""
+    try:
+        ok, picture = video.read()
+    except cv2.error:  # a picture too large to convert
+        return None
+    return as_luma(picture) if ok else None
+
+
+def read_picture(path: str) -> Pixels | None:
+    """A picture file's first frame, 8 bits however many it holds, or None where OpenCV cannot decode it."""
+    _quieten_opencv()
+    try:
+        picture = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # more pixels than OpenCV's limit of 2**30
+        return None
+    return None if picture is None else as_luma(picture)
+
+
+def _quieten_opencv() -> None:
+    """OpenCV and its FFmpeg tell stderr about every bad file, an address with its password included.
+
+    The caller says it in one sentence instead. libjpeg's own ``Premature end of JPEG file`` cannot be turned off.
+    """
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4.11, and 4.13
+    set_level(0)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET, read when FFmpeg is first used

@@ -1,0 +1,80 @@
+"""A network camera: RTSP, or MJPEG and the like over HTTP."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+import cv2
+
+from edge.camera.luma import open_video, read_video
+from edge.errors import CameraError
+from edge.records import Frame
+
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+TIMEOUT_S = 5.0
+"""For connecting, and again for every frame."""
+
+
+class StreamCamera:
+    """The video at ``url``. RTSP runs over TCP, which OpenCV asks for by itself where the camera has it.
+
+    Nothing is buffered here: whoever reads without a pause, as ``Capture`` does, is as late as the camera is.
+    Of the address only scheme, host and port are ever told, since cameras take passwords in every other part of it.
+    """
+
+    live = True
+
+    def __init__(self, url: str) -> None:
+        """Connect.
+
+        Raises:
+            CameraError: the address is none, or nothing answered there in time with a video.
+        """
+        self.name = f"stream {_public_address(url)}"
+        timeout_ms = round(TIMEOUT_S * 1000)
+        timeouts = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms)
+        video = open_video(url, cv2.CAP_FFMPEG, timeouts)
+        if video is None:
+            raise CameraError(f"camera {self.name}: sends no video; is it on, are address and password right?")
+        self._video = video
+        self._sequence = 0
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame.
+
+        Raises:
+            CameraError: the stream ended, or no frame came in time.
+        """
+        asked_s = time.monotonic()
+        pixels = read_video(self._video)
+        now_s = time.monotonic()
+        # After a time-out FFmpeg still hands over the frames that its decoder held back: too late to be news.
+        if pixels is None or now_s - asked_s > TIMEOUT_S:
+            raise CameraError(f"camera {self.name}: hung up, or sent nothing for {TIMEOUT_S:g} s")
+        frame = Frame(self._sequence, now_s, pixels)
+        self._sequence += 1
+        return frame
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._video.release()
+
+
+def _public_address(url: str) -> str:
+    """``url`` without user, password, path and query.
+
+    Raises:
+        CameraError: it is no address of a camera; the message does not repeat it.
+    """
+    expected = f"expected {'://, '.join(SCHEMES)}:// and a host, with / @ # ? in user and password as %2F %40 %23 %3F"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise CameraError(f"camera stream: the address cannot be read; {expected}") from None
+    misplaced_password = "@" in parts.path + parts.query + parts.fragment
+    if parts.scheme not in SCHEMES or not host or misplaced_password:
+        raise CameraError(f"camera stream: the address is not usable; {expected}")
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}:{port}" if port else f"{parts.scheme}://{host}"

@@ -1,0 +1,222 @@
+"""The thread that reads the camera: the pipeline gets the newest frame, and a stalled camera is opened again."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from edge.camera import Camera
+from edge.errors import CameraError
+from edge.records import Frame, Pixels
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LONGEST_PAUSE_S = 8.0
+STOP_TIMEOUT_S = 2.0
+
+
+class Capture:
+    """Frames of one camera, read by a daemon thread from ``start`` to ``stop``.
+
+    From a live camera ``next`` gives the newest frame, and the older ones it never gave are lost (a gap in
+    ``sequence``). From one that is not live, the thread waits until each frame was taken.
+
+    A live camera has *stalled* when no new picture came for ``stall_s``, the same picture again and again included
+    (unless ``may_freeze``: a recording may well stand still). An error or a frozen picture leads to reopening, with a
+    jittered pause that doubles from ``pause_s``; after ``max_reopens`` failures in a row ``next`` raises. A picture
+    that is still the same after reopening is taken for a still scene, such as a covered lens, and told as ``frozen``.
+
+    A call into the camera that never returns cannot be interrupted. After twice ``stall_s`` ``next`` raises, so that
+    the service ends and a fresh process takes over.
+
+    All times are on the monotonic clock. Attributes: ``name`` and ``live`` of the camera; ``captured``, the number of
+    frames read so far, which goes on counting when the camera is reopened; ``reopens`` and ``stalls`` so far;
+    ``stalled`` and ``frozen`` tell of now.
+    """
+
+    def __init__(
+        self,
+        open_camera: Callable[[], Camera],
+        *,
+        stall_s: float = 5.0,
+        may_freeze: bool = False,
+        max_reopens: int = 5,
+        pause_s: float = 0.5,
+    ) -> None:
+        self._open_camera, self._stall_s, self._may_freeze = open_camera, stall_s, may_freeze
+        self._max_reopens, self._pause_s = max_reopens, pause_s
+        self.name, self.live = "camera", True
+        self.captured = self.reopens = self.stalls = 0
+        self.stalled = self.frozen = False
+        self._camera: Camera | None = None
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._over = False
+        self._error: CameraError | None = None
+        self._calling_since_s: float | None = None
+        self._new_at_s = 0.0
+        self._picture: Pixels | None = None
+        self._suspected = False
+
+    def start(self) -> None:
+        """Open the camera and begin to read it.
+
+        Raises:
+            CameraError: it cannot be opened. The first time is not tried again: somebody is looking.
+        """
+        self._camera = self._open_camera()
+        self.name, self.live = self._camera.name, self._camera.live
+        self._new_at_s = time.monotonic()
+        self._thread.start()
+
+    def next(self, timeout_s: float) -> Frame | None:
+        """Wait for a frame that was not given yet; None after ``timeout_s``, and once ``ended``.
+
+        Raises:
+            CameraError: the camera failed for good.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                self._count_stall()
+                if self._frame is not None:
+                    frame, self._frame = self._frame, None
+                    self._changed.notify_all()
+                    return frame
+                if self._error is not None:
+                    raise self._error
+                remaining_s = deadline_s - time.monotonic()
+                if self._over or remaining_s <= 0:
+                    return None
+                self._raise_if_blocked()
+                self._changed.wait(min(remaining_s, self._stall_s / 4))
+
+    @property
+    def ended(self) -> bool:
+        """True once the clip is over and its last frame was taken."""
+        with self._changed:
+            return self._over and self._error is None and self._frame is None
+
+    @property
+    def last_frame_age_s(self) -> float:
+        """Seconds since the last new picture, or since ``start``."""
+        return time.monotonic() - self._new_at_s
+
+    def stop(self) -> None:
+        """Stop reading and close the camera; gives up after 2 seconds on a camera that blocks."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(STOP_TIMEOUT_S)
+
+    def _count_stall(self) -> None:
+        if self.live and not self.stalled and not self._over and self.last_frame_age_s > self._stall_s:
+            self.stalled = True
+            self.stalls += 1
+            log.warning("camera %s: no new picture for %.1f s", self.name, self.last_frame_age_s)
+
+    def _raise_if_blocked(self) -> None:
+        since_s = self._calling_since_s
+        if since_s is not None and time.monotonic() - since_s > 2 * self._stall_s:
+            raise CameraError(f"camera {self.name}: blocks for {2 * self._stall_s:g} s, only a restart can free it")
+
+    # The rest runs in the capture thread.
+
+    def _run(self) -> None:
+        outcome: CameraError | None = CameraError(f"camera {self.name}: its thread died, the log tells why")
+        try:
+            outcome = self._read_on()
+            self._close()
+        finally:
+            with self._changed:
+                self._over, self._error = True, outcome
+                self._changed.notify_all()
+
+    def _read_on(self) -> CameraError | None:
+        """Read until the end (None), ``stop`` (None) or the error that cannot be cured."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                frame = self._read()
+            except CameraError as error:
+                failures += 1
+                if not self.live or failures > self._max_reopens:
+                    return error
+                log.warning("%s; opening it again (%d of %d)", error, failures, self._max_reopens)
+                self._close()
+                pause_s = min(self._pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S)
+                self._stop.wait(pause_s * random.uniform(0.5, 1))
+            else:
+                if frame is None:
+                    return None
+                failures = 0
+                self._hand_over(frame)
+        return None
+
+    def _read(self) -> Frame | None:
+        if self._camera is None:
+            self._camera = self._call(self._open_camera)
+            self.reopens += 1
+            log.info("camera %s: open again", self.name)
+            if not self._suspected:
+                self._picture = None
+        frame = self._call(self._camera.read)
+        if frame is not None:
+            self._look(frame.pixels)
+        return frame
+
+    def _look(self, pixels: Pixels) -> None:
+        """Note whether the picture is new.
+
+        Raises:
+            CameraError: it is not, and was not for ``stall_s``.
+        """
+        watched = self.live and not self._may_freeze
+        same = watched and self._picture is not None and np.array_equal(pixels, self._picture)
+        with self._changed:
+            if not same:
+                self.frozen = False
+            elif self._suspected:
+                self.frozen = True
+                log.warning("camera %s: the same picture after reopening, taken for a still scene", self.name)
+            elif not self.frozen:
+                if self.last_frame_age_s > self._stall_s:
+                    self._count_stall()
+                    self._suspected = True
+                    raise CameraError(f"camera {self.name}: the picture is frozen for {self._stall_s:g} s")
+                return
+            self._picture, self._suspected = pixels, False
+            self._new_at_s, self.stalled = time.monotonic(), False
+
+    def _hand_over(self, frame: Frame) -> None:
+        with self._changed:
+            while not self.live and self._frame is not None and not self._stop.is_set():
+                self._changed.wait()
+            self._frame = replace(frame, sequence=self.captured)
+            self.captured += 1
+            self._changed.notify_all()
+
+    def _close(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            self._call(camera.close)
+
+    def _call(self, work: Callable[[], T]) -> T:
+        """Run ``work`` where ``next`` can see how long it takes."""
+        self._calling_since_s = time.monotonic()
+        try:
+            return work()
+        finally:
+            self._calling_since_s = None

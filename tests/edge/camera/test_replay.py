@@ -1,0 +1,297 @@
+"""Recordings as cameras: order, clocks, and every file that is not what its name says."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import struct
+import time
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.luma import MAX_SIDE_PX
+from edge.camera.replay import DEFAULT_FPS, ReplayCamera
+from edge.errors import CameraError
+
+DEMO_CLIP = Path(__file__).parents[3] / "edge" / "media" / "astronaut.mp4"
+
+
+def write_picture(path: Path, level: int, size: tuple[int, int] = (48, 32)) -> Path:
+    cv2.imwrite(str(path), np.full((size[1], size[0]), level, np.uint8))
+    return path
+
+
+def write_video(path: Path, levels: list[int], fps: float = 8.0) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (64, 48))
+    for level in levels:
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    return path
+
+
+def levels_of(camera: ReplayCamera) -> list[int]:
+    return [round(float(frame.pixels.mean())) for frame in iter(camera.read, None)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, level in (("b.png", 20), ("a.png", 10), ("c.png", 30)):
+        write_picture(tmp_path / name, level)
+    return tmp_path
+
+
+def test_a_folder_plays_in_the_order_of_names_and_ends(folder: Path) -> None:
+    camera = ReplayCamera(folder, pace="fast", loop=False)
+
+    assert levels_of(camera) == [10, 20, 30]
+    assert camera.read() is None
+
+
+def test_a_loop_begins_again_and_goes_on_counting(folder: Path) -> None:
+    camera = ReplayCamera(folder, pace="fast", loop=True)
+
+    frames = [camera.read() for _ in range(7)]
+
+    assert [frame.sequence for frame in frames] == list(range(7))
+    assert [int(frame.pixels[0, 0]) for frame in frames] == [10, 20, 30, 10, 20, 30, 10]
+
+
+def test_frames_are_luma_of_one_block_of_memory(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "red.png"), np.full((4, 6, 3), (0, 0, 255), np.uint8))
+
+    frame = ReplayCamera(tmp_path, pace="fast", loop=False).read()
+
+    assert (frame.pixels.shape, frame.pixels.dtype) == ((4, 6), np.uint8)
+    assert frame.pixels.flags.c_contiguous
+    assert np.all(np.abs(frame.pixels.astype(int) - 76) <= 1)  # 0.299 x 255, ITU-R BT.601
+
+
+def test_a_fast_video_is_stamped_with_its_own_clock(tmp_path: Path) -> None:
+    camera = ReplayCamera(write_video(tmp_path / "clip.avi", [50, 100, 150], fps=8), pace="fast", loop=False)
+
+    times = [frame.captured_at_s for frame in iter(camera.read, None)]
+
+    assert not camera.live
+    assert np.diff(times) == pytest.approx([1 / 8, 1 / 8])
+
+
+@pytest.mark.parametrize(("fps", "step_s"), [(None, 1 / DEFAULT_FPS), (4.0, 0.25)])
+def test_the_rate_of_a_folder_is_ten_or_what_was_asked(folder: Path, fps: float | None, step_s: float) -> None:
+    camera = ReplayCamera(folder, pace="fast", loop=False, fps=fps)
+
+    first, second = camera.read(), camera.read()
+
+    assert second.captured_at_s - first.captured_at_s == pytest.approx(step_s)
+
+
+def test_at_real_pace_no_frame_comes_before_it_is_due(folder: Path) -> None:
+    camera = ReplayCamera(folder, pace="real", loop=True, fps=50)
+
+    begun_s = time.monotonic()
+    times = [camera.read().captured_at_s for _ in range(6)]
+
+    assert camera.live
+    assert all(time_s >= begun_s + index / 50 for index, time_s in enumerate(times))
+
+
+def test_pictures_of_different_sizes_keep_their_own(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 10, (40, 30))
+    write_picture(tmp_path / "b.png", 10, (1, 1))
+
+    camera = ReplayCamera(tmp_path, pace="fast", loop=False)
+
+    assert [frame.pixels.shape for frame in iter(camera.read, None)] == [(30, 40), (1, 1)]
+
+
+def test_a_huge_picture_is_reduced(tmp_path: Path) -> None:
+    write_picture(tmp_path / "huge.png", 77, (8000, 6000))
+
+    frame = ReplayCamera(tmp_path, pace="fast", loop=False).read()
+
+    assert frame.pixels.shape == (MAX_SIDE_PX * 6000 // 8000, MAX_SIDE_PX)
+    assert np.all(frame.pixels == 77)
+
+
+def png_of_3600_megapixels() -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+UNREADABLE = {
+    "empty.jpg": b"",
+    "noise.png": bytes(range(256)) * 4,
+    "signature.png": b"\x89PNG\r\n\x1a\n",
+    "bomb.png": png_of_3600_megapixels(),
+    "text.gif": b"not a picture",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_unreadable_picture_is_skipped_once_and_counted(
+    folder: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / name).write_bytes(UNREADABLE[name])
+
+    with caplog.at_level(logging.WARNING):
+        camera = ReplayCamera(folder, pace="fast", loop=True)
+        levels = [int(camera.read().pixels[0, 0]) for _ in range(9)]
+
+    assert levels == [10, 20, 30] * 3
+    assert camera.skipped == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"replay {folder / name}: skipped, it is not a readable picture"
+    ]
+
+
+def test_other_files_in_the_folder_are_none_of_its_business(folder: Path) -> None:
+    (folder / "README.md").write_text("three greys")
+    (folder / "folder.png").mkdir()
+
+    camera = ReplayCamera(folder, pace="fast", loop=False)
+
+    assert levels_of(camera) == [10, 20, 30]
+    assert camera.skipped == 0
+
+
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((8, 8), 200 * 257, np.uint16))
+
+    assert levels_of(ReplayCamera(tmp_path, pace="fast", loop=False)) == [200]
+
+
+def test_the_readable_part_of_a_truncated_jpeg_is_a_frame(tmp_path: Path) -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (64, 64), np.uint8)
+    cv2.imwrite(str(tmp_path / "cut.jpg"), picture)
+    whole = (tmp_path / "cut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+
+    assert ReplayCamera(tmp_path, pace="fast", loop=False).read().pixels.shape == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("CMYK", ".jpg"), ("CMYK", ".tif"), ("RGBA", ".png"), ("P", ".png"), ("1", ".tif")]
+)
+def test_a_picture_in_a_rare_colour_mode_is_a_frame_or_skipped(tmp_path: Path, mode: str, suffix: str) -> None:
+    image = pytest.importorskip("PIL.Image")
+    write_picture(tmp_path / "a.png", 90)
+    image.new(mode, (48, 32)).save(tmp_path / f"rare{suffix}")
+
+    camera = ReplayCamera(tmp_path, pace="fast", loop=False)
+
+    assert len(levels_of(camera)) + camera.skipped == 2
+
+
+def test_an_animated_picture_plays_as_a_video_and_counts_once_in_a_folder(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pictures = [image.new("L", (48, 32), level) for level in (10, 100, 200)]
+    pictures[0].save(tmp_path / "moving.gif", save_all=True, append_images=pictures[1:], duration=100)
+
+    as_video = levels_of(ReplayCamera(tmp_path / "moving.gif", pace="fast", loop=False))
+    in_folder = ReplayCamera(tmp_path, pace="fast", loop=False)
+
+    assert len(as_video) == 3
+    assert levels_of(in_folder) == as_video[:1]
+
+
+def test_a_truncated_video_plays_what_it_holds_and_counts_the_rest(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = write_video(tmp_path / "clip.avi", list(range(50, 90)))
+    os.truncate(clip, clip.stat().st_size // 2)
+
+    camera = ReplayCamera(clip, pace="fast", loop=False)
+    levels = levels_of(camera)
+
+    assert 1 <= len(levels) < 36
+    assert len(levels) + camera.skipped == 40
+    assert "it is truncated" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.mp4", b""),
+        ("noise.mp4", bytes(range(256)) * 40),
+        ("text.avi", b"not a video"),
+        ("noise.mkv", b"\xff" * 99),
+    ],
+)
+def test_a_file_that_is_no_video_is_one_clear_error(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(CameraError, match=f"{name}: holds nothing readable; accepted is a video file"):
+        ReplayCamera(tmp_path / name, pace="fast", loop=True)
+
+
+def test_a_folder_without_a_readable_picture_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+
+    with pytest.raises(CameraError, match=f"{tmp_path}: holds nothing readable; accepted is a video file"):
+        ReplayCamera(tmp_path, pace="fast", loop=True)
+
+
+def test_a_path_that_is_absent_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CameraError, match=r"absent\.mp4: No such file or directory; accepted is a video file"):
+        ReplayCamera(tmp_path / "absent.mp4", pace="fast", loop=False)
+
+
+def test_a_closed_replay_gives_no_more_frames(folder: Path) -> None:
+    camera = ReplayCamera(folder, pace="fast", loop=True)
+    camera.read()
+
+    camera.close()
+    camera.close()
+
+    assert camera.read() is None
+
+
+def test_opencv_stays_silent_about_a_bad_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "noise.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(200))
+
+    with pytest.raises(CameraError):
+        ReplayCamera(tmp_path / "noise.mp4", pace="fast", loop=False)
+
+    assert capfd.readouterr().err == ""
+
+
+def test_haar_finds_the_one_face_on_every_frame_of_the_demo_clip() -> None:
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+    camera = ReplayCamera(DEMO_CLIP, pace="fast", loop=False)
+
+    faces = [
+        len(cascade.detectMultiScale(frame.pixels, scaleFactor=1.1, minNeighbors=3, minSize=(40, 40)))
+        for frame in iter(camera.read, None)
+    ]
+
+    assert len(faces) == 50
+    assert faces.count(1) >= 49
+
+
+def test_the_demo_clip_loops_without_a_jump() -> None:
+    camera = ReplayCamera(DEMO_CLIP, pace="fast", loop=True)
+    pixels = [camera.read().pixels.astype(int) for _ in range(51)]
+
+    steps = [np.abs(after - before).mean() for before, after in itertools.pairwise(pixels)]
+
+    assert steps[49] <= max(steps[:49])
+
+
+@pytest.mark.shared_data
+def test_every_shared_clip_plays_to_its_end(shared: Path) -> None:
+    clips = [path for path in sorted((shared / "media").iterdir()) if path.suffix in (".gif", ".mp4")]
+
+    assert clips
+    for clip in clips:
+        camera = ReplayCamera(clip, pace="fast", loop=False)
+        count = sum(1 for _ in iter(camera.read, None))
+
+        assert count >= 20, clip
+        assert camera.skipped == 0, clip
