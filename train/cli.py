@@ -1,0 +1,127 @@
+"""``fer-train``: fit a recipe, evaluate a model file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.contract import EMOTIONS
+from edge.errors import ConfigError, FerEdgeError
+from train import fer2013, recipes
+from train.progress import progress_bar
+
+if TYPE_CHECKING:
+    from train.evaluate import Evaluation
+
+CACHE = Path("data/cache")
+RUNS = Path("runs")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except FerEdgeError as error:
+        print(f"fer-train: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("fer-train: stopped; a run goes on with the same command and --resume", file=sys.stderr)
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer-train",
+        description="Train and measure emotion classifiers on FER2013 and FER+.",
+        epilog="example: fer-train fit --recipe first --data fer2013.csv --votes fer2013new.csv",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--data", type=Path, required=True, help="fer2013.csv (.gz, .xz), icml_face_data.csv or a folder")
+    data.add_argument("--votes", type=Path, help="FER+ votes beside the csv (fer2013new.csv)")
+    data.add_argument("--cache", type=Path, default=CACHE, help="folder for the parsed data (default: %(default)s)")
+
+    fit = commands.add_parser("fit", parents=[data], help="train a recipe into a run folder")
+    fit.add_argument("--recipe", default="first", choices=recipes.names(), help="what to train (default: %(default)s)")
+    fit.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE-SEED)")
+    fit.add_argument("--resume", action="store_true", help="go on from the last finished epoch of the run folder")
+    fit.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (default: 0)")
+    fit.add_argument("--epochs", type=int, help="length of the run instead of the recipe's")
+    fit.add_argument(
+        "--precision",
+        default="float32",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        help="arithmetic; mixed_bfloat16 doubles the speed where processor or GPU has it",
+    )
+    fit.set_defaults(command=_fit)
+
+    evaluate = commands.add_parser("evaluate", parents=[data], help="measure a .keras or .tflite file on a split")
+    evaluate.add_argument("model", type=Path, metavar="MODEL", help="a .keras or an int8 .tflite file")
+    evaluate.add_argument("--split", default="PublicTest", choices=fer2013.SPLITS, help="(default: %(default)s)")
+    evaluate.add_argument("--emotions", nargs="+", choices=EMOTIONS, metavar="EMOTION", help="answer among these only")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    evaluate.add_argument("--plot", type=Path, help="write the confusion matrix to this PNG file")
+    evaluate.set_defaults(command=_evaluate)
+    return parser
+
+
+def _load(options: argparse.Namespace) -> dict[str, fer2013.FaceSet]:
+    with progress_bar(f"reading {options.data.name}") as progress:
+        return fer2013.load(options.data, options.votes, options.cache, progress)
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from train.fit import RunOptions, fit
+
+    recipe = recipes.load(options.recipe)
+    folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
+    run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision)
+    model = fit(recipe, _load(options), folder, run, resume=options.resume)
+    print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from train.evaluate import evaluate
+    from train.plots import save_confusion
+
+    faces = _load(options)
+    if options.split not in faces:
+        raise ConfigError(f"data {options.data}: has no {options.split} split, it has {', '.join(faces)}")
+    result = evaluate(options.model, faces[options.split], options.emotions or EMOTIONS)
+    if options.plot:
+        title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
+        save_confusion(result.fer2013.confusion, result.emotions, title, options.plot)
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=1))
+    else:
+        print(_table(result))
+    return 0
+
+
+def _table(result: Evaluation) -> str:
+    measurements = {
+        "FER2013": result.fer2013,
+        "FER+ 7 classes": result.ferplus,
+        "FER+ 8 classes": result.ferplus_contempt,
+    }
+    lines = [f"{result.model} on {result.split}", f"{'':16}{'faces':>7}{'accuracy':>10}{'macro F1':>10}{'ECE':>8}"]
+    for name, metrics in measurements.items():
+        if metrics is not None:
+            lines.append(
+                f"{name:16}{metrics.faces:7}{metrics.accuracy:10.2%}{metrics.macro_f1:10.3f}"
+                f"{metrics.calibration_error:8.3f}"
+            )
+    lines += ["", f"{'FER2013':16}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
+    lines += [
+        f"{each.name:16}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
+        for each in result.fer2013.classes
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,39 @@
+"""Photographs that stand in more than one split of FER2013, found by what they look like.
+
+The fingerprint is the picture reduced to 16x16, without its mean and contrast; two pictures match when their
+fingerprints correlate. That separates better than the usual 64-bit hashes: at 0.95 it finds 771 of the 28,709
+Training pictures again in PublicTest (351 are byte for byte the same), and of 24 random pairs at 0.95..0.96 all
+showed the same photograph; a 64-bit difference hash that finds as many mixes in every third pair a stranger.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+THRESHOLD = 0.95
+"""Least correlation of two pictures of the same photograph."""
+
+_SIDE = 16
+_CHUNK = 512
+
+
+def found_again(pixels: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Which of ``pixels`` (n, 48, 48) show a photograph of ``others`` (m, 48, 48): bool (n,).
+
+    A picture of one flat grey has nothing to compare and matches none.
+    """
+    ours, theirs = _fingerprints(pixels), _fingerprints(others)
+    found = np.zeros(len(pixels), np.bool_)
+    for start in range(0, len(theirs), _CHUNK):
+        found |= (ours @ theirs[start : start + _CHUNK].T > THRESHOLD).any(axis=1)
+    return found
+
+
+def _fingerprints(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    count, height, width = pixels.shape
+    blocks = pixels.reshape(count, _SIDE, height // _SIDE, _SIDE, width // _SIDE)
+    small = blocks.mean(axis=(2, 4), dtype=np.float32).reshape(count, -1)
+    small -= small.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(small, axis=1, keepdims=True)
+    return np.where(length > 1, small / np.maximum(length, 1), 0).astype(np.float32)

@@ -1,0 +1,133 @@
+"""Measures a ``.keras`` or an int8 ``.tflite`` file on FER2013 and on FER+."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract import EMOTIONS
+from edge.errors import DataError, ModelError
+from edge.int8 import dequantize, quantize
+from edge.interpreter import Interpreter
+from train.fer2013 import FaceSet
+from train.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
+from train.metrics import Metrics, measure, softmax
+
+Logits = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one model file reaches on one split, one forward pass per face.
+
+    ``fer2013`` is against the labels of the challenge. ``ferplus`` and ``ferplus_contempt`` are against the majority
+    of the annotators, on the faces that have one: contempt counts as neutral in the first (7 classes) and as wrong in
+    the second (8 classes). Both are None without votes, the second also when only some emotions are asked for.
+    """
+
+    model: str
+    split: str
+    emotions: tuple[str, ...]
+    fer2013: Metrics
+    ferplus: Metrics | None
+    ferplus_contempt: Metrics | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists, ready for JSON."""
+        return asdict(self)
+
+
+def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
+    """Run ``model`` over ``faces`` and compare with the labels and, where there are votes, with the annotators.
+
+    Args:
+        model: a ``.keras`` file, or a ``.tflite`` file with int8 input and output.
+        faces: one split.
+        emotions: faces of other emotions are left out and the answer is the best of these; for comparison with
+            systems of four or five classes.
+
+    Raises:
+        ModelError: the file cannot be run, or does not take 48x48 grey and give seven logits.
+        DataError: no face shows one of ``emotions``.
+    """
+    return judge(str(model), predict(model, faces.pixels), faces, emotions)
+
+
+def judge(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
+    """Compare the answers that ``model`` gave to ``faces``: logits (n, 7) in ``EMOTIONS`` order."""
+    labels = faces.labels.astype(np.int64)
+    ferplus = ferplus_contempt = None
+    if faces.votes is not None:
+        agreed = majority(faces.votes)
+        ferplus = _measure(logits, np.where(agreed == CONTEMPT, NEUTRAL, agreed), emotions)
+        if tuple(emotions) == EMOTIONS:
+            voted = agreed >= 0
+            ferplus_contempt = measure(softmax(logits[voted]), agreed[voted], CLASSES)
+    return Evaluation(
+        model, faces.split, tuple(emotions), _measure(logits, labels, emotions), ferplus, ferplus_contempt
+    )
+
+
+def _measure(logits: Logits, labels: npt.NDArray[np.integer[Any]], emotions: Sequence[str]) -> Metrics:
+    """Metrics on the faces whose label (-1 for none) is among ``emotions``."""
+    columns = np.array([EMOTIONS.index(emotion) for emotion in emotions])
+    shown = np.isin(labels, columns)
+    if not shown.any():
+        raise DataError(f"none of {len(labels)} faces is {' or '.join(emotions)}, nothing can be measured")
+    positions = np.zeros(len(EMOTIONS), np.int64)
+    positions[columns] = np.arange(len(columns))
+    return measure(softmax(logits[shown][:, columns]), positions[labels[shown]], emotions)
+
+
+def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
+    """Logits float32 (n, 7) of ``model`` for ``pixels`` (n, 48, 48).
+
+    Raises:
+        ModelError: the file cannot be run, or does not take 48x48 grey and give seven logits.
+    """
+    if model.suffix not in (".keras", ".tflite"):
+        raise ModelError(f"model {model}: is neither a .keras nor a .tflite file")
+    if not model.is_file():
+        raise ModelError(f"model {model}: does not exist, expected a .keras or a .tflite file")
+    run = _predict_keras if model.suffix == ".keras" else _predict_tflite
+    logits = run(model, pixels[..., np.newaxis])
+    if logits.shape != (len(pixels), len(EMOTIONS)):
+        raise ModelError(f"model {model}: answers shape {logits.shape[1:]}, expected {len(EMOTIONS)} logits")
+    return logits
+
+
+def _predict_keras(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
+    import keras
+
+    try:
+        network = keras.saving.load_model(model, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelError(
+            f"model {model}: cannot be loaded by Keras ({reason}), expected a file of fer-train"
+        ) from error
+    expected = (None, *pixels.shape[1:])
+    if network.input_shape != expected:
+        raise ModelError(f"model {model}: takes {network.input_shape}, expected {expected}")
+    return np.asarray(network.predict(pixels, batch_size=512, verbose=0), np.float32)
+
+
+def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
+    try:
+        interpreter = Interpreter(model.read_bytes())
+    except OSError as error:
+        raise ModelError(f"model {model}: cannot be read ({error.strerror})") from error
+    except ModelError as error:
+        raise ModelError(f"model {model}: {error}") from error
+    if [spec.shape for spec in interpreter.inputs] != [(1, *pixels.shape[1:])] or len(interpreter.outputs) != 1:
+        shapes = ", ".join(str(spec.shape) for spec in interpreter.inputs)
+        raise ModelError(f"model {model}: takes {shapes}, expected {(1, *pixels.shape[1:])} and one output")
+    taken, given = interpreter.inputs[0], interpreter.outputs[0]
+    answers = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point))[0] for face in pixels]
+    return dequantize(np.concatenate(answers), given.scale, given.zero_point)

@@ -1,0 +1,57 @@
+"""Recipes: one training run each, as a file whose docstring states score, time and command."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge.errors import ConfigError
+from train.augment import Augmentation
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides a run, besides the data.
+
+    The target of a face is ``label_share`` of its FER2013 label and the rest of its FER+ vote distribution. Stochastic
+    gradient descent with Nesterov momentum warms up linearly to ``learning_rate`` and falls as a cosine to zero.
+    ``weight_decay`` is decoupled: ten times the classical figure at momentum 0.9. ``average`` is the momentum of the
+    weight average that is evaluated and kept. Pairs of pictures are mixed with a share drawn from Beta(``mixup``,
+    ``mixup``), except in the last ``calm_share`` of the epochs; 0 mixes none.
+    """
+
+    name: str
+    network: Callable[[], keras.Model]
+    epochs: int
+    batch: int = 128
+    learning_rate: float = 0.05
+    warmup_epochs: int = 3
+    weight_decay: float = 5e-3
+    average: float = 0.998
+    label_share: float = 0.4
+    mixup: float = 0.0
+    calm_share: float = 0.15
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+def names() -> list[str]:
+    """The recipes of the package."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load(name: str) -> Recipe:
+    """The recipe called ``name``.
+
+    Raises:
+        ConfigError: no such recipe.
+    """
+    if name not in names():
+        raise ConfigError(f"recipe {name!r} does not exist; there are {', '.join(names())}")
+    recipe: Recipe = importlib.import_module(f"{__name__}.{name}").RECIPE
+    return recipe
