@@ -1,0 +1,9 @@
+"""From a Keras file to an int8 release that a device may load, with proof.
+
+    model.keras -convert-> int8 bytes -graph-> Graph -verify-> accepted or ModelError
+        -answers-> int8 logits -compare-> Comparison -layers-> LayerError* -report-> comparison.md, comparison.png
+        -release-> model.tflite, model.json, MODEL_CARD.md
+
+``calibration`` is the committed sample of faces that sets the ranges, ``edgetpu`` says what an accelerator would take,
+``runtimes`` runs one release in every TFLite runtime at hand. ``cli`` and ``release`` put it together.
+"""

@@ -1,0 +1,91 @@
+"""A model file's int8 answers to many pictures, in this process or in another Python with another TFLite runtime.
+
+``python -m quantize.answers MODEL < pixels.npy > answers.npz`` is the other process: it needs ``edge`` alone.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge import int8
+from edge.errors import ConfigError, ModelError
+from edge.interpreter import Interpreter
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Logits of n pictures as the model gives them, int8 (n, classes), and the runtime that computed them.
+
+    One step of a logit is ``scale`` wide; ``zero_point`` stands for 0.
+    """
+
+    runtime: str
+    steps: npt.NDArray[np.int8]
+    scale: float
+    zero_point: int
+
+    @property
+    def logits(self) -> npt.NDArray[np.float32]:
+        """The real numbers, float32 (n, classes)."""
+        return int8.dequantize(self.steps, self.scale, self.zero_point)
+
+
+def answer(model: bytes, pixels: npt.NDArray[np.uint8]) -> Answers:
+    """Run ``model`` over pictures, uint8 (n, height, width), one at a time as the daemon does.
+
+    Raises:
+        ModelError: the runtime refuses the file, or it takes other pictures.
+    """
+    interpreter = Interpreter(model)
+    taken, given = interpreter.inputs[0], interpreter.outputs[0]
+    if len(interpreter.inputs) != 1 or taken.shape != (1, *pixels.shape[1:], 1):
+        shapes = ", ".join(str(spec.shape) for spec in interpreter.inputs)
+        raise ModelError(f"model takes {shapes}, expected one grey picture {(1, *pixels.shape[1:], 1)}")
+    pictures = int8.quantize(pixels[..., np.newaxis], taken.scale, taken.zero_point)
+    steps = np.array([interpreter.run(picture[np.newaxis])[0][0] for picture in pictures])
+    return Answers(interpreter.runtime, steps, given.scale, given.zero_point)
+
+
+def answer_in(python: Path, model: Path, pixels: npt.NDArray[np.uint8]) -> Answers:
+    """The same in another interpreter, for example ``.venv-pi/bin/python`` with tflite-runtime.
+
+    Raises:
+        ConfigError: ``python`` does not exist, or the model does not run there.
+    """
+    question = io.BytesIO()
+    np.save(question, pixels)
+    home = Path(__file__).parents[1]
+    try:
+        done = subprocess.run(
+            [python, "-m", "quantize.answers", model.resolve()],
+            input=question.getvalue(),
+            capture_output=True,
+            check=True,
+            env=os.environ | {"PYTHONPATH": str(home)},
+        )
+    except OSError as error:
+        raise ConfigError(f"python {python}: cannot be run ({error.strerror}), expected an interpreter") from error
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise ConfigError(f"python {python}: cannot run {model} (status {error.returncode}: {last})") from error
+    with np.load(io.BytesIO(done.stdout)) as arrays:
+        return Answers(str(arrays["runtime"]), arrays["steps"], float(arrays["scale"]), int(arrays["zero_point"]))
+
+
+def _serve(model: Path) -> None:
+    answers = answer(model.read_bytes(), np.load(io.BytesIO(sys.stdin.buffer.read())))
+    reply = io.BytesIO()
+    np.savez(reply, runtime=answers.runtime, steps=answers.steps, scale=answers.scale, zero_point=answers.zero_point)
+    sys.stdout.buffer.write(reply.getvalue())
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))

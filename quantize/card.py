@@ -1,0 +1,64 @@
+"""The model card: what a released classifier is for, how good it is, and what it must not be used for.
+
+After Mitchell et al., "Model Cards for Model Reporting", 2019.
+"""
+
+from __future__ import annotations
+
+from edge.contract import INPUT_SIZE_PX, Manifest
+from quantize.compare import Comparison
+from quantize.report import figures, percent
+
+
+def model_card(manifest: Manifest, comparison: Comparison, size_bytes: int) -> str:
+    """The page ``MODEL_CARD.md``."""
+    measured = comparison.quantised.fer2013
+    weakest = min(measured.classes, key=lambda emotion: emotion.recall)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in figures(comparison))
+    emotions = "\n".join(
+        f"| {each.name} | {each.support} | {percent(each.recall)} | {percent(each.precision)} |"
+        for each in measured.classes
+    )
+    return f"""# {manifest.id}
+
+An int8 network of {size_bytes / 1000:.0f} kB. It names the facial expression in a grey picture of one face,
+{INPUT_SIZE_PX}x{INPUT_SIZE_PX} pixels: {", ".join(manifest.labels)}.
+
+## Meant for
+
+Counting expressions over many people and minutes on a Raspberry Pi, without a picture leaving the device.
+An expression is not a feeling: the network answers what annotators saw in photographs.
+
+## Not meant for
+
+Decisions about a person. In the European Union, inferring emotions at work and in schools is prohibited but for
+medical and safety reasons (Regulation (EU) 2024/1689, article 5 (1) f); elsewhere, ask first too.
+
+## How good
+
+{comparison.quantised.split}, {measured.faces} faces, one forward pass each. The temperature was chosen on this split.
+
+| | float | int8 | change in points |
+| --- | --- | --- | --- |
+{table}
+
+| emotion, int8 | faces | recall | precision |
+| --- | --- | --- | --- |
+{emotions}
+
+It is weakest at {weakest.name}, of which it recognises {percent(weakest.recall)}. The faces come from the web;
+age, skin colour and gender are not labelled, so fairness between groups was not measured.
+
+## Made from
+
+Run `{manifest.training["run"]}` of `fer-train` on FER2013's Training split; quantised after training by `fer-quantize`
+with {manifest.training["calibration"]["faces"]} faces of that split. Settings and tool versions are in `model.json`.
+
+Input: int8, grey - 128. Output: {len(manifest.labels)} int8 logits; the host divides them by the temperature
+{manifest.temperature}, then takes the softmax. Runtimes may answer up to {manifest.golden_tolerance} steps apart:
+see `comparison.md`.
+
+## Licence
+
+{manifest.licence}
+"""

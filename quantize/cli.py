@@ -1,0 +1,297 @@
+"""``fer-quantize``: make a release from a run, and look into model files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from edge.classifier import MODEL_FILE
+from edge.errors import ConfigError, FerEdgeError, ModelError
+from quantize import calibration, edgetpu
+from quantize.answers import answer
+from quantize.calibration import Calibration
+from quantize.compare import Comparison, compare
+from quantize.graph import Graph, read_graph
+from quantize.layers import LayerError, layer_errors
+from quantize.release import HELD_OUT, PROBES, prove, release
+from quantize.report import LOW_SNR_DB, figures, percent, save_picture
+from quantize.runtimes import Difference, compare_runtimes
+from quantize.verify import verify
+from train import fer2013
+from train.fer2013 import FaceSet
+from train.progress import progress_bar
+from train.targets import keep_mask
+
+CACHE = Path("data/cache")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except FerEdgeError as error:
+        print(f"fer-quantize: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("fer-quantize: stopped, nothing was released", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer-quantize",
+        description="Turn a trained run into an int8 release that a device may load, with proof.",
+        epilog="example: fer-quantize release runs/first-0 --data fer2013.csv --votes fer2013new.csv --out release",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--data", type=Path, required=True, help="fer2013.csv (.gz, .xz), icml_face_data.csv or a folder")
+    data.add_argument("--votes", type=Path, help="FER+ votes beside the csv (fer2013new.csv)")
+    data.add_argument("--cache", type=Path, default=CACHE, help="folder for the parsed data (default: %(default)s)")
+    sampled = argparse.ArgumentParser(add_help=False, parents=[data])
+    sampled.add_argument(
+        "--calibration", type=Path, default=calibration.COMMITTED, help="sample of faces (default: the committed one)"
+    )
+    pythons = argparse.ArgumentParser(add_help=False)
+    pythons.add_argument(
+        "--python",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="also run the model in this Python's TFLite runtime, such as .venv-pi/bin/python; may be repeated",
+    )
+    model_help = "a .tflite file or a release folder"
+
+    make = commands.add_parser(
+        "release", parents=[sampled, pythons], help="convert, check, compare and write a release"
+    )
+    make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train: model.keras and run.json")
+    make.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
+    make.add_argument(
+        "--split", action="append", default=[], choices=fer2013.SPLITS, help=f"measure this too, besides {HELD_OUT}"
+    )
+    make.set_defaults(command=_release)
+
+    convert = commands.add_parser("convert", parents=[sampled], help="only convert a .keras file to int8")
+    convert.add_argument("model", type=Path, metavar="MODEL.keras")
+    convert.add_argument("--out", type=Path, required=True, metavar="FILE", help=".tflite file to write")
+    convert.set_defaults(command=_convert)
+
+    check = commands.add_parser("verify", help="check a file, or a release folder with its manifest")
+    check.add_argument("model", type=Path, metavar="MODEL", help=model_help)
+    check.set_defaults(command=_verify)
+
+    against = commands.add_parser("compare", parents=[data], help="float against int8 on one split, layer by layer")
+    against.add_argument("original", type=Path, metavar="MODEL.keras")
+    against.add_argument("model", type=Path, metavar="MODEL", help=model_help)
+    against.add_argument("--split", default=HELD_OUT, choices=fer2013.SPLITS, help="(default: %(default)s)")
+    against.add_argument("--picture", type=Path, metavar="PNG", help="draw confusions, recalls and layers")
+    against.set_defaults(command=_compare)
+
+    coral = commands.add_parser("edgetpu", help="say for each operator whether an Edge TPU would run it")
+    coral.add_argument("model", type=Path, metavar="MODEL", help=model_help)
+    coral.add_argument("--compile", type=Path, metavar="DIR", help="also run Coral's edgetpu_compiler into this folder")
+    coral.set_defaults(command=_edgetpu)
+
+    runtimes = commands.add_parser("runtimes", parents=[pythons], help="compare the answers of TFLite runtimes")
+    runtimes.add_argument("model", type=Path, metavar="MODEL", help=model_help)
+    runtimes.add_argument("--pictures", type=int, default=4 * PROBES, metavar="N", help="(default: %(default)s)")
+    runtimes.set_defaults(command=_runtimes)
+
+    draw = commands.add_parser("calibration", parents=[data], help="draw the sample of faces that sets the ranges")
+    draw.add_argument("--seed", type=int, default=calibration.SEED, help="(default: %(default)s)")
+    draw.add_argument(
+        "--per-emotion", type=int, default=calibration.PER_EMOTION, metavar="N", help="(default: %(default)s)"
+    )
+    draw.add_argument("--out", type=Path, default=calibration.COMMITTED, help="json file (default: the committed one)")
+    draw.set_defaults(command=_calibration)
+    return parser
+
+
+def _release(options: argparse.Namespace) -> None:
+    sample, faces = Calibration.read(options.calibration), _load(options)
+    with _status("opening the run") as status:
+        outcome = release(
+            options.run,
+            faces,
+            sample,
+            options.out,
+            splits=options.split,
+            pythons=options.python,
+            announce=lambda step: status.update(f"{step} ..."),
+        )
+    for comparison in outcome.comparisons:
+        _show_comparison(comparison)
+    _show_layers(outcome.layers)
+    _show_differences(outcome.differences)
+    _show_forecast(outcome.graph)
+    manifest = outcome.manifest
+    _say(
+        f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, temperature {manifest.temperature}, "
+        f"golden answers within {manifest.golden_tolerance} steps; see {options.out / 'comparison.png'}"
+    )
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from quantize.convert import convert_int8, load_keras
+
+    sample = Calibration.read(options.calibration).select(_split(_load(options), "Training"))
+    with _status(f"converting with {len(sample)} calibration faces"):
+        model = convert_int8(load_keras(options.model), sample.pixels)
+    _write(options.out, model)
+    _say(f"{options.out}: {len(model)} bytes; check it with: fer-quantize verify {options.out}")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    if options.model.is_dir():
+        _say(f"{options.model}: {prove(options.model).id} is a whole release")
+        return
+    graph = verify(_read(options.model))
+    names = [operator.name for operator in graph.operators]
+    counts = ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+    _say(f"{options.model}: may be released; {graph.size_bytes} bytes, all int8: {counts}")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from quantize.convert import convert_float, float_logits, load_keras
+
+    model, network = _read(options.model), load_keras(options.original)
+    faces = _split(_load(options), options.split)
+    with _status("running both models"):
+        comparison = compare(float_logits(network, faces.pixels), answer(model, faces.pixels).logits, faces)
+        layers = layer_errors(convert_float(network), model, faces.pixels[:PROBES])
+    _show_comparison(comparison)
+    _show_layers(layers)
+    if options.picture:
+        save_picture(comparison, layers, options.picture)
+    comparison.check()
+
+
+def _edgetpu(options: argparse.Namespace) -> None:
+    model = _model_file(options.model)
+    _show_forecast(read_graph(_read(model)))
+    if options.compile:
+        _say(f"{edgetpu.compile_for_edgetpu(model, options.compile)}: compiled")
+
+
+def _runtimes(options: argparse.Namespace) -> None:
+    from quantize.manifest import golden_pixels
+
+    model = _model_file(options.model)
+    verify(_read(model))
+    with _status(f"running {options.pictures} pictures"):
+        differences = compare_runtimes(model, golden_pixels(range(options.pictures)), options.python)
+    _show_differences(differences)
+
+
+def _calibration(options: argparse.Namespace) -> None:
+    faces = _load(options)
+    training = _split(faces, "Training")
+    keep = keep_mask(training, [each for split, each in faces.items() if split != "Training"])
+    sample = Calibration.draw(training.select(keep), options.seed, options.per_emotion)
+    _write(options.out, sample.to_json().encode())
+    _say(f"{options.out}: {len(sample.rows)} faces of Training, {sample.per_emotion} of each emotion")
+
+
+@contextmanager
+def _status(step: str) -> Iterator[Status]:
+    """A line of progress on stderr. Meanwhile TensorFlow, which logs dozens of lines there whatever is set, cannot."""
+    stderr = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere, os.fdopen(stderr, "w", closefd=False) as terminal:
+            os.dup2(nowhere.fileno(), 2)
+            with Console(file=terminal).status(step) as status:
+                yield status
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _load(options: argparse.Namespace) -> Mapping[str, FaceSet]:
+    with progress_bar(f"reading {options.data.name}") as progress:
+        return fer2013.load(options.data, options.votes, options.cache, progress)
+
+
+def _split(faces: Mapping[str, FaceSet], split: str) -> FaceSet:
+    if split not in faces:
+        raise ConfigError(f"data has no {split} split, it has {', '.join(faces)}")
+    return faces[split]
+
+
+def _model_file(path: Path) -> Path:
+    return path / MODEL_FILE if path.is_dir() else path
+
+
+def _read(path: Path) -> bytes:
+    file = _model_file(path)
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {file}: cannot be read ({error.strerror}); expected a .tflite file") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); name another place with --out") from error
+
+
+def _say(content: str | Table) -> None:
+    Console(highlight=False, markup=False, soft_wrap=True).print(content)
+
+
+def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, name in enumerate(head):
+        table.add_column(name, justify="right" if i else "left", no_wrap=not i)
+    for row in rows:
+        table.add_row(*row)
+    _say(table)
+
+
+def _show_comparison(comparison: Comparison) -> None:
+    rows = [*figures(comparison), ("same answer", "", percent(comparison.agreement), "")]
+    rows.append(("largest logit error", "", f"{comparison.largest_logit_error:.3f}", ""))
+    faces = comparison.original.fer2013.faces
+    _show(f"{comparison.original.split}, {faces} faces", ("", "float", "int8", "points"), rows)
+
+
+def _show_layers(layers: Sequence[LayerError]) -> None:
+    worst = min(layers, key=lambda layer: layer.snr_db)
+    word = "look at it" if worst.snr_db < LOW_SNR_DB else "fine"
+    _say(
+        f"Noisiest of {len(layers)} layers: {worst.operator} {worst.name} {worst.layer}, {worst.snr_db:.1f} dB ({word})"
+    )
+
+
+def _show_differences(differences: Sequence[Difference]) -> None:
+    _show(
+        f"{differences[0].pictures} pictures, int8 steps away from TensorFlow's reference kernels",
+        ("runtime", "all equal", "mean", "largest", "other emotion"),
+        [(d.runtime, percent(d.equal), f"{d.mean:.3f}", str(d.largest), percent(d.changed)) for d in differences],
+    )
+
+
+def _show_forecast(graph: Graph) -> None:
+    forecast = edgetpu.forecast(graph)
+    refused = [each for each in forecast.placements if each.reasons]
+    if refused:
+        _show(
+            "Operators that stay on the CPU",
+            ("operator", "why"),
+            [(f"{each.operator.index} {each.operator.name}", "; ".join(each.reasons)) for each in refused],
+        )
+    where = "one single part" if forecast.whole else "the rest follows on the CPU"
+    _say(f"Edge TPU, predicted: {forecast.mapped} of {len(forecast.placements)} operators map; {where}")

@@ -1,0 +1,110 @@
+"""Keras model -> full-integer int8 TFLite file: int8 in and out, weights per channel, batch 1.
+
+Post-training quantisation (Jacob et al. 2018, https://arxiv.org/abs/1712.05877): the ranges of the activations come
+from a sample of pictures, those of the weights from the weights. TensorFlow is imported when a model is converted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.errors import ConfigError, ModelError
+
+
+def load_keras(path: Path) -> Any:
+    """Open a trained classifier of grey faces.
+
+    Raises:
+        ModelError: the file is absent or no Keras model, or takes or gives something else than our contract says.
+    """
+    import keras
+
+    if not path.is_file():
+        raise ModelError(f"model {path}: no such file; expected the model.keras of a run folder")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"model {path}: is no Keras model ({reason}); expected a .keras file") from error
+    wanted_input, wanted_output = (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), (None, len(EMOTIONS))
+    for what, shape, wanted in (
+        ("takes", getattr(model, "input_shape", None), wanted_input),
+        ("gives", getattr(model, "output_shape", None), wanted_output),
+    ):
+        if shape != wanted:
+            raise ModelError(f"model {path}: {what} {shape}, accepted is {wanted}; train it with fer-train")
+    return model
+
+
+def convert_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
+    """Quantise a Keras ``model`` of raw grey 0..255 with ``calibration`` pictures, uint8 (n, height, width).
+
+    The same model and pictures give the same bytes on one machine: every name in the file is fixed here, where Keras
+    would count up.
+
+    Raises:
+        ConfigError: Keras runs on another backend than TensorFlow.
+        ModelError: TensorFlow cannot express the model in int8 operators.
+    """
+    import tensorflow as tf
+
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _samples(calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    # The Edge TPU's last compiler (16) knows per-channel weights in convolutions only.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return _run(converter)
+
+
+def convert_float(model: Any) -> bytes:
+    """The same graph in float32, operator for operator, to compare layers with.
+
+    Raises:
+        ConfigError: Keras runs on another backend than TensorFlow.
+        ModelError: TensorFlow cannot express the model in TFLite's operators.
+    """
+    return _run(_converter(model))
+
+
+def float_logits(model: Any, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """What the Keras ``model`` itself answers to pictures, uint8 (n, height, width): float32 (n, classes)."""
+    return np.asarray(model.predict(pixels[..., np.newaxis], batch_size=256, verbose=0), np.float32)
+
+
+def _converter(model: Any) -> Any:
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(f"KERAS_BACKEND is {keras.backend.backend()!r}, accepted for converting is 'tensorflow'")
+    # With an open batch the Edge TPU would refuse every operator.
+    pixels = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="pixels")
+    return tf.lite.TFLiteConverter.from_keras_model(keras.Model(pixels, model(pixels, training=False), name="fer"))
+
+
+def _samples(calibration: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:
+    for picture in calibration:
+        yield [picture.astype(np.float32)[np.newaxis, ..., np.newaxis]]
+
+
+def _run(converter: Any) -> bytes:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        # Keras prints the signature it saves; TensorFlow asks for numbers that only its old quantiser needed.
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
+        try:
+            return bytes(converter.convert())
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(f"model cannot be converted ({reason}); use the layers of train/network.py") from error

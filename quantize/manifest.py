@@ -1,0 +1,104 @@
+"""Fills in ``model.json``: what a device must find in the file, and what people want to know about it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+import edge
+from edge.contract import EMOTIONS, INPUT_SIZE_PX, GoldenVector, Manifest, TensorSpec, golden_input
+from edge.records import Pixels
+from quantize.compare import Comparison
+from quantize.graph import Graph, Tensor
+from quantize.runtimes import Difference, answer_in_tensorflow
+from train.evaluate import Evaluation
+
+GOLDEN_SEEDS = range(8)
+
+LICENCE = (
+    "Weights: MIT, like the code. Trained on FER2013 (ICML 2013 challenge on Kaggle), which carries no explicit "
+    "licence: clear it before commercial use. FER+ votes: MIT (Microsoft)."
+)
+
+_TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert")
+
+
+def fill_manifest(
+    model: bytes,
+    graph: Graph,
+    run: str,
+    training: Mapping[str, Any],
+    comparisons: Sequence[Comparison],
+    differences: Sequence[Difference],
+    temperature: float,
+) -> Manifest:
+    """The manifest of a verified ``model`` that came from the run called ``run``."""
+    sha256 = hashlib.sha256(model).hexdigest()
+    return Manifest(
+        id=f"{run}-{sha256[:8]}",
+        sha256=sha256,
+        labels=EMOTIONS,
+        input=_tensor_spec(graph.inputs[0]),
+        output=_tensor_spec(graph.outputs[0]),
+        temperature=temperature,
+        golden=_golden_vectors(model),
+        # Twice what was seen here, at least 4: the kernels for another processor round in yet another way.
+        golden_tolerance=2 * max(2, *(difference.largest for difference in differences)),
+        metrics={each.original.split: _summary(each) for each in comparisons},
+        tools={
+            "fer-edge": edge.__version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in _TOOLS},
+        },
+        training={"run": run, **training},
+        licence=LICENCE,
+    )
+
+
+def golden_pixels(seeds: Sequence[int]) -> Pixels:
+    """The golden pictures of our input size, uint8 (n, height, width)."""
+    shape = (1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1)
+    return np.concatenate([golden_input(seed, shape)[..., 0] for seed in seeds])
+
+
+def _golden_vectors(model: bytes) -> tuple[GoldenVector, ...]:
+    """What the reference kernels answer: the middle, from which every faster runtime strays its own way."""
+    steps = answer_in_tensorflow(model, golden_pixels(GOLDEN_SEEDS), "BUILTIN_REF").steps
+    return tuple(GoldenVector(seed, tuple(row.tolist())) for seed, row in zip(GOLDEN_SEEDS, steps, strict=True))
+
+
+def _tensor_spec(tensor: Tensor) -> TensorSpec:
+    return TensorSpec(tensor.shape, tensor.scales[0], tensor.zero_points[0])
+
+
+def _summary(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "float": _figures(comparison.original),
+        "int8": _figures(comparison.quantised),
+        "agreement": round(comparison.agreement, 5),
+        "largest_logit_error": round(comparison.largest_logit_error, 4),
+    }
+
+
+def _figures(evaluation: Evaluation) -> dict[str, Any]:
+    measured = {
+        "fer2013": evaluation.fer2013,
+        "ferplus": evaluation.ferplus,
+        "ferplus_contempt": evaluation.ferplus_contempt,
+    }
+    return {
+        name: {
+            "faces": metrics.faces,
+            "accuracy": round(metrics.accuracy, 5),
+            "macro_f1": round(metrics.macro_f1, 5),
+            "calibration_error": round(metrics.calibration_error, 5),
+            "recall": {each.name: round(each.recall, 4) for each in metrics.classes},
+        }
+        for name, metrics in measured.items()
+        if metrics is not None
+    }

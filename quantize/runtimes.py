@@ -1,0 +1,101 @@
+"""One release in every TFLite runtime at hand: how far their integer answers lie apart.
+
+The format fixes the arithmetic only up to rounding, so TensorFlow's reference kernels are taken as the truth here. With
+those kernels TensorFlow 2.21 and tflite-runtime 2.14 agree bit for bit after every operator (measured on a residual
+network of 31). By default they run others, which rescale a sum a step off now and then, and the layers behind carry it
+on: in tflite-runtime ADD alone, in TensorFlow depthwise convolutions too, in XNNPACK all.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge import int8
+from quantize.answers import Answers, answer, answer_in
+
+KERNELS = {"BUILTIN_REF": "reference", "BUILTIN_WITHOUT_DEFAULT_DELEGATES": "optimised", "AUTO": "XNNPACK"}
+"""TensorFlow's ways to run one file, and what people call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How the answers of one runtime differ from the reference kernels', over ``pictures`` pictures.
+
+    ``equal`` is the share of pictures with every logit equal, ``changed`` the share with another emotion on top.
+    ``largest`` and ``mean`` count steps of the int8 logits.
+    """
+
+    runtime: str
+    pictures: int
+    equal: float
+    largest: int
+    mean: float
+    changed: float
+
+
+def compare_runtimes(model: Path, pixels: npt.NDArray[np.uint8], pythons: Sequence[Path]) -> tuple[Difference, ...]:
+    """Run a file over pictures, uint8 (n, height, width), in TensorFlow, in this process's runtime and in ``pythons``.
+
+    Raises:
+        ModelError: a runtime of this process refuses the file.
+        ConfigError: a Python of ``pythons`` cannot be run, or refuses the file.
+    """
+    content = model.read_bytes()
+    reference, *others = (answer_in_tensorflow(content, pixels, kernels) for kernels in KERNELS)
+    others.append(answer(content, pixels))
+    others.extend(answer_in(python, model, pixels) for python in pythons)
+    return tuple(difference(reference, each) for each in others)
+
+
+def answer_in_tensorflow(model: bytes, pixels: npt.NDArray[np.uint8], kernels: str) -> Answers:
+    """Run a file over pictures in TensorFlow with one of ``KERNELS``."""
+    interpreter = open_in_tensorflow(model, kernels)
+    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    steps = []
+    for picture in int8.quantize(pixels[..., np.newaxis], *taken["quantization"]):
+        interpreter.set_tensor(taken["index"], picture[np.newaxis])
+        interpreter.invoke()
+        steps.append(interpreter.get_tensor(given["index"])[0])
+    return Answers(f"tensorflow {_tensorflow_version()}, {KERNELS[kernels]}", np.array(steps), *given["quantization"])
+
+
+def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) -> Any:
+    """TensorFlow's own interpreter with one of ``KERNELS``, ready to run; ``keep_all`` keeps tensors between layers."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        # Its successor is ai-edge-litert, which edge.interpreter has; here TensorFlow's own copy is what is asked for.
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
+        interpreter = tf.lite.Interpreter(
+            model_content=model,
+            experimental_op_resolver_type=tf.lite.experimental.OpResolverType[kernels],
+            experimental_preserve_all_tensors=keep_all,
+        )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def difference(reference: Answers, other: Answers) -> Difference:
+    """Count the steps between two answers to the same pictures."""
+    steps = np.abs(reference.steps.astype(np.int64) - other.steps)
+    return Difference(
+        runtime=other.runtime,
+        pictures=len(steps),
+        equal=float((steps.max(axis=1) == 0).mean()),
+        largest=int(steps.max()),
+        mean=float(steps.mean()),
+        changed=float((reference.steps.argmax(axis=1) != other.steps.argmax(axis=1)).mean()),
+    )
+
+
+def _tensorflow_version() -> str:
+    from importlib.metadata import version
+
+    return version("tensorflow")

@@ -1,0 +1,153 @@
+"""Refuses an int8 file that a device should not load, by what the file holds and by what it answers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from edge import int8
+from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.errors import ModelError
+from edge.int8 import INT8_MAX, INT8_MIN
+from quantize.graph import Graph, Operator, Tensor, read_graph
+
+OPERATORS = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "FULLY_CONNECTED": 5,
+    "LOGISTIC": 2,
+    "MAX_POOL_2D": 2,
+    "MEAN": 2,
+    "MUL": 2,
+    "PAD": 2,
+    "RESHAPE": 1,
+}
+"""Operators that may be released, and the highest version of each that was run in tflite-runtime 2.14: there every one
+answered within a step of TensorFlow's newest kernels, and an Edge TPU maps them too."""
+
+_INSTEAD = {
+    "SOFTMAX": "let the model end with logits, the host computes the softmax in float",
+    "QUANTIZE": "convert again with int8 input and output",
+    "DEQUANTIZE": "convert again with int8 input and output",
+}
+
+MAX_BYTES = 1_000_000
+
+
+def verify(model: bytes) -> Graph:
+    """Check the content of a .tflite file: size, operators and versions, tensor types, quantisation, our contract.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        ModelError: something is not as it must be; names the operator and the tensor.
+    """
+    graph = read_graph(model)
+    if graph.size_bytes > MAX_BYTES:
+        raise ModelError(f"model has {graph.size_bytes} bytes, accepted are {MAX_BYTES}; train a smaller network")
+    if graph.subgraphs != 1:
+        raise ModelError(f"model has {graph.subgraphs} subgraphs, accepted is 1; remove loops and conditions")
+    for operator in graph.operators:
+        _check_tensors(operator)
+        _check_operator(operator)
+        _check_scales(operator)
+    _check_contract(graph)
+    return graph
+
+
+def check_range(graph: Graph, logits: npt.NDArray[np.float32]) -> None:
+    """Check that what the float network answers to the calibration pictures, (n, classes), fits into the int8 output.
+
+    Raises:
+        ModelError: a logit lies more than a step outside: the file can only answer with the end of its range.
+    """
+    output = graph.outputs[0]
+    lowest, highest = int8.dequantize(np.array([INT8_MIN, INT8_MAX], np.int8), output.scales[0], output.zero_points[0])
+    outside = np.maximum(lowest - logits, logits - highest).max()
+    if outside > output.scales[0]:
+        raise ModelError(
+            f"model output {output.name!r} saturates: it holds {lowest:.2f}..{highest:.2f}, the calibration pictures "
+            f"need {logits.min():.2f}..{logits.max():.2f}; convert with those very pictures"
+        )
+
+
+def _place(operator: Operator, tensor: Tensor) -> str:
+    return f"model operator {operator.index} {operator.name}, tensor {tensor.layer!r}"
+
+
+def _check_tensors(operator: Operator) -> None:
+    for tensor in (*operator.inputs, *operator.outputs):
+        place = _place(operator, tensor)
+        if tensor.dtype != "INT8" and not (tensor.dtype == "INT32" and tensor.data is not None):
+            raise ModelError(
+                f"{place}: is {tensor.dtype}, accepted are INT8 and INT32 constants; convert with fer-quantize convert"
+            )
+        if tensor.open_shape:
+            raise ModelError(f"{place}: has an open shape; convert with a fixed batch of 1")
+        if tensor.dtype == "INT8":
+            _check_quantisation(place, tensor)
+
+
+def _check_quantisation(place: str, tensor: Tensor) -> None:
+    scales = len(tensor.scales)
+    if scales == 0 or len(tensor.zero_points) != scales or (scales > 1 and tensor.data is None):
+        raise ModelError(f"{place}: has {scales} scales, expected 1, or 1 per channel of a constant")
+    for scale in tensor.scales:
+        if not (math.isfinite(scale) and scale > 0):
+            raise ModelError(f"{place}: has the scale {scale}, expected a positive number; retrain, a channel is dead")
+    for zero_point in tensor.zero_points:
+        if not INT8_MIN <= zero_point <= INT8_MAX:
+            raise ModelError(f"{place}: has the zero point {zero_point}, expected {INT8_MIN}..{INT8_MAX}")
+
+
+def _check_operator(operator: Operator) -> None:
+    place = _place(operator, operator.outputs[0])
+    if operator.name not in OPERATORS:
+        instead = _INSTEAD.get(operator.name, "build with the layers of train/network.py (ReLU or ReLU6 to activate)")
+        raise ModelError(f"{place}: this operator is not accepted; {instead}")
+    known = OPERATORS[operator.name]
+    if operator.version > known:
+        raise ModelError(
+            f"{place}: has version {operator.version}, tflite-runtime 2.14 was tried up to {known}; "
+            "convert with TensorFlow 2.21"
+        )
+
+
+def _check_scales(operator: Operator) -> None:
+    """Weights are symmetric, and a bias counts in steps of input scale x weight scale: else the sums mean nothing."""
+    if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        return
+    values, weights, *bias = operator.inputs
+    if any(weights.zero_points):
+        raise ModelError(
+            f"{_place(operator, weights)}: zero point of weights is not 0; convert with fer-quantize convert"
+        )
+    steps = [scale * values.scales[0] for scale in weights.scales] if values.scales else []
+    if bias and (len(bias[0].scales) != len(steps) or not np.allclose(bias[0].scales, steps, rtol=1e-3, atol=0)):
+        raise ModelError(f"{_place(operator, bias[0])}: scale of the bias is not input scale x weight scale")
+
+
+def _check_contract(graph: Graph) -> None:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ModelError(f"model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, expected 1 of each")
+    taken, given = graph.inputs[0], graph.outputs[0]
+    shape = (1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1)
+    if taken.shape != shape:
+        raise ModelError(f"model input {taken.name!r} has the shape {taken.shape}, accepted is {shape}")
+    # Then int8 input = grey - 128, with no rounding: what the network saw in training is what it sees on the device.
+    if (taken.scales, taken.zero_points) != ((1.0,), (INT8_MIN,)):
+        raise ModelError(
+            f"model input {taken.name!r} has scale {taken.scales} and zero point {taken.zero_points}, accepted are "
+            f"1 and {INT8_MIN}; calibrate with pictures from black 0 to white 255"
+        )
+    if given.shape != (1, len(EMOTIONS)):
+        raise ModelError(
+            f"model output {given.name!r} has the shape {given.shape}, accepted is {(1, len(EMOTIONS))}, "
+            f"logits of {', '.join(EMOTIONS)}"
+        )

@@ -1,0 +1,95 @@
+"""Small networks, their files and pictures for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.records import Pixels
+from quantize.convert import convert_float, convert_int8
+from train.fer2013 import FaceSet
+from train.network import Stage, build
+
+CODES = ((1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0), (0, 1, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1), (1, 0, 0, 1))
+"""Which quarters of a picture are bright, for each emotion."""
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    """A network of the intended kind, with random weights: dense, separable and residual convolutions."""
+    keras.utils.set_random_seed(7)
+    return build(4, (Stage(8, 1), Stage(8, 1, separable=True)), 0.1)
+
+
+@pytest.fixture(scope="session")
+def pixels() -> Pixels:
+    """Forty pictures from black to white, blurred so that they hold shapes."""
+    noise = np.random.RandomState(5).randint(0, 256, (40, 12, 12)).repeat(4, axis=1).repeat(4, axis=2)
+    return noise.astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def int8_file(network: Any, pixels: Pixels) -> bytes:
+    """``network`` in int8."""
+    return convert_int8(network, pixels)
+
+
+@pytest.fixture(scope="session")
+def float_file(network: Any) -> bytes:
+    """``network`` in float32."""
+    return convert_float(network)
+
+
+@pytest.fixture(scope="session")
+def quarters() -> Any:
+    """A network that needs no training: it tells an emotion by the quarters that are bright."""
+    signs = 2.0 * np.array(CODES) - 1
+    model = keras.Sequential(
+        [
+            keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1)),
+            layers.Conv2D(1, 1, use_bias=False, kernel_initializer=keras.initializers.Constant(1 / 255)),
+            layers.AveragePooling2D(INPUT_SIZE_PX // 2),
+            layers.Flatten(),
+            layers.Dense(len(EMOTIONS)),
+        ]
+    )
+    model.layers[-1].set_weights([4 * signs.T, -2 * signs.sum(axis=1)])
+    return model
+
+
+@pytest.fixture(scope="session")
+def faces() -> dict[str, FaceSet]:
+    """Pictures that ``quarters`` reads, ten of each emotion for training and eight held out."""
+    return {"Training": _draw("Training", 10), "PublicTest": _draw("PublicTest", 8)}
+
+
+def _draw(split: str, per_emotion: int) -> FaceSet:
+    labels = np.arange(len(EMOTIONS)).repeat(per_emotion)
+    bright = (
+        np.array(CODES)[labels].reshape(-1, 2, 2).repeat(INPUT_SIZE_PX // 2, axis=1).repeat(INPUT_SIZE_PX // 2, axis=2)
+    )
+    noise = np.random.RandomState(per_emotion).randint(-60, 61, bright.shape)
+    pixels = np.clip(30 + 195 * bright + noise, 0, 255).astype(np.uint8)
+    return FaceSet(split, pixels, labels.astype(np.uint8), np.arange(2, 2 + len(labels), dtype=np.int32))
+
+
+@pytest.fixture(scope="session")
+def altered(int8_file: bytes) -> Callable[[Callable[[Any], None]], bytes]:
+    """``int8_file`` after a change to the schema's own objects, packed again."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    def alter(change: Callable[[Any], None]) -> bytes:
+        document = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(int8_file), 0))
+        change(document)
+        builder = flatbuffers.Builder(len(int8_file))
+        builder.Finish(document.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    return alter

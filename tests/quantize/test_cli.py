@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantize.calibration import Calibration
+from quantize.cli import main
+from train.fer2013 import FaceSet
+
+Faces = dict[str, FaceSet]
+
+
+def write_csv(path: Path, *splits: FaceSet) -> None:
+    """The challenge's layout."""
+    lines = ["emotion,pixels,Usage"]
+    for faces in splits:
+        for label, pixels in zip(faces.labels, faces.pixels, strict=True):
+            lines.append(f"{label},{' '.join(map(str, pixels.ravel()))},{faces.split}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def workplace(quarters: Any, faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data, calibration sample and run as a user has them."""
+    folder = tmp_path_factory.mktemp("workplace")
+    write_csv(folder / "training.csv", faces["Training"])
+    write_csv(folder / "faces.csv", *faces.values())
+    (folder / "sample.json").write_text(Calibration.draw(faces["Training"], 0, 8).to_json())
+    (folder / "run").mkdir()
+    quarters.save(folder / "run" / "model.keras")
+    (folder / "run" / "run.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(workplace: Path) -> list[str]:
+    return ["--data", str(workplace / "faces.csv"), "--cache", str(workplace / "cache")]
+
+
+def test_a_run_becomes_a_release_with_a_table_at_the_end(
+    workplace: Path, data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample, run, out = str(workplace / "sample.json"), str(workplace / "run"), str(workplace / "release")
+
+    released = main(["release", run, *data, "--calibration", sample, "--out", out, "--python", sys.executable])
+    verified = main(["verify", out])
+
+    assert (released, verified) == (0, 0)
+    shown = capsys.readouterr().out
+    assert "FER2013 accuracy" in shown
+    assert "Edge TPU, predicted: 4 of 4 operators map; one single part" in shown
+    assert "is a whole release" in shown
+
+
+def test_a_model_is_converted_checked_and_compared_step_by_step(
+    workplace: Path, data: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keras_file, model = str(workplace / "run" / "model.keras"), str(workplace / "model.tflite")
+    sample = str(workplace / "sample.json")
+
+    statuses = [
+        main(["convert", keras_file, *data, "--calibration", sample, "--out", model]),
+        main(["verify", model]),
+        main(["compare", keras_file, model, *data, "--picture", str(workplace / "picture.png")]),
+        main(["runtimes", model, "--pictures", "4"]),
+        main(["edgetpu", model]),
+    ]
+
+    assert statuses == [0] * 5
+    assert (workplace / "picture.png").exists()
+    shown = capsys.readouterr().out
+    assert "may be released" in shown
+    assert "Noisiest of 4 layers" in shown
+    assert "4 pictures, int8 steps away from TensorFlow's reference kernels" in shown
+
+
+def test_a_sample_of_other_data_is_drawn_by_command(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training, cache, sample = workplace / "training.csv", workplace / "cache", workplace / "drawn.json"
+
+    status = main(
+        ["calibration", "--data", str(training), "--cache", str(cache), "--per-emotion", "4", "--out", str(sample)]
+    )
+
+    assert status == 0
+    assert Calibration.read(sample).per_emotion == 4
+    assert "28 faces of Training, 4 of each emotion" in capsys.readouterr().out
+
+
+def test_operators_that_an_edge_tpu_refuses_are_listed(
+    float_file: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.tflite").write_bytes(float_file)
+
+    status = main(["edgetpu", str(tmp_path)])
+
+    assert status == 0
+    shown = capsys.readouterr().out
+    assert "is FLOAT32, not 8 bit" in shown
+    assert "Edge TPU, predicted: 0 of" in shown
+
+
+def test_a_wrong_file_ends_with_one_sentence_and_status_78(
+    float_file: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.tflite").write_bytes(float_file)
+
+    statuses = [main(["verify", str(tmp_path / name)]) for name in ("model.tflite", "absent.tflite")]
+
+    assert statuses == [78, 78]
+    refused, absent = capsys.readouterr().err.splitlines()
+    assert refused.startswith("fer-quantize: model operator 0 CONV_2D, tensor ")
+    assert absent.endswith("absent.tflite: cannot be read (No such file or directory); expected a .tflite file")
+
+
+def test_an_unknown_split_is_a_usage_error(data: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "m.keras", "m.tflite", *data, "--split", "Test"])
+
+    assert ended.value.code == 2
+
+
+def test_help_needs_no_tensorflow_and_names_every_command() -> None:
+    code = "import sys, quantize.cli as c\ntry: c.main(['--help'])\nfinally: assert 'tensorflow' not in sys.modules"
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    for command in ("release", "convert", "verify", "compare", "edgetpu", "runtimes", "calibration"):
+        assert command in shown

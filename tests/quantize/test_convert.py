@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from edge.errors import ConfigError, ModelError
+from edge.records import Pixels
+from quantize.convert import convert_int8, float_logits, load_keras
+from quantize.graph import read_graph
+
+
+def test_converting_again_gives_the_same_bytes_even_after_other_models_were_built(
+    network: Any, pixels: Pixels, int8_file: bytes
+) -> None:
+    layers.Conv2D(3, 3)(keras.Input((8, 8, 1)))
+
+    again = convert_int8(network, pixels)
+
+    assert again == int8_file
+
+
+def test_a_saved_and_opened_model_converts_to_the_same_bytes_each_time(
+    network: Any, pixels: Pixels, tmp_path: Path
+) -> None:
+    network.save(tmp_path / "model.keras")
+
+    first, second = (convert_int8(load_keras(tmp_path / "model.keras"), pixels) for _ in range(2))
+
+    assert first == second
+
+
+def test_no_tensor_stays_float_and_the_batch_is_one(int8_file: bytes) -> None:
+    graph = read_graph(int8_file)
+
+    assert {tensor.dtype for tensor in graph.tensors} == {"INT8", "INT32"}
+    assert graph.inputs[0].shape == (1, 48, 48, 1)
+
+
+def test_the_input_is_the_grey_level_less_128(int8_file: bytes) -> None:
+    taken = read_graph(int8_file).inputs[0]
+
+    assert (taken.scales, taken.zero_points) == ((1.0,), (-128,))
+
+
+def test_normalisation_and_batch_normalisation_vanish_into_the_convolutions(int8_file: bytes) -> None:
+    names = {operator.name for operator in read_graph(int8_file).operators}
+
+    assert names == {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED"}
+
+
+def test_convolutions_have_a_scale_per_channel_and_the_dense_layer_one_for_the_edge_tpu(int8_file: bytes) -> None:
+    scales = {operator.name: len(operator.inputs[1].scales) for operator in read_graph(int8_file).operators}
+
+    assert scales["CONV_2D"] == scales["DEPTHWISE_CONV_2D"] == 8
+    assert scales["FULLY_CONNECTED"] == 1
+
+
+def test_float_logits_are_those_of_the_model(network: Any, pixels: Pixels) -> None:
+    logits = float_logits(network, pixels[:3])
+
+    assert np.allclose(logits, network(pixels[:3, ..., np.newaxis].astype(np.float32), training=False), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "message"),
+    [
+        ((64, 64, 1), 7, r"takes \(None, 64, 64, 1\), accepted is \(None, 48, 48, 1\)"),
+        ((48, 48, 3), 7, r"takes \(None, 48, 48, 3\), accepted is \(None, 48, 48, 1\)"),
+        ((48, 48, 1), 8, r"gives \(None, 8\), accepted is \(None, 7\)"),
+    ],
+)
+def test_a_model_of_other_shapes_is_refused_by_name(
+    shape: tuple[int, ...], classes: int, message: str, tmp_path: Path
+) -> None:
+    pooled = layers.GlobalAveragePooling2D()
+    keras.Sequential([keras.Input(shape), pooled, layers.Dense(classes)]).save(tmp_path / "model.keras")
+
+    with pytest.raises(ModelError, match=message):
+        load_keras(tmp_path / "model.keras")
+
+
+def test_a_file_that_is_absent_or_no_keras_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_text("no model")
+
+    with pytest.raises(ModelError, match=r"no such file; expected the model.keras of a run folder"):
+        load_keras(tmp_path / "absent.keras")
+    with pytest.raises(ModelError, match="is no Keras model"):
+        load_keras(tmp_path / "model.keras")
+
+
+def test_another_keras_backend_is_refused(network: Any, pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+
+    with pytest.raises(ConfigError, match="KERAS_BACKEND is 'jax', accepted for converting is 'tensorflow'"):
+        convert_int8(network, pixels)
