@@ -1,0 +1,111 @@
+# fer-edge: `make` alone says what there is to do. Needs Python 3.11, git and make; everything else is fetched, checked
+# against the hashes in requirements/, into .venv.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+export PYTHON
+DATA ?= data/fer2013.csv
+VOTES ?= data/fer2013new.csv
+RECIPE ?= first
+RUN ?=
+OUT ?= $(RUN)/release
+MODEL ?= $(if $(RUN),$(RUN)/model.keras,edge/models/model.tflite)
+ARGS ?=
+
+bin := .venv/bin
+scripts := .ci/run $(wildcard *.sh */*.sh */*/*.sh)
+# The default file may be absent; one that somebody named may not.
+votes = $(if $(or $(filter-out file,$(origin VOTES)),$(wildcard $(VOTES))),--votes $(VOTES))
+.PHONY: help
+help:  ## this page
+	@awk 'BEGIN { FS = ":.*## " } \
+	/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nVariables\n'
+	@printf '  %-9s %s\n' PYTHON 'the interpreter for .venv, 3.11 to 3.13 (found by itself)' \
+	  DATA 'FER2013: csv, .gz, .xz or folder ($(DATA))' VOTES 'FER+ votes beside it ($(VOTES))' \
+	  RECIPE 'what to train ($(RECIPE))' RUN 'a folder of make train, runs/...' OUT 'where the release goes (RUN/release)' \
+	  MODEL 'what to evaluate ($(MODEL))' \
+	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
+
+##@ See it
+.PHONY: demo bench
+demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, dashboard's view
+	@$(bin)/fer-edge demo $(ARGS)
+
+bench: .venv/.demo  ## speed of each stage and memory of the daemon on this machine
+	@$(bin)/fer-edge bench $(ARGS)
+
+##@ Work on it
+.PHONY: setup test test-bookworm check format lint types lock clean
+setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
+	@echo "ready: make test, make check, or . .venv/bin/activate"
+
+test: .venv/.dev  ## all tests
+	$(bin)/pytest $(ARGS)
+
+test-bookworm: .venv-pi/.bookworm  ## the daemon's tests with the package versions of a Bookworm Pi
+	.venv-pi/bin/pytest tests/edge $(ARGS)
+
+check: lint types test test-bookworm  ## all that CI runs
+
+format: .venv/.dev  ## put the code into the house style
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+
+lint: .venv/.dev  ## style, direction of imports, shell scripts, spelling
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/lint-imports
+	$(bin)/shellcheck $(scripts)
+	$(bin)/codespell
+
+types: .venv/.dev  ## mypy, strict
+	$(bin)/mypy
+
+lock:  ## resolve pyproject.toml into requirements/*.lock.txt again (UPGRADE=1: newest versions)
+	@requirements/lock.sh
+
+clean:  ## remove what make made; runs/ and data/ stay
+	rm -rf .venv .venv-pi build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
+
+##@ Make a model
+.PHONY: train evaluate quantize have-data have-run
+train: have-data .venv/.dev  ## train RECIPE on DATA and VOTES into runs/
+	$(bin)/fer-train fit --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
+
+evaluate: have-data .venv/.dev  ## measure MODEL (or RUN's) on PublicTest of DATA
+	$(bin)/fer-train evaluate $(MODEL) --data $(DATA) $(votes) --split PublicTest $(ARGS)
+
+quantize: have-run have-data .venv/.dev .venv-pi/.bookworm  ## RUN's float model to an int8 release, verified in both runtimes
+	$(bin)/fer-quantize release $(RUN) --out $(OUT) --data $(DATA) $(votes) --python .venv-pi/bin/python $(ARGS)
+
+have-data:
+	@[[ -e "$(DATA)" ]] || { echo "DATA=$(DATA) is absent; name FER2013's csv (also .gz, .xz, icml_face_data.csv or a" \
+	  "Kaggle folder): make $(MAKECMDGOALS) DATA=... VOTES=..." >&2; exit 1; }
+
+have-run:
+	@[[ -f "$(RUN)/model.keras" ]] || { echo "RUN=$(RUN) holds no model.keras; name a folder of make train:" \
+	  "make $(MAKECMDGOALS) RUN=runs/..." >&2; exit 1; }
+
+##@ Bring it to a Pi
+.PHONY: bundle
+bundle: .venv/.demo  ## what a Pi needs, as dist/fer-edge-VERSION.tar.gz
+	@deploy/bundle.sh
+
+.venv/.demo: requirements/demo.lock.txt pyproject.toml
+	@requirements/venv.sh .venv demo
+	@touch $@
+
+# Holds the demo's packages too, in the same versions.
+.venv/.dev: requirements/dev.lock.txt pyproject.toml
+	@requirements/venv.sh .venv dev
+	@touch .venv/.demo $@
+
+.venv-pi/.bookworm: requirements/bookworm.lock.txt pyproject.toml
+	@requirements/venv.sh .venv-pi bookworm
+	@touch $@

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Resolve pyproject.toml into the lock files beside this script: one version and its hashes per package, no address of
+# any package index. UPGRADE=1 asks for the newest allowed versions, otherwise versions that still fit are kept.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock.txt
+
+# lock NAME OPTION...: what pyproject.toml asks for with these options, as requirements/NAME.lock.txt.
+lock() {
+    local file="requirements/$1.lock.txt"
+    shift
+    "$work/venv/bin/uv" pip compile --output-file "$file" --quiet --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --custom-compile-command "make lock" ${UPGRADE:+--upgrade} "$@"
+    printf '%-34s %3d packages\n' "$file" "$(grep -c '^[a-z]' "$file")"
+}
+
+lock uv --universal --group uv
+lock dev pyproject.toml --group build --universal --extra dev --constraints requirements/constraints.txt
+# These take the versions of dev: what is tested is what ships.
+lock demo pyproject.toml --group build --universal --extra demo --constraints requirements/dev.lock.txt
+lock run pyproject.toml --universal --constraints requirements/dev.lock.txt
+# What the markers choose on a Bookworm Pi, written without the markers: any x86-64 machine can test it.
+lock bookworm pyproject.toml --group build --extra test --constraints requirements/dev.lock.txt \
+    --python-platform aarch64-manylinux_2_36
