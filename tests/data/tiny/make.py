@@ -1,0 +1,119 @@
+"""Makes the tiny models beside it, which the tests of ``edge`` run without TensorFlow.
+
+``python tests/data/tiny/make.py`` (extra ``train``) writes them again. The classifier needs no training: it averages
+the picture's quarters and weighs them by hand, so that a test can say what it must answer: a bright picture is happy, a
+dark one sad, a bright left half surprise, a bright right half fear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from edge import int8
+from edge.contract import EMOTIONS, INPUT_SIZE_PX, GoldenVector, Manifest, golden_input
+from edge.interpreter import Interpreter
+
+HERE = Path(__file__).parent
+QUARTERS = ("top left", "top right", "bottom left", "bottom right")
+
+
+def quarters(channels: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Input, and the mean of each quarter, channels added up."""
+    size = INPUT_SIZE_PX
+    picture = keras.Input(batch_shape=(1, size, size, channels), name="picture")
+    grey = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="grey")(picture)
+    pooled = keras.layers.AveragePooling2D(size // 2)(grey)
+    return picture, keras.layers.Flatten()(pooled)
+
+
+def classifier(channels: int) -> keras.Model:
+    """Logits of the seven emotions from the four quarters."""
+    picture, means = quarters(channels)
+    weights = np.zeros((len(QUARTERS), len(EMOTIONS)), np.float32)
+    weights[:, EMOTIONS.index("happy")] = [1, 1, 1, 1]
+    weights[:, EMOTIONS.index("sad")] = [-1, -1, -1, -1]
+    weights[:, EMOTIONS.index("surprise")] = [2, -2, 2, -2]
+    weights[:, EMOTIONS.index("fear")] = [-2, 2, -2, 2]
+    logits = keras.layers.Dense(len(EMOTIONS), name="logits")
+    model = keras.Model(picture, logits(means))
+    logits.set_weights([weights / (100 * channels), -weights.sum(axis=0) * 127.5 / 100])  # mid-grey: all equal
+    return model
+
+
+def two_outputs() -> keras.Model:
+    """A model with two answers, as a detector has."""
+    picture, means = quarters(1)
+    return keras.Model(
+        picture, [keras.layers.Dense(4, name="boxes")(means), keras.layers.Dense(2, name="scores")(means)]
+    )
+
+
+def convert(model: keras.Model, *, quantised: bool = True) -> bytes:
+    """The model as a .tflite file, full-integer int8 or float."""
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if quantised:
+        shape = (1, *model.inputs[0].shape[1:])
+        halves = [np.zeros(shape, np.float32) for _ in range(4)]
+        halves[1][...] = 255
+        halves[2][:, :, : shape[2] // 2] = 255
+        halves[3][:, :, shape[2] // 2 :] = 255
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        converter.representative_dataset = lambda: ([half] for half in halves)
+    return bytes(converter.convert())
+
+
+def open_batch() -> keras.Model:
+    """The classifier with an open batch dimension."""
+    fixed = classifier(1)
+    picture = keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1), name="picture")
+    answer = picture
+    for layer in fixed.layers[1:]:
+        answer = layer(answer)
+    return keras.Model(picture, answer)
+
+
+def manifest(model: bytes, name: str) -> Manifest:
+    """What fer-quantize would write beside the model."""
+    interpreter = Interpreter(model)
+    (taken,), (given,) = interpreter.inputs, interpreter.outputs
+    golden = []
+    for seed in range(2):
+        picture = int8.quantize(golden_input(seed, taken.shape), taken.scale, taken.zero_point)
+        golden.append(GoldenVector(seed, tuple(interpreter.run(picture)[0][0].tolist())))
+    return Manifest(
+        id=name,
+        sha256=hashlib.sha256(model).hexdigest(),
+        labels=EMOTIONS,
+        input=taken,
+        output=given,
+        temperature=1.0,
+        golden=tuple(golden),
+        golden_tolerance=2,
+        metrics={},
+        tools={"tensorflow": tf.__version__},
+        training={"method": "weights by hand"},
+        licence="MIT",
+    )
+
+
+def write_release(folder: Path, model: bytes) -> None:
+    """A release folder: model.tflite and model.json."""
+    folder.mkdir(exist_ok=True)
+    (folder / "model.tflite").write_bytes(model)
+    (folder / "model.json").write_text(manifest(model, folder.name).to_json(), "utf-8")
+
+
+if __name__ == "__main__":
+    keras.utils.set_random_seed(0)
+    write_release(HERE / "grey", convert(classifier(1)))
+    write_release(HERE / "colour", convert(classifier(3)))
+    (HERE / "float.tflite").write_bytes(convert(classifier(1), quantised=False))
+    (HERE / "open_batch.tflite").write_bytes(convert(open_batch()))
+    (HERE / "two_outputs.tflite").write_bytes(convert(two_outputs()))
