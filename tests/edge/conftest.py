@@ -1,0 +1,238 @@
+"""A real broker and a real dashboard for the tests of everything that speaks MQTT."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.contract import EMOTIONS
+from edge.message import Device
+from edge.records import EmotionScores, WindowSummary
+
+
+class Mosquitto:
+    """The mosquitto program on a free loopback port, with its own configuration."""
+
+    def __init__(self, program: str, folder: Path, settings: list[str]) -> None:
+        self.host, self.port = "127.0.0.1", free_port()
+        self._config = folder / "mosquitto.conf"
+        # Started as root, mosquitto would become another user who cannot read the test's files.
+        lines = [f"user {getpass.getuser()}", f"listener {self.port} {self.host}", *settings]
+        self._config.write_text("\n".join(lines) + "\n")
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, or start again on the same port, and wait until it listens."""
+        log = self._config.with_suffix(".log").open("ab")
+        with log:
+            self._process = subprocess.Popen([self._program, "-c", str(self._config)], stdout=log, stderr=log)
+        deadline_s = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+                return
+            except OSError:
+                assert time.monotonic() < deadline_s, self._config.with_suffix(".log").read_text()
+                time.sleep(0.01)
+
+    def kill(self) -> None:
+        """SIGKILL: retained messages and sessions are gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+class Dashboard:
+    """A second, independent MQTT client that hears everything and is back at once after an outage."""
+
+    def __init__(self, host: str, port: int, topic: str) -> None:
+        self.messages: list[MQTTMessage] = []
+        self._changed = threading.Condition()
+        self._client = Client(CallbackAPIVersion.VERSION2, "dashboard")
+        self._client.reconnect_delay_set(min_delay=0.05, max_delay=0.05)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self._client.on_subscribe = lambda *_: self._note(None)
+        self._client.on_message = lambda _client, _data, message: self._note(message)
+        self._subscribed = 0
+        self._client.connect(host, port)
+        self._client.loop_start()
+        self.wait(lambda: self._subscribed > 0)
+
+    def _note(self, message: MQTTMessage | None) -> None:
+        with self._changed:
+            if message is None:
+                self._subscribed += 1
+            else:
+                self.messages.append(message)
+            self._changed.notify_all()
+
+    def wait(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+        """Wait until ``condition`` holds, looking at every message; fail with what came instead."""
+        with self._changed:
+            reached = self._changed.wait_for(condition, timeout_s)
+        assert reached, [(m.topic, m.payload[:80]) for m in self.messages]
+
+    def payloads(self, ending: str) -> list[Any]:
+        """Decoded payloads of the topics that end so, in order of arrival."""
+        return [_decoded(m.payload) for m in list(self.messages) if m.topic.endswith(ending)]
+
+    def publish(self, topic: str, payload: str) -> None:
+        """Say something."""
+        self._client.publish(topic, payload, 1).wait_for_publish(10)
+
+    def close(self) -> None:
+        """Leave."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def _decoded(payload: bytes) -> Any:
+    return json.loads(payload) if payload[:1] in b"{[" else payload.decode()
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A private authority and what it signed for 127.0.0.1."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    """Made by the openssl program, valid for a day."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl program")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "1", "-subj", "/CN=test authority")
+    openssl("req", *key, "-keyout", "broker.key", "-out", "broker.csr", "-subj", "/CN=127.0.0.1")
+    (tmp_path / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1", "-extfile", "names"]
+    openssl("x509", "-req", "-in", "broker.csr", *signing, "-out", "broker.pem")
+    return Certificates(tmp_path / "ca.pem", tmp_path / "broker.pem", tmp_path / "broker.key")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """``mosquitto(*settings, start=True)`` starts a real broker; any number of them, all killed in the end."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs the mosquitto program: apt-get install mosquitto")
+        pytest.skip("needs the mosquitto program (apt-get install mosquitto, brew install mosquitto)")
+    brokers: list[Mosquitto] = []
+
+    def make(*settings: str, start: bool = True) -> Mosquitto:
+        folder = tmp_path / f"broker{len(brokers)}"
+        folder.mkdir()
+        broker = Mosquitto(program, folder, list(settings) or ["allow_anonymous true"])
+        brokers.append(broker)
+        if start:
+            broker.start()
+        return broker
+
+    yield make
+    for broker in brokers:
+        broker.kill()
+
+
+@pytest.fixture
+def dashboard() -> Iterator[Callable[..., Dashboard]]:
+    """``dashboard(broker)`` subscribes a second client to everything."""
+    open_ones: list[Dashboard] = []
+
+    def make(broker: Mosquitto, topic: str = "#") -> Dashboard:
+        open_ones.append(Dashboard(broker.host, broker.port, topic))
+        return open_ones[-1]
+
+    yield make
+    for one in open_ones:
+        one.close()
+
+
+@pytest.fixture
+def device() -> Device:
+    """A device as the service describes it."""
+    return Device(
+        id="fer-1a2b3c4d",
+        source="cam0",
+        version="0.1.0",
+        camera="replay astronaut.mp4",
+        detector="haar-alt2",
+        model_id="fer-int8-1",
+        model_sha256="ab" * 32,
+        model_device="cpu",
+        window_s=60.0,
+        min_people=3,
+        counts_only=False,
+        context={"site": "foyer"},
+    )
+
+
+@pytest.fixture
+def summary() -> Callable[..., WindowSummary]:
+    """``summary(**changes)`` is the window of the contract's example, with changes."""
+
+    def make(**changes: Any) -> WindowSummary:
+        scores = dict.fromkeys(EMOTIONS, 0.0) | {
+            "fear": 0.05,
+            "happy": 0.3,
+            "sad": 0.05,
+            "surprise": 0.05,
+            "neutral": 0.55,
+        }
+        fields: dict[str, Any] = {
+            "start_s": 100.0,
+            "end_s": 160.0,
+            "captured": 600,
+            "analysed": 580,
+            "people": 7,
+            "max_at_once": 3,
+            "mean_at_once": 1.4,
+            "emotions": EmotionScores(tuple(scores.values())),
+            "uncertain": 0.1,
+            "suppressed": None,
+        }
+        return WindowSummary(**fields | changes)
+
+    return make
