@@ -1,0 +1,78 @@
+"""``fer-edge check``: everything a start would need, tried one by one without starting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.camera import Camera
+from edge.config import Config, device_id
+from edge.errors import CameraError, FerEdgeError
+from edge.mqtt import Connection
+from edge.service import broker, open_camera, open_classifier, open_detector
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part: what was found, or the error that a start would end with."""
+
+    part: str
+    sentence: str
+    exit_code: int = 0
+
+
+def check(config: Config) -> Iterator[Finding]:
+    """Try identity, model, detector, camera and broker; each finding comes as soon as it is known."""
+    parts: dict[str, Callable[[Config], str]] = {
+        "device": lambda config: f"id {device_id(config.device)}",
+        "model": _model,
+        "detector": lambda config: open_detector(config.detector).name,
+        "camera": _camera,
+        "outbox": _outbox,
+        "broker": _broker,
+    }
+    for part, try_out in parts.items():
+        try:
+            yield Finding(part, try_out(config))
+        except FerEdgeError as error:
+            yield Finding(part, str(error), error.exit_code)
+
+
+def _model(config: Config) -> str:
+    classifier, problems = open_classifier(config.model)
+    manifest = classifier.manifest
+    notes = "".join(f"; {problem.sentence}" for problem in problems)
+    return f"{manifest.id} on {classifier.device}, sha256 {manifest.sha256[:12]}, golden vectors agree{notes}"
+
+
+def _camera(config: Config) -> str:
+    camera = open_camera(config.camera)
+    try:
+        return _first_frame(camera)
+    finally:
+        camera.close()
+
+
+def _first_frame(camera: Camera) -> str:
+    begun_s = time.monotonic()
+    frame = camera.read()
+    if frame is None:
+        raise CameraError(f"camera {camera.name}: delivers no frame")
+    height_px, width_px = frame.pixels.shape
+    return f"{camera.name}: first frame {width_px}x{height_px} after {time.monotonic() - begun_s:.1f} s"
+
+
+def _outbox(config: Config) -> str:
+    if not config.outbox.path:
+        return "in memory only; outbox.path keeps windows over a restart"
+    folder = Path(config.outbox.path).parent
+    return f"{config.outbox.path}" + ("" if folder.is_dir() else f" ({folder} will be made)")
+
+
+def _broker(config: Config) -> str:
+    target = broker(config.mqtt)
+    connection = Connection(target, f"{device_id(config.device)}-check")
+    connection.close(timeout_s=1.0)
+    return f"{target} accepts us, MQTT {target.protocol}"

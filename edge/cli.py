@@ -1,0 +1,156 @@
+"""``fer-edge``: the only place that prints, parses arguments and decides on an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from edge import __version__
+from edge.config import CameraConfig, Config, ModelConfig, load
+from edge.errors import EXIT_RETRY, FerEdgeError
+
+DEMO_CLIP = Path(__file__).parent / "media" / "astronaut.mp4"
+
+_EPILOG = """\
+examples:
+  fer-edge demo                          everything on this machine: embedded broker, real daemon, live bars
+  fer-edge check --config fer-edge.toml  try configuration, model, camera and broker without starting
+  fer-edge run --config fer-edge.toml    what systemd starts
+  fer-edge watch --host broker.local     the rooms of a broker, live in this terminal
+
+exit status: 0 stopped, 1 a restart may cure it, 2 wrong usage, 78 configuration or model wrong
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    # journald knows the time of every line.
+    logging.basicConfig(level=options.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        status: int = options.command(options)
+    except FerEdgeError as error:
+        for line in str(error).splitlines():
+            print(f"fer-edge: {line}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output is gone; nothing is left to say
+        return 0
+    except Exception:
+        logging.getLogger("edge").exception("unexpected error; please report it")
+        return EXIT_RETRY
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer-edge",
+        description="Facial-expression sensor: counts people and moods per time window and publishes them over MQTT. "
+        "No picture ever leaves the device.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"fer-edge {__version__}")
+    parser.add_argument("--log", default="info", choices=("debug", "info", "warning", "error"), help="(default: info)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="sense and publish until stopped")
+    run.add_argument("--config", type=Path, required=True, metavar="FILE", help="see deploy/fer-edge.toml for all keys")
+    run.set_defaults(command=_run)
+
+    check = commands.add_parser("check", help="say what is wrong with configuration, model, camera and broker")
+    what = check.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=Path, metavar="FILE", help="try everything that this file names")
+    what.add_argument("--model", type=Path, metavar="FOLDER", help="try this release of fer-quantize only")
+    check.set_defaults(command=_check)
+
+    watch = commands.add_parser("watch", help="show the rooms of a broker live in this terminal")
+    where = watch.add_mutually_exclusive_group()
+    where.add_argument("--config", type=Path, metavar="FILE", help="use the broker of this configuration")
+    where.add_argument("--host", default="localhost", help="(default: %(default)s)")
+    watch.add_argument("--port", type=int, default=1883, help="(default: %(default)s)")
+    watch.add_argument("--json", action="store_true", help="print aggregates as JSON lines instead")
+    watch.add_argument("--count", type=int, metavar="N", help="end after N aggregates")
+    watch.set_defaults(command=_watch)
+
+    demo = commands.add_parser("demo", help="see it work here: embedded broker, real daemon, a dashboard's view")
+    demo.add_argument("--windows", type=int, metavar="N", help="end after N aggregates")
+    demo.add_argument("--json", action="store_true", help="print aggregates as JSON lines instead of bars")
+    demo.add_argument("--clip", action="store_true", help="use the clip in the package even if there is a webcam")
+    demo.set_defaults(command=_demo)
+
+    bench = commands.add_parser("bench", help="measure speed and memory on a clip")
+    bench.add_argument(
+        "--config", type=Path, metavar="FILE", help="another clip, detector or model (camera.kind replay)"
+    )
+    bench.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    bench.set_defaults(command=_bench)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edge.sdnotify import SystemdNotifier
+    from edge.service import Service
+
+    service = Service(load(options.config), SystemdNotifier())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop())
+    service.run()
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from edge.check import check
+    from edge.service import open_classifier
+
+    if options.model:
+        folder = options.model if options.model.is_dir() else options.model.parent
+        classifier, _ = open_classifier(ModelConfig(folder=str(folder)))
+        print(f"ok    model     {classifier.manifest.id}, sha256 {classifier.manifest.sha256}")
+        return 0
+    status = 0
+    for finding in check(load(options.config)):
+        print(f"{'WRONG' if finding.exit_code else 'ok   '} {finding.part:9} {finding.sentence}", flush=True)
+        status = max(status, finding.exit_code)
+    return status
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from edge.config import MqttConfig
+    from edge.service import broker
+    from edge.watch import watch
+
+    section = load(options.config).mqtt if options.config else MqttConfig(host=options.host, port=options.port)
+    return watch(broker(section), json=options.json, count=options.count)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from edge.demo import run_demo
+
+    return run_demo(windows=options.windows, json=options.json, webcam=not options.clip)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from edge.bench import bench
+
+    config = load(options.config) if options.config else Config()
+    if not options.config:
+        config = replace(config, camera=CameraConfig(kind="replay", path=str(DEMO_CLIP)))
+    result = bench(config)
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=1))
+        return 0
+    print(f"{result.clip}, {result.detector}, {result.model}: {result.frames} frames")
+    print(f"  {result.frames_per_s:8.1f} frames/s")
+    for stage, duration in (("detect", result.detect_ms), ("classify", result.classify_ms)):
+        if duration is not None:
+            print(f"  {duration.p50:8.2f} ms {stage} (median; 95 % under {duration.p95:.2f} ms)")
+    print(f"  {result.rss_mb or 0:8.1f} MB resident")
+    return 0

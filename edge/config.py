@@ -1,0 +1,261 @@
+"""The one configuration file: every key once, with its default, unit and bounds.
+
+A section is a frozen dataclass, a key one of its fields; what TOML may hold for it follows from the field's type and
+the bounds beside it. ``deploy/fer-edge.toml`` documents every key, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from edge.errors import ConfigError
+
+DEVICE_ID = re.compile(r"[a-z0-9-]{3,32}")
+SOURCE_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+
+
+def _key(
+    default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] | None = None
+) -> Any:
+    return field(default=default, metadata={"low": low, "high": high, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """Who this device is; an empty ``id`` is derived from the machine id."""
+
+    id: str = _key("")
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """Where frames come from."""
+
+    kind: str = _key("csi", choices=("csi", "usb", "stream", "replay"))
+    source: str = _key("cam0")
+    device: str = _key("/dev/video0")
+    url: str = _key("")
+    path: str = _key("")
+    pace: str = _key("real", choices=("real", "fast"))
+    loop: bool = _key(False)
+    width_px: int = _key(640, low=64, high=1920)
+    height_px: int = _key(480, low=48, high=1080)
+    fps: float = _key(10.0, low=0.2, high=60)
+    stall_s: float = _key(5.0, low=1, high=60)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorConfig:
+    """How faces are found."""
+
+    kind: str = _key("haar", choices=("haar", "yunet"))
+    model: str = _key("")
+    min_face_px: int = _key(40, low=16, high=400)
+    every: int = _key(3, low=1, high=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """How faces are read; an empty ``folder`` is the model in the package."""
+
+    folder: str = _key("")
+    device: str = _key("cpu", choices=("cpu", "edgetpu"))
+    fallback: str = _key("none", choices=("none", "cpu"))
+    threads: int = _key(1, low=1, high=8)
+    uncertain_below: float = _key(0.5, low=0, high=1)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowConfig:
+    """How long one aggregate is."""
+
+    duration_s: float = _key(60.0, low=1, high=3600)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyConfig:
+    """What is withheld."""
+
+    min_people: int = _key(3, low=1, high=100)
+    counts_only: bool = _key(False)
+
+
+@dataclass(frozen=True, slots=True)
+class MqttConfig:
+    """Where messages go."""
+
+    host: str = _key("localhost")
+    port: int = _key(1883, low=1, high=65535)
+    protocol: str = _key("5", choices=("5", "3.1.1"))
+    username: str = _key("")
+    password_file: str = _key("")
+    tls_ca: str = _key("")
+    tls_cert: str = _key("")
+    tls_key: str = _key("")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxConfig:
+    """Where messages wait for the broker; an empty ``path`` keeps them in memory only."""
+
+    path: str = _key("")
+    max_rows: int = _key(100_000, low=10, high=10_000_000)
+    max_mb: int = _key(100, low=1, high=10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file."""
+
+    device: DeviceConfig = field(default_factory=DeviceConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    window: WindowConfig = field(default_factory=WindowConfig)
+    privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
+    mqtt: MqttConfig = field(default_factory=MqttConfig)
+    outbox: OutboxConfig = field(default_factory=OutboxConfig)
+
+
+def load(path: Path) -> Config:
+    """Read a TOML file; relative paths in it are meant from its own folder.
+
+    Raises:
+        ConfigError: with one line for everything that is wrong, not only the first.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"config {path}: cannot be read ({error.strerror}); name a TOML file with --config"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config {path}: is not TOML ({error})") from error
+    problems: list[str] = []
+    config = _read(document, path.parent, problems)
+    if not problems:
+        problems = _contradictions(config)
+    if problems:
+        raise ConfigError("\n".join(f"config {path}: {problem}" for problem in problems))
+    return config
+
+
+def _read(document: dict[str, Any], folder: Path, problems: list[str]) -> Config:
+    sections = get_type_hints(Config)
+    problems += [_unknown("section", name, list(sections)) for name in document if name not in sections]
+    read: dict[str, Any] = {}
+    for name, section in sections.items():
+        table = document.get(name, {})
+        if not isinstance(table, dict):
+            problems.append(f"[{name}] is {table!r}, accepted is a section of keys")
+            continue
+        read[name] = section(**_read_section(name, section, table, folder, problems))
+    return Config(**read)
+
+
+def _read_section(
+    name: str, section: type[Any], table: dict[str, Any], folder: Path, problems: list[str]
+) -> dict[str, Any]:
+    keys = {key.name: key for key in fields(section)}
+    types = get_type_hints(section)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        place = f"{name}.{key}"
+        if key not in keys:
+            problems.append(_unknown("key", place, [f"{name}.{known}" for known in keys]))
+        elif (problem := _problem(place, value, types[key], **keys[key].metadata)) is not None:
+            problems.append(problem)
+        elif key in _PATHS[name] and value:
+            values[key] = str(folder / value)
+        else:
+            values[key] = types[key](value)
+    return values
+
+
+_PATHS = {section: frozenset[str]() for section in get_type_hints(Config)} | {
+    "camera": frozenset({"path"}),
+    "detector": frozenset({"model"}),
+    "model": frozenset({"folder"}),
+    "mqtt": frozenset({"password_file", "tls_ca", "tls_cert", "tls_key"}),
+    "outbox": frozenset({"path"}),
+}
+"""Keys that name a file or folder."""
+
+
+def _problem(
+    place: str,
+    value: object,
+    kind: type,
+    low: float | None,
+    high: float | None,
+    choices: tuple[str, ...] | None,
+) -> str | None:
+    accepted = {str: "a text in quotes", bool: "true or false", int: "a whole number", float: "a number"}[kind]
+    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not fits:
+        return f"{place} is {value!r}, accepted is {accepted}"
+    if choices is not None and value not in choices:
+        return f"{place} is {value!r}, accepted is one of {', '.join(choices)}"
+    if low is not None and high is not None and not low <= float(str(value)) <= high:
+        return f"{place} is {value}, accepted is {accepted} from {low:g} to {high:g}"
+    return None
+
+
+def _unknown(what: str, name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    return f"{what} {name} is unknown; the nearest known one is {near[0]}"
+
+
+def _contradictions(config: Config) -> list[str]:
+    """What is wrong between keys that are each within their bounds."""
+    camera, mqtt = config.camera, config.mqtt
+    problems = []
+    if config.device.id and not DEVICE_ID.fullmatch(config.device.id):
+        problems.append(f"device.id is {config.device.id!r}, accepted are 3 to 32 of a-z, 0-9 and -")
+    if not SOURCE_NAME.fullmatch(camera.source):
+        problems.append(f"camera.source is {camera.source!r}, accepted are 1 to 32 of a-z, 0-9, _ and -")
+    if camera.kind == "stream" and not camera.url.startswith(("rtsp://", "rtsps://", "http://", "https://")):
+        problems.append("camera.url is needed for camera.kind 'stream', accepted is an rtsp:// or http:// address")
+    if camera.kind == "replay" and not camera.path:
+        problems.append("camera.path is needed for camera.kind 'replay', accepted is a video file or a folder")
+    if config.detector.kind == "yunet" and not config.detector.model:
+        problems.append("detector.model is needed for detector.kind 'yunet', accepted is YuNet's .onnx file")
+    if bool(mqtt.tls_cert) != bool(mqtt.tls_key):
+        problems.append("mqtt.tls_cert and mqtt.tls_key belong together, one of them is missing")
+    if mqtt.password_file and not mqtt.username:
+        problems.append("mqtt.username is missing beside mqtt.password_file")
+    for key in ("password_file", "tls_ca", "tls_cert", "tls_key"):
+        file = Path(getattr(mqtt, key))
+        if getattr(mqtt, key) and not _readable(file):
+            problems.append(f"mqtt.{key} is {file}, which cannot be read; accepted is a file this user may read")
+    return problems
+
+
+def _readable(file: Path) -> bool:
+    try:
+        with file.open("rb"):
+            return True
+    except OSError:
+        return False
+
+
+def device_id(section: DeviceConfig, machine_id: Path = Path("/etc/machine-id")) -> str:
+    """The id of this device: the configured one, else ``fer-`` and 8 hexadecimal digits of the hashed machine id, so
+    that the machine id itself is not published.
+
+    Raises:
+        ConfigError: none is configured and the machine has none.
+    """
+    if section.id:
+        return section.id
+    try:
+        identity = machine_id.read_text("ascii").strip()
+    except OSError as error:
+        raise ConfigError(f"device.id is empty and {machine_id} cannot be read; set device.id") from error
+    return "fer-" + hashlib.sha256(f"fer-edge {identity}".encode()).hexdigest()[:8]

@@ -1,0 +1,84 @@
+"""The corridor: one frame at a time from the camera to a count that leaves the device."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+from edge.capture import Capture
+from edge.classifier import EmotionClassifier
+from edge.crop import CropRule, crop_face
+from edge.health import Meter
+from edge.records import Frame, Observation, Pixels, Reading, RoomReading, Track, WindowSummary
+from edge.tracker import FaceTracker
+from edge.window import EmotionWindow
+
+FRAME_TIMEOUT_S = 0.5
+LIVE_EVERY_S = 0.5
+
+
+class Outlet(Protocol):
+    """Where results leave: the MQTT publisher, or a list in a test."""
+
+    def publish_window(self, summary: WindowSummary) -> None:
+        """Every finished window, once."""
+
+    def publish_live(self, room: RoomReading) -> None:
+        """The room's newest state, a few times a second."""
+
+
+class Pipeline:
+    """Camera -> faces -> tracks -> crops -> emotions -> window -> outlet."""
+
+    def __init__(
+        self,
+        capture: Capture,
+        tracker: FaceTracker,
+        crop_rule: CropRule,
+        classifier: EmotionClassifier,
+        window: EmotionWindow,
+        outlet: Outlet,
+        meter: Meter,
+    ) -> None:
+        self.capture, self.tracker, self.crop_rule = capture, tracker, crop_rule
+        self.classifier, self.window, self.outlet, self.meter = classifier, window, outlet, meter
+        self._live_at_s = float("-inf")
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set or the clip ends; the unfinished window is published too.
+
+        Raises:
+            CameraError: the camera failed for good.
+        """
+        now_s: float | None = None
+        while not stop.is_set() and not self.capture.ended:
+            frame = self.capture.next(FRAME_TIMEOUT_S)
+            if frame is None:
+                if not self.capture.live or now_s is None:
+                    continue
+                now_s = time.monotonic()
+            else:
+                now_s = frame.captured_at_s
+            while (summary := self.window.advance(now_s)) is not None:
+                self.outlet.publish_window(summary)
+            if frame is not None:
+                self.window.add(self.observe(frame))
+                self.meter.frame_done()
+            if now_s - self._live_at_s >= LIVE_EVERY_S:
+                self._live_at_s = now_s
+                self.outlet.publish_live(self.window.room())
+        if now_s is not None and (summary := self.window.close(now_s)) is not None:
+            self.outlet.publish_window(summary)
+
+    def observe(self, frame: Frame) -> Observation:
+        """What one frame shows."""
+        tracks = [track for track in self.tracker.update(frame) if track.confirmed]
+        return Observation(frame.sequence, frame.captured_at_s, self._read(frame.pixels, tracks) if tracks else ())
+
+    def _read(self, pixels: Pixels, tracks: list[Track]) -> tuple[Reading, ...]:
+        with self.meter.time("classify"):
+            size_px = self.classifier.input_size_px
+            crops = [crop_face(pixels, track.face, self.crop_rule, size_px) for track in tracks]
+            scores = self.classifier.classify(crops)
+        return tuple(Reading(track, score) for track, score in zip(tracks, scores, strict=True))

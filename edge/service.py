@@ -1,0 +1,253 @@
+"""Composition root: configuration -> parts, and their life from readiness to teardown in reverse."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal, cast
+
+from edge import __version__
+from edge.camera import Camera
+from edge.camera.csi import CsiCamera
+from edge.camera.replay import ReplayCamera
+from edge.camera.stream import StreamCamera
+from edge.camera.usb import UsbCamera
+from edge.capture import Capture
+from edge.classifier import EmotionClassifier, load_release
+from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig, MqttConfig, device_id
+from edge.detector import FaceDetector
+from edge.detector.haar import HaarDetector
+from edge.detector.yunet import YuNetDetector
+from edge.errors import DelegateError
+from edge.health import HealthMonitor, Meter, TimedDetector
+from edge.message import STATUS_PERIOD_S, Device
+from edge.mqtt import Broker
+from edge.outbox import Outbox
+from edge.pipeline import Outlet, Pipeline
+from edge.publisher import Publisher
+from edge.records import Health, Problem
+from edge.sdnotify import SystemdNotifier
+from edge.tracker import FaceTracker
+from edge.wallclock import WallClock
+from edge.window import EmotionWindow
+
+PACKAGED_MODEL = Path(__file__).parent / "models"
+STOP_TIMEOUT_S = 8.0
+"""Systemd waits longer; a broker that does not answer must not hold the shutdown up."""
+
+_CHECK_PERIOD_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+def open_camera(section: CameraConfig) -> Camera:
+    """The camera that the configuration names.
+
+    Raises:
+        CameraError: it cannot be opened.
+    """
+    if section.kind == "csi":
+        return CsiCamera(section.width_px, section.height_px, section.fps)
+    if section.kind == "usb":
+        return UsbCamera(section.device, section.width_px, section.height_px, section.fps)
+    if section.kind == "stream":
+        return StreamCamera(section.url)
+    pace = cast(Literal["real", "fast"], section.pace)
+    return ReplayCamera(Path(section.path), pace=pace, loop=section.loop)
+
+
+def open_detector(section: DetectorConfig) -> FaceDetector:
+    """The face detector that the configuration names.
+
+    Raises:
+        ModelError: its model file is missing or no such model.
+    """
+    if section.kind == "yunet":
+        return YuNetDetector(Path(section.model), min_face_px=section.min_face_px)
+    return HaarDetector(min_face_px=section.min_face_px)
+
+
+def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
+    """The classifier that the configuration names, and what is to be said of it.
+
+    Raises:
+        ModelError: the release is missing, damaged or not what its manifest says.
+        DelegateError: an accelerator is asked for, absent, and no fallback is allowed.
+    """
+    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL)
+    delegate = None if section.device == "cpu" else section.device
+    try:
+        return EmotionClassifier(release, threads=section.threads, delegate=delegate), ()
+    except DelegateError as error:
+        if section.fallback != "cpu":
+            raise
+        _log.warning("%s; going on with the cpu as model.fallback says", error)
+        problem = Problem("accelerator_missing", f"The classifier runs on the CPU: {error}.")
+        return EmotionClassifier(release, threads=section.threads), (problem,)
+
+
+def broker(section: MqttConfig) -> Broker:
+    """The broker that the configuration names."""
+
+    def file(name: str) -> Path | None:
+        return Path(name) if name else None
+
+    return Broker(
+        host=section.host,
+        port=section.port,
+        protocol=cast(Literal["5", "3.1.1"], section.protocol),
+        username=section.username or None,
+        password_file=file(section.password_file),
+        tls_ca=file(section.tls_ca),
+        tls_cert=file(section.tls_cert),
+        tls_key=file(section.tls_key),
+    )
+
+
+def build_pipeline(
+    config: Config,
+    capture: Capture,
+    detector: FaceDetector,
+    classifier: EmotionClassifier,
+    outlet: Outlet,
+    meter: Meter,
+) -> Pipeline:
+    """The corridor between a started capture and an outlet."""
+    tracker = FaceTracker(TimedDetector(detector, meter), detect_every=config.detector.every)
+    window = EmotionWindow(
+        duration_s=config.window.duration_s,
+        min_people=config.privacy.min_people,
+        counts_only=config.privacy.counts_only,
+        uncertain_below=config.model.uncertain_below,
+    )
+    return Pipeline(capture, tracker, detector.crop_rule, classifier, window, outlet, meter)
+
+
+class Service:
+    """The daemon: parts are made here, everything that can be wrong with them is known before anything starts."""
+
+    def __init__(self, config: Config, notifier: SystemdNotifier) -> None:
+        """Load models, open the outbox.
+
+        Raises:
+            ConfigError: an id, password or TLS file is wrong.
+            ModelError: a model is missing or damaged.
+            DelegateError: the accelerator is absent.
+        """
+        self._notifier = notifier
+        self._stop = threading.Event()
+        self._detector = open_detector(config.detector)
+        self._classifier, self._standing = open_classifier(config.model)
+        self._config = config
+        self._identity = device_id(config.device)
+
+    def stop(self) -> None:
+        """Ask ``run`` to end; for signal handlers and other threads."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Sense until ``stop`` or the end of the clip; teardown is in reverse order of the start.
+
+        Raises:
+            CameraError: the camera cannot be opened, or failed for good.
+            ConfigError: see ``Publisher.start``.
+        """
+        config = self._config
+        with ExitStack() as parts:
+            capture = Capture(
+                lambda: open_camera(config.camera),
+                stall_s=config.camera.stall_s,
+                may_freeze=config.camera.kind == "replay",
+            )
+            parts.callback(capture.stop)
+            capture.start()
+            outbox = _open_outbox(config)
+            parts.callback(outbox.close)
+            publisher = Publisher(broker(config.mqtt), self._describe(capture.name), outbox, WallClock())
+            publisher.start()
+            parts.callback(publisher.stop, STOP_TIMEOUT_S)
+            meter = Meter()
+            monitor = HealthMonitor(
+                capture,
+                meter,
+                publisher,
+                device=self._classifier.device,
+                standing=self._standing,
+                disk=Path(config.outbox.path or "/").parent,
+            )
+            reporter = _Reporter(monitor, meter, publisher, self._notifier)
+            parts.callback(reporter.stop)
+            reporter.start()
+            build_pipeline(config, capture, self._detector, self._classifier, publisher, meter).run(self._stop)
+
+    def _describe(self, camera: str) -> Device:
+        config, manifest = self._config, self._classifier.manifest
+        return Device(
+            id=self._identity,
+            source=config.camera.source,
+            version=__version__,
+            camera=camera,
+            detector=self._detector.name,
+            model_id=manifest.id,
+            model_sha256=manifest.sha256,
+            model_device=self._classifier.device,
+            window_s=config.window.duration_s,
+            min_people=config.privacy.min_people,
+            counts_only=config.privacy.counts_only,
+        )
+
+
+def _open_outbox(config: Config) -> Outbox:
+    section = config.outbox
+    runtime = os.environ.get("RUNTIME_DIRECTORY")
+    return Outbox(
+        Path(section.path) if section.path else None,
+        volatile=Path(runtime) / "outbox.sqlite" if section.path and runtime else None,
+        max_rows=section.max_rows,
+        max_bytes=section.max_mb * 2**20,
+    )
+
+
+class _Reporter(threading.Thread):
+    """Publishes the health on change and once a minute, and tells systemd that real work is done."""
+
+    def __init__(self, monitor: HealthMonitor, meter: Meter, publisher: Publisher, notifier: SystemdNotifier) -> None:
+        super().__init__(name="reporter", daemon=True)
+        self._monitor, self._meter, self._publisher, self._notifier = monitor, meter, publisher, notifier
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Publish the last words."""
+        self._stopping.set()
+        self.join()
+        self._notifier.stopping()
+        self._publisher.publish_status(self._monitor.read(stopping=True))
+
+    def run(self) -> None:
+        """Look every two seconds."""
+        told: tuple[object, ...] = ()
+        told_at_s, analysed = float("-inf"), 0
+        while not self._stopping.wait(_CHECK_PERIOD_S if analysed else 0.1):
+            if self._meter.analysed > analysed:
+                if not analysed:
+                    self._notifier.ready()
+                analysed = self._meter.analysed
+                self._notifier.alive()
+            health = self._monitor.read()
+            news = (health.state, tuple(problem.code for problem in health.problems))
+            if news != told or time.monotonic() - told_at_s >= STATUS_PERIOD_S:
+                self._tell(health)
+                told, told_at_s = news, time.monotonic()
+
+    def _tell(self, health: Health) -> None:
+        self._publisher.publish_status(health)
+        waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "all windows delivered"
+        sentence = f"{health.state}: {health.camera.fps:.1f} frames/s, {waiting}"
+        self._notifier.status(" ".join((sentence, *(problem.sentence for problem in health.problems))))
+        _log.info("%s", sentence)
+        for problem in health.problems:
+            _log.warning("%s: %s", problem.code, problem.sentence)

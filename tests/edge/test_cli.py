@@ -1,0 +1,133 @@
+"""The command line: exit statuses and the one sentence that goes with each."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge.cli import main
+from edge.service import PACKAGED_MODEL
+
+CLIP = Path(__file__).parents[2] / "edge" / "media" / "astronaut.mp4"
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "fer-edge.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def replay(folder: Path, extra: str = "", path: Path = CLIP) -> Path:
+    """A configuration that needs no hardware; its broker port is closed."""
+    return write(
+        folder,
+        f'device.id = "test"\n[camera]\nkind = "replay"\npace = "fast"\npath = "{path}"\n[mqtt]\nport = 1\n{extra}',
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["walk"], ["check"], ["watch", "--port", "x"]])
+def test_wrong_usage_ends_with_2(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(command)
+
+    assert ending.value.code == 2
+    assert "usage: fer-edge" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "check", "watch", "demo", "bench"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main([command, "--help"])
+
+    assert ending.value.code == 0
+    assert f"usage: fer-edge {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "check", "bench"])
+def test_a_missing_configuration_ends_with_78(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main([command, "--config", str(tmp_path / "absent.toml")])
+
+    assert status == 78
+    assert capsys.readouterr().err == (
+        f"fer-edge: config {tmp_path}/absent.toml: cannot be read (No such file or directory); "
+        "name a TOML file with --config\n"
+    )
+
+
+def test_every_problem_of_a_configuration_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["run", "--config", str(write(tmp_path, "[camera]\nfps = 0\nsize = 3\n"))])
+
+    assert status == 78
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_missing_model_ends_with_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["run", "--config", str(replay(tmp_path, '[model]\nfolder = "nowhere"'))])
+
+    assert status == 78
+    assert f"{tmp_path}/nowhere" in capsys.readouterr().err
+
+
+def test_a_truncated_model_ends_with_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(PACKAGED_MODEL, tmp_path / "cut")
+    model = tmp_path / "cut" / "model.tflite"
+    model.write_bytes(model.read_bytes()[:-100])
+
+    status = main(["check", "--model", str(tmp_path / "cut")])
+
+    assert status == 78
+    assert "sha256" in capsys.readouterr().err
+
+
+def test_the_packaged_model_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["check", "--model", str(PACKAGED_MODEL / "model.tflite")])
+
+    assert status == 0
+    assert capsys.readouterr().out.startswith("ok    model")
+
+
+@pytest.mark.parametrize(
+    ("camera", "sentence"),
+    [
+        ('kind = "usb"\ndevice = "/dev/video99"', "camera /dev/video99"),
+        ('kind = "replay"\npath = "absent.mp4"', "absent.mp4"),
+    ],
+)
+def test_a_camera_that_does_not_exist_ends_with_1(
+    tmp_path: Path, camera: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["run", "--config", str(write(tmp_path, f'device.id = "test"\n[camera]\n{camera}'))])
+
+    assert status == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len([line for line in error.splitlines() if line.startswith("fer-edge: ")]) == 1
+
+
+def test_check_names_everything_and_ends_with_the_worst(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["check", "--config", str(replay(tmp_path))])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert status == 1
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", "device"],
+        ["ok", "model"],
+        ["ok", "detector"],
+        ["ok", "camera"],
+        ["ok", "outbox"],
+        ["WRONG", "broker"],
+    ]
+    assert "localhost:1 cannot be reached" in lines[-1]
+
+
+def test_bench_prints_speed_and_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["bench", "--json"])
+
+    figures = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert figures["frames"] > 20
+    assert figures["frames_per_s"] > 0
+    assert figures["rss_mb"] > 0

@@ -1,0 +1,117 @@
+"""The configuration file: what it accepts, and what it says to what it does not."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from edge.config import Config, DeviceConfig, device_id, load
+from edge.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "fer-edge.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_the_documented_file_names_every_key_with_its_default() -> None:
+    documented = tomllib.loads((REPOSITORY / "deploy" / "fer-edge.toml").read_text("utf-8"))
+
+    assert documented == asdict(Config())
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "")) == Config()
+
+
+def test_a_whole_number_is_accepted_where_a_number_is_asked(tmp_path: Path) -> None:
+    duration_s = load(write(tmp_path, "[window]\nduration_s = 5")).window.duration_s
+
+    assert duration_s == 5.0
+    assert isinstance(duration_s, float)
+
+
+def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    config = load(write(tmp_path, '[camera]\nkind = "replay"\npath = "clips/a.mp4"\n[outbox]\npath = "/var/box"'))
+
+    assert config.camera.path == str(tmp_path / "clips/a.mp4")
+    assert config.outbox.path == "/var/box"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[camra]", "section camra is unknown; the nearest known one is camera"),
+        ("[camera]\nkinds = 'usb'", "key camera.kinds is unknown; the nearest known one is camera.kind"),
+        ("[camera]\nkind = 'webcam'", "camera.kind is 'webcam', accepted is one of csi, usb, stream, replay"),
+        ("[camera]\nfps = 0", "camera.fps is 0, accepted is a number from 0.2 to 60"),
+        ("[camera]\nloop = 1", "camera.loop is 1, accepted is true or false"),
+        ("[camera]\nkind = 'stream'", "camera.url is needed for camera.kind 'stream'"),
+        ("[camera]\nkind = 'replay'", "camera.path is needed for camera.kind 'replay'"),
+        ("[camera]\nsource = 'a/b'", "camera.source is 'a/b', accepted are 1 to 32 of a-z"),
+        ("camera = 3", "[camera] is 3, accepted is a section of keys"),
+        ("[detector]\nkind = 'yunet'", "detector.model is needed for detector.kind 'yunet'"),
+        ("[device]\nid = 'Küche'", "device.id is 'Küche', accepted are 3 to 32 of a-z"),
+        ("[window]\nduration_s = 'long'", "window.duration_s is 'long', accepted is a number"),
+        ("[window]\nduration_s = nan", "window.duration_s is nan, accepted is a number from 1 to 3600"),
+        ("[window]\nduration_s = true", "window.duration_s is True, accepted is a number"),
+        ("[privacy]\nmin_people = 0", "privacy.min_people is 0, accepted is a whole number from 1 to 100"),
+        ("[privacy]\nmin_people = 2.5", "privacy.min_people is 2.5, accepted is a whole number"),
+        ("[mqtt]\nport = 70000", "mqtt.port is 70000, accepted is a whole number from 1 to 65535"),
+        ("[mqtt]\ntls_cert = 'a.pem'", "mqtt.tls_cert and mqtt.tls_key belong together"),
+        ("[mqtt]\nusername = 'u'\npassword_file = 'absent'", "which cannot be read"),
+        ("[mqtt]\npassword_file = 'absent'", "mqtt.username is missing beside mqtt.password_file"),
+        ("not toml", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_key_and_what_is_accepted(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)) as refusal:
+        load(write(tmp_path, text))
+
+    assert refusal.value.exit_code == 78
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(write(tmp_path, "[camera]\nfps = 0\nkind = 'x'\n[mqtt]\nhosst = 'h'"))
+
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"config {tmp_path}/fer-edge.toml: ") for line in lines)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read \(No such file or directory\)"):
+        load(tmp_path / "absent.toml")
+
+
+def test_a_folder_instead_of_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
+        load(tmp_path)
+
+
+def test_the_default_device_id_hides_the_machine_id(tmp_path: Path) -> None:
+    machine = tmp_path / "machine-id"
+    machine.write_text("0123456789abcdef0123456789abcdef\n", "ascii")
+
+    identity = device_id(DeviceConfig(), machine)
+
+    assert re.fullmatch(r"fer-[0-9a-f]{8}", identity)
+    assert identity[4:] not in machine.read_text("ascii")
+    assert identity == device_id(DeviceConfig(), machine)
+
+
+def test_a_configured_device_id_wins(tmp_path: Path) -> None:
+    assert device_id(DeviceConfig(id="kitchen"), tmp_path / "absent") == "kitchen"
+
+
+def test_without_a_machine_id_the_key_to_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"set device\.id"):
+        device_id(DeviceConfig(), tmp_path / "absent")

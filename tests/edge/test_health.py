@@ -1,0 +1,144 @@
+"""The meter's figures, and the problems that health names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from edge import health
+from edge.capture import Capture
+from edge.health import HealthMonitor, Meter, read_host
+from edge.records import DeliveryHealth, Problem
+
+
+@dataclass
+class QuietDelivery:
+    """A publisher that has nothing to complain of."""
+
+    problems: tuple[Problem, ...] = ()
+    health: DeliveryHealth = field(default_factory=lambda: DeliveryHealth(0, None, 0, 0, 0.5))
+
+
+def capture(**changes: Any) -> Capture:
+    """What the monitor reads of a capture that runs well."""
+    well = {"name": "usb /dev/video0", "captured": 10, "last_frame_age_s": 0.1}
+    well |= {"stalls": 0, "reopens": 0, "stalled": False, "frozen": False}
+    return cast(Capture, SimpleNamespace(**(well | changes)))
+
+
+def monitor(meter: Meter, *, standing: tuple[Problem, ...] = (), **changes: Any) -> HealthMonitor:
+    return HealthMonitor(capture(**changes), meter, QuietDelivery(), device="cpu", standing=standing, disk=Path("/"))
+
+
+@pytest.fixture
+def meter() -> Meter:
+    meter = Meter()
+    meter.frame_done()
+    return meter
+
+
+@pytest.fixture(autouse=True)
+def cool_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sensors that a test can write, on a disk with room."""
+    (tmp_path / "temp").write_text("51234\n", "ascii")
+    (tmp_path / "throttled").write_text("0\n", "ascii")
+    monkeypatch.setattr(health, "TEMPERATURE", tmp_path / "temp")
+    monkeypatch.setattr(health, "THROTTLED", tmp_path / "throttled")
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e9))
+    return tmp_path
+
+
+def test_before_the_first_frame_it_is_starting() -> None:
+    assert monitor(Meter(), captured=0).read().state == "starting"
+    assert monitor(Meter(), captured=0).read().camera.last_frame_age_s is None
+
+
+def test_with_frames_and_without_problems_it_is_running(meter: Meter) -> None:
+    now = monitor(meter).read()
+
+    assert now.state == "running"
+    assert now.problems == ()
+    assert now.host.cpu_temp_c == 51.234
+    assert now.host.throttled is False
+    assert now.host.rss_mb is not None
+    assert 10 < now.host.rss_mb < 10_000
+
+
+def test_a_stop_is_told(meter: Meter) -> None:
+    assert monitor(meter).read(stopping=True).state == "stopping"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"stalled": True, "last_frame_age_s": 7.0}, "camera_stalled"),
+        ({"frozen": True}, "camera_frozen"),
+        ({"standing": (Problem("accelerator_missing", "No Coral."),)}, "accelerator_missing"),
+    ],
+)
+def test_a_problem_degrades(meter: Meter, changes: dict[str, Any], code: str) -> None:
+    now = monitor(meter, **changes).read()
+
+    assert now.state == "degraded"
+    assert [problem.code for problem in now.problems] == [code]
+
+
+@pytest.mark.parametrize(("flags", "throttled"), [("0x4", True), ("50005", True), ("50000", False)])
+def test_throttling_is_what_the_firmware_says_of_now(
+    meter: Meter, cool_machine: Path, flags: str, throttled: bool
+) -> None:
+    (cool_machine / "throttled").write_text(flags, "ascii")
+
+    now = monitor(meter).read()
+
+    assert now.host.throttled is throttled
+    assert ("throttled" in {problem.code for problem in now.problems}) is throttled
+
+
+def test_a_full_disk_is_a_problem(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: SimpleNamespace(free=3e6))
+
+    assert [problem.sentence for problem in monitor(meter).read().problems] == ["Only 3 MB are free on the disk."]
+
+
+def test_a_machine_without_sensors_tells_none(cool_machine: Path) -> None:
+    (cool_machine / "temp").unlink()
+    (cool_machine / "throttled").unlink()
+
+    host = read_host(cool_machine)
+
+    assert host.cpu_temp_c is None
+    assert host.throttled is None
+
+
+def test_durations_become_median_and_95th_percentile(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([tick for i in range(1, 21) for tick in (100.0 * i, 100.0 * i + i / 1000)])
+    monkeypatch.setattr(health.time, "perf_counter", lambda: next(ticks))
+    meter = Meter()
+
+    for _ in range(20):
+        with meter.time("detect"):
+            pass
+
+    durations = meter.percentiles_ms("detect")
+    assert durations is not None
+    assert durations.p50 == pytest.approx(10.5)
+    assert durations.p95 == pytest.approx(19.95, abs=0.1)
+    assert meter.percentiles_ms("classify") is None
+
+
+def test_the_rate_is_that_of_the_last_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(health.time, "monotonic", lambda: now_s)
+    meter = Meter()
+    for frame in range(100):
+        now_s = 1000.0 + frame / 10
+        meter.frame_done()
+
+    assert meter.fps() == pytest.approx(10)
+    now_s += 31
+    assert meter.fps() == 0

@@ -1,0 +1,132 @@
+"""The corridor from frame to outlet, with real tracker, window and classifier behind a scripted camera."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.capture import Capture
+from edge.classifier import EmotionClassifier, load_release
+from edge.crop import CropRule
+from edge.errors import CameraError
+from edge.health import Meter
+from edge.pipeline import Pipeline
+from edge.records import Face, Frame, Pixels, RoomReading, WindowSummary
+from edge.tracker import FaceTracker
+from edge.window import EmotionWindow
+
+TINY = Path(__file__).parents[1] / "data" / "tiny" / "grey"
+FACE = Face(20, 10, 60, 60, 0.9)
+
+
+class ScriptedCamera:
+    """Delivers a picture every tenth of a second of its own clock, then ends or fails."""
+
+    name = "scripted"
+    live = False
+
+    def __init__(self, frames: int, failure: CameraError | None = None) -> None:
+        self._frames, self._failure, self._sequence = frames, failure, 0
+
+    def read(self) -> Frame | None:
+        if self._sequence == self._frames:
+            if self._failure:
+                raise self._failure
+            return None
+        self._sequence += 1
+        pixels = np.full((120, 160), self._sequence % 256, np.uint8)
+        return Frame(self._sequence - 1, self._sequence / 10, pixels)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class SteadyDetector:
+    """Finds the same faces in every frame."""
+
+    faces: tuple[Face, ...]
+    name: str = "steady"
+    crop_rule: CropRule = field(default_factory=lambda: CropRule(side=1.0))
+
+    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+        return self.faces
+
+
+@dataclass
+class Shelf:
+    """Keeps what leaves."""
+
+    windows: list[WindowSummary] = field(default_factory=list)
+    rooms: list[RoomReading] = field(default_factory=list)
+
+    def publish_window(self, summary: WindowSummary) -> None:
+        self.windows.append(summary)
+
+    def publish_live(self, room: RoomReading) -> None:
+        self.rooms.append(room)
+
+
+def run(camera: ScriptedCamera, faces: tuple[Face, ...], *, min_people: int = 1, stop: bool = False) -> Shelf:
+    shelf, capture, detector = Shelf(), Capture(lambda: camera, max_reopens=0), SteadyDetector(faces)
+    window = EmotionWindow(duration_s=1.0, min_people=min_people, counts_only=False, uncertain_below=0.5)
+    classifier = EmotionClassifier(load_release(TINY))
+    stopping = threading.Event()
+    if stop:
+        stopping.set()
+    capture.start()
+    try:
+        tracker = FaceTracker(detector, detect_every=1)
+        Pipeline(capture, tracker, detector.crop_rule, classifier, window, shelf, Meter()).run(stopping)
+    finally:
+        capture.stop()
+    return shelf
+
+
+def test_a_clip_leaves_as_windows_that_count_every_frame() -> None:
+    shelf = run(ScriptedCamera(25), (FACE,))
+
+    assert [window.captured for window in shelf.windows] == [10, 10, 5]
+    assert sum(window.dropped for window in shelf.windows) == 0
+    assert [window.people for window in shelf.windows] == [1, 1, 1]
+    assert all(window.emotions is not None for window in shelf.windows)
+
+
+def test_an_empty_room_is_published_too() -> None:
+    shelf = run(ScriptedCamera(20), ())
+
+    assert [(window.people, window.emotions, window.suppressed) for window in shelf.windows] == [(0, None, None)] * 2
+
+
+def test_too_few_people_leave_no_emotions_anywhere() -> None:
+    shelf = run(ScriptedCamera(20), (FACE, Face(90, 10, 60, 60, 0.8)), min_people=3)
+
+    assert {window.suppressed for window in shelf.windows} == {"too_few_people"}
+    assert {window.emotions for window in shelf.windows} == {None}
+    assert {room.emotions for room in shelf.rooms} == {None}
+    assert shelf.windows[0].people == 2
+
+
+def test_a_single_detection_is_no_person() -> None:
+    shelf = run(ScriptedCamera(1), (FACE,))
+
+    assert [window.people for window in shelf.windows] == [0]
+
+
+def test_the_room_is_shown_twice_a_second() -> None:
+    shelf = run(ScriptedCamera(25), (FACE,))
+
+    assert len(shelf.rooms) == 5
+
+
+def test_a_stop_is_obeyed_before_the_next_frame() -> None:
+    assert run(ScriptedCamera(25), (FACE,), stop=True) == Shelf()
+
+
+def test_a_camera_that_fails_for_good_ends_the_run() -> None:
+    with pytest.raises(CameraError, match="unplugged"):
+        run(ScriptedCamera(5, CameraError("unplugged")), (FACE,))
