@@ -74,12 +74,18 @@ clean:  ## remove what make made; runs/ and data/ stay
 	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Make a model
-.PHONY: train evaluate quantize have-data have-run
+.PHONY: train evaluate report compare quantize have-data have-run
 train: have-data .venv/.dev  ## train RECIPE on DATA and VOTES into runs/
 	$(bin)/fer-train fit --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
 
 evaluate: have-data .venv/.dev  ## measure MODEL (or RUN's) on PublicTest of DATA
 	$(bin)/fer-train evaluate $(MODEL) --data $(DATA) $(votes) --split PublicTest $(ARGS)
+
+report: have-run have-data .venv/.dev  ## a page on MODEL in RUN/report: curves, confusion, calibration, mistakes, poor pictures
+	$(bin)/fer-train report $(RUN) --model $(MODEL) --data $(DATA) $(votes) $(ARGS)
+
+compare: have-data .venv/.dev  ## train MobileNetV2, ResNet50, VGG and others the same way: make compare ARGS="--epochs 5"
+	$(bin)/fer-train compare --data $(DATA) $(votes) $(ARGS)
 
 quantize: have-run have-data .venv/.dev .venv-pi/.bookworm  ## RUN's float model to an int8 release, verified in both runtimes
 	$(bin)/fer-quantize release $(RUN) --out $(OUT) --data $(DATA) $(votes) --python .venv-pi/bin/python $(ARGS)

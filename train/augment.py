@@ -5,31 +5,12 @@ One Keras layer of backend-neutral operations, so that it runs on the device tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
-
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """How far each disturbance goes; 0 switches one off.
-
-    ``rotation_deg``, ``scale`` and ``shift`` (share of the side) are drawn evenly in both directions: a detector's box
-    is never FER2013's. ``contrast`` and ``brightness`` (of 255) stand for light, ``blur`` is the share of pictures that
-    lose detail as a distant face does, ``noise`` the largest standard deviation in grey levels, ``erase`` the share of
-    pictures with a covered rectangle.
-    """
-
-    rotation_deg: float = 15
-    scale: float = 0.15
-    shift: float = 0.08
-    contrast: float = 0.3
-    brightness: float = 0.12
-    blur: float = 0.15
-    noise: float = 6
-    erase: float = 0.3
+from train.recipes import Augmentation
 
 
 @keras.saving.register_keras_serializable("fer-edge")

@@ -1,4 +1,4 @@
-"""``fer-train``: fit a recipe, evaluate a model file."""
+"""``fer-train``: fit a recipe, evaluate or report on a model file, compare networks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"fer-train: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("fer-train: stopped; a run goes on with the same command and --resume", file=sys.stderr)
+        print("fer-train: stopped; what is finished is kept, and fit goes on with --resume", file=sys.stderr)
         return 130
     return status
 
@@ -48,33 +48,98 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--votes", type=Path, help="FER+ votes beside the csv (fer2013new.csv)")
     data.add_argument("--cache", type=Path, default=CACHE, help="folder for the parsed data (default: %(default)s)")
 
-    fit = commands.add_parser("fit", parents=[data], help="train a recipe into a run folder")
-    fit.add_argument("--recipe", default="first", choices=recipes.names(), help="what to train (default: %(default)s)")
-    fit.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE-SEED)")
-    fit.add_argument("--resume", action="store_true", help="go on from the last finished epoch of the run folder")
-    fit.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (default: 0)")
-    fit.add_argument("--epochs", type=int, help="length of the run instead of the recipe's")
-    fit.add_argument(
+    training = argparse.ArgumentParser(add_help=False)
+    training.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (default: 0)")
+    training.add_argument(
         "--precision",
         default="float32",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         help="arithmetic; mixed_bfloat16 doubles the speed where processor or GPU has it",
     )
+    measuring = argparse.ArgumentParser(add_help=False)
+    measuring.add_argument("--split", default="PublicTest", choices=fer2013.SPLITS, help="(default: %(default)s)")
+
+    fit = commands.add_parser("fit", parents=[data, training], help="train a recipe into a run folder")
+    fit.add_argument("--recipe", default="first", choices=recipes.names(), help="what to train (default: %(default)s)")
+    fit.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE-SEED)")
+    fit.add_argument("--resume", action="store_true", help="go on from the last finished epoch of the run folder")
+    fit.add_argument("--epochs", type=int, help="length of the run instead of the recipe's")
     fit.set_defaults(command=_fit)
 
-    evaluate = commands.add_parser("evaluate", parents=[data], help="measure a .keras or .tflite file on a split")
+    evaluate = commands.add_parser(
+        "evaluate", parents=[data, measuring], help="measure a .keras or .tflite file on a split"
+    )
     evaluate.add_argument("model", type=Path, metavar="MODEL", help="a .keras or an int8 .tflite file")
-    evaluate.add_argument("--split", default="PublicTest", choices=fer2013.SPLITS, help="(default: %(default)s)")
     evaluate.add_argument("--emotions", nargs="+", choices=EMOTIONS, metavar="EMOTION", help="answer among these only")
     evaluate.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     evaluate.add_argument("--plot", type=Path, help="write the confusion matrix to this PNG file")
     evaluate.set_defaults(command=_evaluate)
+
+    report = commands.add_parser("report", parents=[data, measuring], help="write a page on a run into RUN/report")
+    report.add_argument("run", type=Path, metavar="RUN", help="a run folder of fit")
+    report.add_argument(
+        "--model", type=Path, metavar="FILE", help="a .keras or int8 .tflite (default: RUN/model.keras)"
+    )
+    report.add_argument(
+        "--sample",
+        type=_count,
+        default=1000,
+        metavar="N",
+        help="faces to degrade, 36 passes each (default: %(default)s)",
+    )
+    report.set_defaults(command=_report)
+
+    compare = commands.add_parser("compare", parents=[data, training], help="train well-known networks the same way")
+    compare.add_argument(
+        "--backbones",
+        nargs="+",
+        default=(),
+        metavar="BACKBONE",
+        help="of cnn, mobilenetv2, resnet50, vgg11, vgg16, vggface (default: all, vggface if it has weights)",
+    )
+    compare.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        type=_weights,
+        metavar="BACKBONE=FILE",
+        help="start from a Keras file of the network without its head, or from imagenet (fetched); may be repeated",
+    )
+    compare.add_argument("--frozen", action="store_true", help="keep those weights and train the head alone")
+    compare.add_argument(
+        "--emotions", nargs="+", default=EMOTIONS, choices=EMOTIONS, metavar="EMOTION", help="only these (default: all)"
+    )
+    compare.add_argument("--epochs", type=_count, default=30, help="(default: %(default)s)")
+    compare.add_argument("--limit", type=_count, metavar="N", help="use N pictures of each split (default: all)")
+    compare.add_argument("--batch", type=_count, default=128, metavar="N", help="(default: %(default)s)")
+    compare.add_argument("--out", type=Path, default=RUNS / "compare", metavar="DIR", help="(default: %(default)s)")
+    compare.set_defaults(command=_compare)
     return parser
 
 
 def _load(options: argparse.Namespace) -> dict[str, fer2013.FaceSet]:
     with progress_bar(f"reading {options.data.name}") as progress:
         return fer2013.load(options.data, options.votes, options.cache, progress)
+
+
+def _load_split(options: argparse.Namespace) -> fer2013.FaceSet:
+    faces = _load(options)
+    if options.split not in faces:
+        raise ConfigError(f"data {options.data}: has no {options.split} split, it has {', '.join(faces)}")
+    return faces[options.split]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def _weights(text: str) -> tuple[str, str]:
+    backbone, _, file = text.partition("=")
+    if not file:
+        raise argparse.ArgumentTypeError(f"{text!r} is not BACKBONE=FILE")
+    return backbone, file
 
 
 def _fit(options: argparse.Namespace) -> int:
@@ -92,10 +157,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from train.evaluate import evaluate
     from train.plots import save_confusion
 
-    faces = _load(options)
-    if options.split not in faces:
-        raise ConfigError(f"data {options.data}: has no {options.split} split, it has {', '.join(faces)}")
-    result = evaluate(options.model, faces[options.split], options.emotions or EMOTIONS)
+    result = evaluate(options.model, _load_split(options), options.emotions or EMOTIONS)
     if options.plot:
         title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
         save_confusion(result.fer2013.confusion, result.emotions, title, options.plot)
@@ -103,6 +165,31 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(result.to_dict(), indent=1))
     else:
         print(_table(result))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from train.report import write_report
+
+    model = options.model or options.run / "model.keras"
+    page = write_report(options.run, model, _load_split(options), options.sample)
+    print(f"{page}: written; it shows faces of the data set, so keep it where you keep those")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from train.compare import Settings, compare, contenders, markdown
+
+    entered = contenders(options.backbones, dict(options.weights), frozen=options.frozen)
+    settings = Settings(
+        emotions=tuple(options.emotions),
+        epochs=options.epochs,
+        limit=options.limit,
+        batch=options.batch,
+        seed=options.seed,
+        precision=options.precision,
+    )
+    print(markdown(compare(entered, _load(options), options.out, settings)), end="")
     return 0
 
 

@@ -8,6 +8,7 @@ empty where the annotators saw no face).
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +110,18 @@ def distribution(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     counts[:, NEUTRAL] += kept[:, CONTEMPT]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return np.asarray(shares, np.float32)
+
+
+def only(votes: npt.NDArray[np.uint8], emotions: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """The votes (n, 10) as if only ``emotions`` had been choices: those for others become "unknown".
+
+    Contempt stays with neutral.
+    """
+    others = [column for column, name in zip(_ORDER, (*EMOTIONS, "neutral"), strict=True) if name not in emotions]
+    kept = votes.copy()
+    kept[:, ANSWERS.index("unknown")] += votes[:, others].sum(axis=1, dtype=np.uint8)
+    kept[:, others] = 0
+    return kept
 
 
 def not_a_face(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from keras import ops
 
 from edge.contract import EMOTIONS
-from edge.errors import ConfigError
+from edge.errors import ConfigError, DataError
 from train.augment import Augment
 from train.fer2013 import FaceSet
 from train.metrics import measure, softmax
@@ -181,7 +182,15 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
         save_curves(self.csv, self.curves)
 
 
-def fit(recipe: Recipe, faces: dict[str, FaceSet], folder: Path, options: RunOptions, *, resume: bool) -> Path:
+def fit(
+    recipe: Recipe,
+    faces: dict[str, FaceSet],
+    folder: Path,
+    options: RunOptions,
+    *,
+    resume: bool,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Path:
     """Train ``recipe`` on Training, watching PublicTest.
 
     Args:
@@ -190,12 +199,14 @@ def fit(recipe: Recipe, faces: dict[str, FaceSet], folder: Path, options: RunOpt
         folder: the run folder; must not hold a run unless ``resume``.
         options: seed, length and precision.
         resume: go on from ``state.npz``.
+        callbacks: called before those of the run, so that they see an epoch without what is measured after it.
 
     Returns:
         The path of ``model.keras``.
 
     Raises:
         ConfigError: a run is in the way, there is nothing to resume, or a split is missing.
+        DataError: there are fewer pictures than one batch.
     """
     state = folder / "state.npz"
     if resume and not state.is_file():
@@ -209,6 +220,8 @@ def fit(recipe: Recipe, faces: dict[str, FaceSet], folder: Path, options: RunOpt
     epochs = options.epochs or recipe.epochs
     training, held_out = faces["Training"], faces["PublicTest"]
     keep = keep_mask(training, [other for split, other in faces.items() if split != "Training"])
+    if keep.sum() < recipe.batch:
+        raise DataError(f"data has {keep.sum()} pictures to learn from, expected at least one batch of {recipe.batch}")
     targets = soft_targets(training, recipe.label_share)[keep]
 
     keras.utils.set_random_seed(options.seed)
@@ -229,6 +242,7 @@ def fit(recipe: Recipe, faces: dict[str, FaceSet], folder: Path, options: RunOpt
         epochs=epochs,
         verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[
+            *callbacks,
             average,
             Journal(folder, recipe, epochs, average, held_out),
             History(folder),

@@ -46,6 +46,23 @@ class Metrics:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Faces by the confidence of their answer, in 15 even bins of 0..1, each array float64 (15,).
+
+    ``confidence`` is the mean of a bin, ``accuracy`` its share of right answers; both are 0 where ``faces`` is.
+    """
+
+    faces: npt.NDArray[np.float64]
+    confidence: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+
+    @property
+    def calibration_error(self) -> float:
+        """The mean distance of confidence and accuracy, each bin by its faces."""
+        return float((self.faces * np.abs(self.confidence - self.accuracy)).sum() / self.faces.sum())
+
+
 def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Probabilities along the last axis."""
     values = np.asarray(logits, np.float64)
@@ -81,7 +98,7 @@ def measure(
         accuracy=float(hits.sum() / faces),
         macro_f1=float(f1.mean()),
         log_loss=_log_loss(probabilities, labels) if labels.max() < known else None,
-        calibration_error=_calibration_error(probabilities, labels),
+        calibration_error=reliability(probabilities, labels).calibration_error,
         classes=tuple(
             ClassMetrics(name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
             for i, name in enumerate(classes)
@@ -98,14 +115,15 @@ def confusion_matrix(
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
+def reliability(probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]) -> Reliability:
+    """How often the answers of (n, k) are right, by how sure they are: what a reliability diagram shows."""
+    confidence = probabilities.max(axis=1)
+    hits = probabilities.argmax(axis=1) == labels
+    bins = np.clip(np.ceil(confidence * _BINS) - 1, 0, _BINS - 1).astype(np.int64)
+    faces, sure, right = (np.bincount(bins, weights, _BINS) for weights in (None, confidence, hits))
+    return Reliability(faces.astype(np.float64), sure / np.maximum(faces, 1), right / np.maximum(faces, 1))
+
+
 def _log_loss(probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:
     likelihood = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
-
-
-def _calibration_error(probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:
-    """Per bin: faces x |mean confidence - share of hits| = |sum of (confidence - hit)|."""
-    confidence = probabilities.max(axis=1)
-    excess = confidence - (probabilities.argmax(axis=1) == labels)
-    bins = np.clip(np.ceil(confidence * _BINS) - 1, 0, _BINS - 1).astype(np.int64)
-    return float(np.abs(np.bincount(bins, weights=excess)).sum() / len(labels))

@@ -36,12 +36,12 @@ def build(stem: int, stages: tuple[Stage, ...], dropout: float) -> keras.Model:
     """
     pixels = keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1), name="pixels")
     x = layers.Rescaling(1 / 255)(pixels)
-    x = _convolution(x, stem)
+    x = convolution(x, stem)
     for stage in stages:
-        x = _convolution(x, stage.channels, stride=2)
+        x = convolution(x, stage.channels, stride=2)
         for _ in range(stage.blocks):
-            inner = _convolution(x, stage.channels, separable=stage.separable)
-            inner = _convolution(inner, stage.channels, separable=stage.separable, activation=False)
+            inner = convolution(x, stage.channels, separable=stage.separable)
+            inner = convolution(inner, stage.channels, separable=stage.separable, activation=False)
             x = layers.ReLU()(layers.Add()([x, inner]))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)
@@ -49,18 +49,21 @@ def build(stem: int, stages: tuple[Stage, ...], dropout: float) -> keras.Model:
     return keras.Model(pixels, logits)
 
 
-def _convolution(x: Any, channels: int, *, stride: int = 1, separable: bool = False, activation: bool = True) -> Any:
-    convolution = layers.SeparableConv2D if separable else layers.Conv2D
-    x = convolution(channels, 3, stride, padding="same", use_bias=False)(x)
+def convolution(x: Any, channels: int, *, stride: int = 1, separable: bool = False, activation: bool = True) -> Any:
+    """A 3x3 convolution with batch normalisation, then ReLU."""
+    kind = layers.SeparableConv2D if separable else layers.Conv2D
+    x = kind(channels, 3, stride, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     return layers.ReLU()(x) if activation else x
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Multiply-adds of one forward pass through the convolutions and dense layers."""
+    """Multiply-adds of one forward pass through the convolutions and dense layers, those of nested models too."""
     total = 0
     for layer in model.layers:
-        if isinstance(layer, layers.Dense):
+        if isinstance(layer, keras.Model):
+            total += multiply_adds(layer)
+        elif isinstance(layer, layers.Dense):
             total += layer.kernel.shape[0] * layer.kernel.shape[1]
         elif isinstance(layer, layers.SeparableConv2D | layers.Conv2D | layers.DepthwiseConv2D):
             places = int(np.prod(layer.output.shape[1:3]))

@@ -14,39 +14,39 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from edge.errors import DataError
 
-_INK, _FAINT = "#22303c", "#8a97a3"
-_TRAINING, _HELD_OUT = "#e08a3c", "#2a6f97"
-_DPI = 150
+# The house style, of train.pictures too.
+INK, FAINT = "#22303c", "#8a97a3"
+TRAINING, HELD_OUT = "#e08a3c", "#2a6f97"
 
 
 def save_curves(history: Path, png: Path) -> None:
     """Draw loss, accuracy and learning rate over the epochs of a run.
 
     Args:
-        history: a csv with the columns epoch (from 0), loss, accuracy, val_loss, val_accuracy and learning_rate.
+        history: a csv with the columns epoch (from 1), loss, accuracy, val_loss, val_accuracy and learning_rate.
         png: the picture to write.
 
     Raises:
         DataError: the history cannot be read, is empty, or lacks a column.
     """
     columns = _read_history(history)
-    epochs = columns["epoch"] + 1
+    epochs = columns["epoch"]
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes: dict[str, Axes] = figure.subplot_mosaic([["loss", "accuracy"], ["rate", "rate"]], height_ratios=[5, 1])
     _pair(axes["loss"], epochs, columns["loss"], columns["val_loss"], "Loss (cross-entropy)")
     _pair(axes["accuracy"], epochs, columns["accuracy"], columns["val_accuracy"], "Accuracy")
     axes["accuracy"].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     _mark_best(axes["accuracy"], epochs, columns["val_accuracy"])
-    axes["loss"].legend(frameon=False, labelcolor=_INK)
-    axes["rate"].fill_between(epochs, columns["learning_rate"], color=_FAINT, alpha=0.35, linewidth=0)
+    axes["loss"].legend(frameon=False, labelcolor=INK)
+    axes["rate"].fill_between(epochs, columns["learning_rate"], color=FAINT, alpha=0.35, linewidth=0)
     axes["rate"].set_ylim(bottom=0)
-    axes["rate"].set_title("Learning rate", loc="left", color=_INK, fontsize=10)
-    axes["rate"].set_xlabel("Epoch", color=_INK)
+    axes["rate"].set_title("Learning rate", loc="left", color=INK, fontsize=10)
+    axes["rate"].set_xlabel("Epoch", color=INK)
     for each in axes.values():
-        _plain(each)
+        plain(each)
         each.set_xlim(1, max(2, epochs[-1]))
         each.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.savefig(png, dpi=_DPI, bbox_inches="tight", pad_inches=0.2)
+    save(figure, png)
 
 
 def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str, png: Path) -> None:
@@ -65,7 +65,7 @@ def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str,
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
-        ink = "white" if share > 0.55 else _INK if share >= 0.005 else _FAINT
+        ink = "white" if share > 0.55 else INK if share >= 0.005 else FAINT
         weight = "bold" if row == column else "normal"
         axes.text(column, row - 0.08, f"{100 * share:.0f} %", ha="center", va="center", color=ink, weight=weight)
         axes.text(column, row + 0.24, f"{counts[row, column]}", ha="center", va="center", color=ink, fontsize=7)
@@ -73,15 +73,15 @@ def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str,
     axes.set_yticks(
         range(len(classes)), [f"{name}  ({count})" for name, count in zip(classes, counts.sum(axis=1), strict=True)]
     )
-    axes.set_xlabel("Answer", color=_INK)
-    axes.set_ylabel("True emotion (faces)", color=_INK)
-    axes.set_title(title, color=_INK, pad=12)
+    axes.set_xlabel("Answer", color=INK)
+    axes.set_ylabel("True emotion (faces)", color=INK)
+    axes.set_title(title, color=INK, pad=12)
     axes.set_xticks(np.arange(len(classes) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(classes) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
-    axes.tick_params(which="both", length=0, colors=_INK)
+    axes.tick_params(which="both", length=0, colors=INK)
     axes.spines[:].set_visible(False)
-    figure.savefig(png, dpi=_DPI, bbox_inches="tight", pad_inches=0.2)
+    save(figure, png)
 
 
 def _read_history(path: Path) -> dict[str, npt.NDArray[np.float64]]:
@@ -107,30 +107,36 @@ def _pair(
     title: str,
 ) -> None:
     marker = "o" if len(epochs) == 1 else None
-    axes.plot(epochs, training, color=_TRAINING, marker=marker, label="Training, augmented")
-    axes.plot(epochs, held_out, color=_HELD_OUT, marker=marker, label="PublicTest, averaged weights")
-    axes.set_title(title, loc="left", color=_INK)
-    axes.grid(axis="y", color=_FAINT, alpha=0.25)
+    axes.plot(epochs, training, color=TRAINING, marker=marker, label="Training, augmented")
+    axes.plot(epochs, held_out, color=HELD_OUT, marker=marker, label="PublicTest, averaged weights")
+    axes.set_title(title, loc="left", color=INK)
+    axes.grid(axis="y", color=FAINT, alpha=0.25)
 
 
 def _mark_best(axes: Axes, epochs: npt.NDArray[np.float64], accuracy: npt.NDArray[np.float64]) -> None:
     if np.isnan(accuracy).all():
         return
     best = int(np.nanargmax(accuracy))
-    axes.plot(epochs[best], accuracy[best], "o", color=_HELD_OUT, markersize=6, clip_on=False)
+    axes.plot(epochs[best], accuracy[best], "o", color=HELD_OUT, markersize=6, clip_on=False)
     axes.annotate(
         f"best {100 * accuracy[best]:.2f} %, epoch {epochs[best]:.0f}",
         (epochs[best], accuracy[best]),
         xytext=(0, 8),
         textcoords="offset points",
         ha="right" if best > len(epochs) / 2 else "left",
-        color=_HELD_OUT,
+        color=HELD_OUT,
         weight="bold",
     )
     axes.margins(y=0.12)
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Axes without a box."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_FAINT)
-    axes.tick_params(colors=_INK, length=0)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(colors=INK, length=0)
+
+
+def save(figure: Figure, png: Path) -> None:
+    """Write the figure with an even margin, sharp enough for a page."""
+    figure.savefig(png, dpi=150, bbox_inches="tight", pad_inches=0.2)

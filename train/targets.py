@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.contract import EMOTIONS
+from train import ferplus
 from train.duplicates import found_again
 from train.fer2013 import FaceSet
 from train.ferplus import distribution, not_a_face
@@ -29,6 +31,12 @@ def soft_targets(faces: FaceSet, label_share: float) -> npt.NDArray[np.float32]:
     votes = distribution(faces.votes)
     share = np.where(votes.any(axis=1, keepdims=True), label_share, 1.0)
     return (share * labels + (1 - share) * votes).astype(np.float32)
+
+
+def only(faces: FaceSet, emotions: Sequence[str]) -> FaceSet:
+    """The faces labelled with one of ``emotions``, and their votes as if there had been no other choice."""
+    shown = faces.select(np.isin(faces.labels, [EMOTIONS.index(emotion) for emotion in emotions]))
+    return shown if shown.votes is None else replace(shown, votes=ferplus.only(shown.votes, emotions))
 
 
 def keep_mask(training: FaceSet, others: Sequence[FaceSet]) -> npt.NDArray[np.bool_]:

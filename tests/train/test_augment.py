@@ -7,7 +7,8 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
-from train.augment import Augment, Augmentation  # noqa: E402
+from train.augment import Augment  # noqa: E402
+from train.recipes import Augmentation  # noqa: E402
 
 STILL = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0, blur=0, noise=0, erase=0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.contract import EMOTIONS
 from edge.errors import DataError
-from train.ferplus import ANSWERS, CLASSES, distribution, majority, not_a_face, read_votes
+from train.ferplus import ANSWERS, CLASSES, distribution, majority, not_a_face, only, read_votes
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 
@@ -110,3 +110,13 @@ def test_3199_faces_of_public_test_have_a_majority(shared: Path) -> None:
 
     assert np.count_nonzero(agreed >= 0) == 3199
     assert np.count_nonzero(not_a_face(public)) == 10
+
+
+def test_votes_for_emotions_that_are_no_choice_become_unknown() -> None:
+    votes = ballot(happiness=4, anger=3, contempt=2, unknown=1)
+
+    with_neutral, without = only(votes, ("happy", "neutral")), only(votes, ("happy", "sad"))
+
+    assert with_neutral.tolist() == ballot(happiness=4, contempt=2, unknown=4).tolist()
+    assert without.tolist() == ballot(happiness=4, unknown=6).tolist()
+    assert with_neutral.dtype == np.uint8

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from train.metrics import confusion_matrix, measure, softmax
+from train.metrics import confusion_matrix, measure, reliability, softmax
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -124,3 +124,15 @@ def test_metrics_print_as_json() -> None:
     assert document["accuracy"] == 0.5
     assert document["classes"][2] == {"name": "owl", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
     assert document["confusion"] == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
+
+
+def test_reliability_tells_how_often_answers_of_one_confidence_are_right() -> None:
+    answers = np.concatenate([one_hot([0, 0, 0, 0], 0.9), one_hot([1, 1], 0.5)])
+
+    told = reliability(answers, np.array([0, 0, 0, 1, 1, 2]))
+
+    sure, unsure = 13, 7  # of 15 bins: 0.867..0.933 and 0.467..0.533
+    assert np.flatnonzero(told.faces).tolist() == [unsure, sure]
+    assert told.confidence[[unsure, sure]] == pytest.approx([0.5, 0.9])
+    assert told.accuracy[[unsure, sure]] == pytest.approx([0.5, 0.75])
+    assert told.calibration_error == pytest.approx(4 / 6 * 0.15)

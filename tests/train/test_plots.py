@@ -19,7 +19,7 @@ def read(png: Path) -> npt.NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize(
-    "rows", ["0,.2,.05,1.9,.3,1.8\n1,.4,.03,1.5,.5,1.4\n2,.5,0,1.4,.4,1.5\n", "0,.2,.05,1.9,.3,1.8\n"]
+    "rows", ["1,.2,.05,1.9,.3,1.8\n2,.4,.03,1.5,.5,1.4\n3,.5,0,1.4,.4,1.5\n", "1,.2,.05,1.9,.3,1.8\n"]
 )
 def test_curves_are_drawn_from_the_first_epoch_on(tmp_path: Path, rows: str) -> None:
     history, png = tmp_path / "history.csv", tmp_path / "curves.png"
@@ -34,7 +34,7 @@ def test_curves_are_drawn_from_the_first_epoch_on(tmp_path: Path, rows: str) -> 
 
 def test_curves_of_a_run_that_diverged_are_drawn(tmp_path: Path) -> None:
     history, png = tmp_path / "history.csv", tmp_path / "curves.png"
-    history.write_text(HEADER + "0,.2,.05,nan,nan,nan\n")
+    history.write_text(HEADER + "1,.2,.05,nan,nan,nan\n")
 
     save_curves(history, png)
 
@@ -46,8 +46,8 @@ def test_curves_of_a_run_that_diverged_are_drawn(tmp_path: Path) -> None:
     [
         (HEADER, "holds no epoch"),
         ("epoch,loss\n0,1\n", "no column 'accuracy', expected epoch, loss, accuracy, val_loss"),
-        (HEADER + "0,.2,.05,1.9,.3,high\n", "cannot be read"),
-        (HEADER + "0,.2,.05\n", "cannot be read"),
+        (HEADER + "1,.2,.05,1.9,.3,high\n", "cannot be read"),
+        (HEADER + "1,.2,.05\n", "cannot be read"),
     ],
 )
 def test_a_wrong_history_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from edge.contract import EMOTIONS
 from train.fer2013 import FaceSet
 from train.ferplus import ANSWERS
-from train.targets import keep_mask, soft_targets
+from train.targets import keep_mask, only, soft_targets
 
 ANGRY, HAPPY, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("angry", "happy", "neutral"))
 
@@ -71,3 +71,13 @@ def test_faces_that_a_held_out_split_holds_too_are_not_trained_on() -> None:
     keep = keep_mask(training, [public, faces([0, 0], None, seed=1), private])
 
     assert keep.tolist() == [True, False, True, False]
+
+
+def test_a_subset_has_faces_and_targets_of_its_emotions_only() -> None:
+    votes = [{"happiness": 6, "anger": 4}, {"anger": 10}, {"neutral": 5, "sadness": 5}]
+
+    few = only(faces([HAPPY, ANGRY, NEUTRAL], votes), ("happy", "neutral"))
+
+    assert few.labels.tolist() == [HAPPY, NEUTRAL]
+    assert few.rows.tolist() == [0, 2]
+    np.testing.assert_allclose(soft_targets(few, 0.0), np.eye(7)[[HAPPY, NEUTRAL]])

@@ -9,10 +9,29 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError
-from train.augment import Augmentation
 
 if TYPE_CHECKING:
     import keras
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How far each disturbance goes; 0 switches one off.
+
+    ``rotation_deg``, ``scale`` and ``shift`` (share of the side) are drawn evenly in both directions: a detector's box
+    is never FER2013's. ``contrast`` and ``brightness`` (of 255) stand for light, ``blur`` is the share of pictures that
+    lose detail as a distant face does, ``noise`` the largest standard deviation in grey levels, ``erase`` the share of
+    pictures with a covered rectangle.
+    """
+
+    rotation_deg: float = 15
+    scale: float = 0.15
+    shift: float = 0.08
+    contrast: float = 0.3
+    brightness: float = 0.12
+    blur: float = 0.15
+    noise: float = 6
+    erase: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)

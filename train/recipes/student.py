@@ -1,8 +1,7 @@
 """The shipped one: dense convolutions at high resolution, 0.86 million parameters, 82 million multiply-adds."""
 
-from train.augment import Augmentation
 from train.network import Stage, build
-from train.recipes import Recipe
+from train.recipes import Augmentation, Recipe
 
 RECIPE = Recipe(
     name="student",
