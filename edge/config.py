@@ -28,9 +28,11 @@ def _key(
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    """Who this device is; an empty ``id`` is derived from the machine id."""
+    """Who this device is; an empty ``id`` is derived from the machine id. ``site`` and ``room`` go into ``info``."""
 
     id: str = _key("")
+    site: str = _key("")
+    room: str = _key("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,10 @@ class DetectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """How faces are read; an empty ``folder`` is the model in the package."""
+    """How faces are read; an empty ``folder`` is the model in the package, an empty ``public_key`` takes any model."""
 
     folder: str = _key("")
+    public_key: str = _key("")
     device: str = _key("cpu", choices=("cpu", "edgetpu"))
     fallback: str = _key("none", choices=("none", "cpu"))
     threads: int = _key(1, low=1, high=8)
@@ -105,8 +108,8 @@ class OutboxConfig:
     """Where messages wait for the broker; an empty ``path`` keeps them in memory only."""
 
     path: str = _key("")
-    max_rows: int = _key(100_000, low=10, high=10_000_000)
-    max_mb: int = _key(100, low=1, high=10_000)
+    max_rows: int = _key(20_000, low=10, high=10_000_000)
+    max_mb: int = _key(20, low=1, high=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,7 @@ def _read_section(
 _PATHS = {section: frozenset[str]() for section in get_type_hints(Config)} | {
     "camera": frozenset({"path"}),
     "detector": frozenset({"model"}),
-    "model": frozenset({"folder"}),
+    "model": frozenset({"folder", "public_key"}),
     "mqtt": frozenset({"password_file", "tls_ca", "tls_cert", "tls_key"}),
     "outbox": frozenset({"path"}),
 }

@@ -78,7 +78,10 @@ def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Prob
         ModelError: the release is missing, damaged or not what its manifest says.
         DelegateError: an accelerator is asked for, absent, and no fallback is allowed.
     """
-    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL)
+    release = load_release(
+        Path(section.folder) if section.folder else PACKAGED_MODEL,
+        Path(section.public_key) if section.public_key else None,
+    )
     delegate = None if section.device == "cpu" else section.device
     try:
         return EmotionClassifier(release, threads=section.threads, delegate=delegate), ()
@@ -185,7 +188,7 @@ class Service:
             build_pipeline(config, capture, self._detector, self._classifier, publisher, meter).run(self._stop)
 
     def _describe(self, camera: str) -> Device:
-        config, manifest = self._config, self._classifier.manifest
+        config, manifest, place = self._config, self._classifier.manifest, self._config.device
         return Device(
             id=self._identity,
             source=config.camera.source,
@@ -198,6 +201,7 @@ class Service:
             window_s=config.window.duration_s,
             min_people=config.privacy.min_people,
             counts_only=config.privacy.counts_only,
+            context={key: value for key, value in (("site", place.site), ("room", place.room)) if value},
         )
 
 
@@ -232,7 +236,8 @@ class _Reporter(threading.Thread):
         told: tuple[object, ...] = ()
         told_at_s, analysed = float("-inf"), 0
         while not self._stopping.wait(_CHECK_PERIOD_S if analysed else 0.1):
-            if self._meter.analysed > analysed:
+            # A dead publisher starves the watchdog: systemd starts a process that can speak.
+            if self._meter.analysed > analysed and self._publisher.alive:
                 if not analysed:
                     self._notifier.ready()
                 analysed = self._meter.analysed

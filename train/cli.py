@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge.contract import EMOTIONS
 from edge.errors import ConfigError, FerEdgeError
 from train import fer2013, recipes
+from train.backend import wake
 from train.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ RUNS = Path("runs")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
     except FerEdgeError as error:
         print(f"fer-train: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        print(f"fer-train: the package {error.name} is missing; install fer-edge[train]", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("fer-train: stopped; what is finished is kept, and fit goes on with --resume", file=sys.stderr)
         return 130
@@ -143,6 +145,7 @@ def _weights(text: str) -> tuple[str, str]:
 
 
 def _fit(options: argparse.Namespace) -> int:
+    wake()
     from train.fit import RunOptions, fit
 
     recipe = recipes.load(options.recipe)
@@ -157,6 +160,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from train.evaluate import evaluate
     from train.plots import save_confusion
 
+    if options.model.suffix == ".keras":
+        wake()
     result = evaluate(options.model, _load_split(options), options.emotions or EMOTIONS)
     if options.plot:
         title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
@@ -169,6 +174,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    wake()
     from train.report import write_report
 
     model = options.model or options.run / "model.keras"
@@ -178,6 +184,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    wake()
     from train.compare import Settings, compare, contenders, markdown
 
     entered = contenders(options.backbones, dict(options.weights), frozen=options.frozen)

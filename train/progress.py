@@ -30,4 +30,5 @@ def progress_bar(title: str) -> Iterator[Progress]:
     try:
         yield show
     finally:
-        bars.stop()
+        if bars.live.is_started:
+            bars.stop()

@@ -1,0 +1,94 @@
+"""``fer-train``: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from train import cli
+
+TINY = Path(__file__).parents[1] / "data" / "tiny" / "grey" / "model.tflite"
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    """Seven PublicTest faces, one of each emotion."""
+    random = np.random.default_rng(1)
+    rows = [f"{label},{' '.join(map(str, random.integers(0, 256, 48 * 48)))},PublicTest" for label in range(7)]
+    file = tmp_path / "fer2013.csv"
+    file.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n", "ascii")
+    return file
+
+
+def run(*arguments: object) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate", "report", "compare"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        run(command, "--help")
+
+    assert ending.value.code == 0
+    assert "--data" in capsys.readouterr().out
+
+
+def test_evaluate_prints_a_table_and_draws(csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run("evaluate", TINY, "--data", csv, "--cache", tmp_path, "--plot", tmp_path / "confusion.png")
+
+    out = capsys.readouterr().out
+    assert status == 0
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line}
+    assert rows["FER2013"][0] == "faces"
+    assert [rows[emotion][0] for emotion in cli.EMOTIONS] == ["1"] * 7
+    assert (tmp_path / "confusion.png").stat().st_size > 1000
+
+
+def test_evaluate_prints_json_for_machines(csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("evaluate", TINY, "--data", csv, "--cache", tmp_path, "--json", "--emotions", "happy", "sad")
+
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert document["split"] == "PublicTest"
+    assert document["emotions"] == ["happy", "sad"]
+    assert document["fer2013"]["faces"] == 2
+    assert document["ferplus"] is None
+
+
+def test_missing_data_is_one_sentence_and_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run("evaluate", TINY, "--data", tmp_path / "absent.csv", "--cache", tmp_path)
+
+    error = capsys.readouterr().err
+    assert status == 78
+    assert error.startswith("fer-train: ")
+    assert "absent.csv" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_split_that_the_data_lacks_is_named(csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run("evaluate", TINY, "--data", csv, "--cache", tmp_path, "--split", "PrivateTest")
+
+    assert status == 78
+    assert "has no PrivateTest split, it has PublicTest" in capsys.readouterr().err
+
+
+def test_without_the_extra_the_package_to_install_is_named(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = builtins.__import__
+
+    def without_keras(name: str, *rest: Any) -> Any:
+        if name == "keras":
+            raise ModuleNotFoundError("No module named 'keras'", name="keras")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_keras)
+
+    status = run("fit", "--data", csv, "--cache", tmp_path)
+
+    assert status == 1
+    assert capsys.readouterr().err == "fer-train: the package keras is missing; install fer-edge[train]\n"
