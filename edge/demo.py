@@ -1,7 +1,7 @@
 """``fer-edge demo``: the whole product on one machine, nothing faked.
 
-An embedded broker in this process, the real daemon as a subprocess with a configuration of its own, and ``watch`` as
-the second MQTT client that a dashboard would be.
+An embedded broker and the real daemon as subprocesses, the daemon with a configuration of its own, and ``watch`` as the
+second MQTT client that a dashboard would be.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 from json import dumps as quoted
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.errors import ConfigError, FerEdgeError
+from edge.errors import BrokerError, ConfigError, FerEdgeError
 from edge.mqtt import Broker
 from edge.watch import watch
 
@@ -39,10 +41,8 @@ def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[
         ConfigError: the embedded broker is not installed.
         FerEdgeError: the daemon ended; the message holds its last lines.
     """
-    try:
-        from edge.embedded import EmbeddedBroker
-    except ImportError as error:
-        raise ConfigError(f"the demo needs the package {error.name}; install fer-edge[demo]") from error
+    if find_spec("amqtt") is None:
+        raise ConfigError("the demo needs the package amqtt; install fer-edge[demo]")
     camera = WEBCAM if webcam and WEBCAM.exists() else CLIP
     sys.stderr.write(
         f"camera: {camera}\n"
@@ -53,11 +53,11 @@ def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[
     # Being terminated ends the daemon as well, as Ctrl-C does.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with tempfile.TemporaryDirectory(prefix="fer-edge-") as folder, EmbeddedBroker() as broker:
+        with tempfile.TemporaryDirectory(prefix="fer-edge-") as folder, _embedded_broker() as broker:
             config = Path(folder) / "fer-edge.toml"
-            config.write_text(_configuration(camera, broker.address), "utf-8")
+            config.write_text(_configuration(camera, broker), "utf-8")
             with _Daemon([*daemon, str(config)], Path(folder) / "daemon.log") as running:
-                return watch(broker.address, json=json, count=windows, tick=running.check)
+                return watch(broker, json=json, count=windows, tick=running.check)
     except KeyboardInterrupt:
         return 0
     finally:
@@ -86,6 +86,20 @@ host = "{broker.host}"
 port = {broker.port}
 protocol = "{broker.protocol}"
 """
+
+
+@contextmanager
+def _embedded_broker() -> Iterator[Broker]:
+    command = [sys.executable, "-m", "edge.embedded"]
+    # A session of its own: on Ctrl-C it stays until the daemon has said goodbye.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline()
+        if not port:
+            raise BrokerError("the embedded broker does not start; python -m edge.embedded shows why")
+        yield Broker("127.0.0.1", int(port), protocol="3.1.1")
 
 
 class _Daemon:

@@ -203,13 +203,10 @@ class Connection:
         except Empty:
             raise BrokerError(f"{self._broker} did not answer within {_CONNACK_TIMEOUT_S:.0f} s") from None
         if not isinstance(answer, _Answered):
-            raise BrokerError(f"{self._broker} hung up at once; does it expect TLS, or MQTT {self._other_protocol()}?")
+            raise BrokerError(f"{self._broker} hung up at once; does it expect TLS, or another MQTT version?")
         if answer.refusal is not None:
             raise BrokerError(f"{self._broker} refused: {_REFUSALS.get(answer.refusal, answer.refusal)}")
         return answer.receive_maximum
-
-    def _other_protocol(self) -> str:
-        return "3.1.1" if self._broker.protocol == "5" else "5"
 
     def _cut(self) -> None:
         if (line := self._client.socket()) is not None:

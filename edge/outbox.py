@@ -2,8 +2,8 @@
 
 Rows live in two SQLite files. The *hot* one lies on a RAM disk (or in this process's memory where there is none) and
 takes every window, so that a healthy device never writes to its SD card. What has waited ``SPILL_AFTER_S``, and
-everything at ``close``, moves to the *cold* one on the card. What can be lost, then: a power cut loses the windows of
-the last 30 s that were not acknowledged; a killed process loses nothing with a RAM disk, and the same without.
+everything at ``close``, moves to the *cold* one on the card. What can be lost, then: with the power, the windows of the
+last 30 s that were not acknowledged; with the process, nothing where there is a RAM disk, and otherwise the same.
 """
 
 from __future__ import annotations

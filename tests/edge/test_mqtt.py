@@ -40,11 +40,18 @@ def wait_for(connection, kind, timeout_s=10.0):
     raise AssertionError(f"no {kind.__name__} within {timeout_s} s")
 
 
+def listening(connection):
+    """Subscribed, and known to be: it has heard itself."""
+    connection.subscribe("fer/#")
+    connection.publish(Message("fer/ready", b""))
+    assert wait_for(connection, Received).topic == "fer/ready"
+    return connection
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_publication_is_acknowledged_and_heard(mosquitto, connect, protocol):
     broker = address(mosquitto(), protocol=protocol)
-    listener = connect(broker, "listener")
-    listener.subscribe("fer/#")
+    listener = listening(connect(broker, "listener"))
     speaker = connect(broker, "speaker")
 
     mid = speaker.publish(Message("fer/hello", b"world"))
@@ -56,8 +63,7 @@ def test_a_publication_is_acknowledged_and_heard(mosquitto, connect, protocol):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_will_speaks_for_a_client_that_vanished_but_not_for_one_that_said_goodbye(mosquitto, connect, protocol):
     broker = address(mosquitto(), protocol=protocol)
-    listener = connect(broker, "listener")
-    listener.subscribe("fer/#")
+    listener = listening(connect(broker, "listener"))
     polite = connect(broker, "polite", will=Message("fer/polite", b"gone"))
     vanishing = connect(broker, "vanishing", will=Message("fer/vanishing", b"gone"))
 

@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import threading
 import time
 from random import Random
 
 import pytest
 
 from edge import publisher as publisher_module
+from edge.errors import BrokerError
 from edge.message import aggregate
 from edge.mqtt import Broker, Connection
 from edge.outbox import Outbox
@@ -55,6 +57,22 @@ def make_publisher(device):
         outbox.close()
 
 
+@pytest.fixture
+def gate(monkeypatch):
+    """While it is cleared no connection succeeds, so that a dashboard can be there first."""
+    is_open = threading.Event()
+
+    class GatedConnection(Connection):
+        def __init__(self, *args, **options):
+            if not is_open.is_set():
+                raise BrokerError("the gate is closed")
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(publisher_module, "Connection", GatedConnection)
+    monkeypatch.setattr("edge.redial.Redial._backoff", lambda _self: 0.05)
+    return is_open
+
+
 def seqs(dashboard):
     return [body["seq"] for body in dashboard.payloads("/aggregate")]
 
@@ -98,7 +116,8 @@ def test_windows_arrive_once_in_order_and_leave_the_outbox(mosquitto, dashboard,
     assert not any(body["historical"] for body in board.payloads("/aggregate"))
 
 
-def test_a_broker_that_comes_late_gets_every_window(mosquitto, dashboard, make_publisher, summary):
+def test_a_broker_that_comes_late_gets_every_window(mosquitto, dashboard, make_publisher, summary, gate):
+    gate.set()
     running = mosquitto(start=False)
     publisher = make_publisher(running)
     for _ in range(5):
@@ -107,8 +126,10 @@ def test_a_broker_that_comes_late_gets_every_window(mosquitto, dashboard, make_p
     assert [problem.code for problem in publisher.problems] == ["broker_unavailable"]
     assert "nothing listens there" in publisher.problems[0].sentence
 
+    gate.clear()
     running.start()
     board = dashboard(running)
+    gate.set()
 
     board.wait(lambda: len(set(seqs(board))) == 5)
     assert seqs(board) == [1, 2, 3, 4, 5]
@@ -116,8 +137,9 @@ def test_a_broker_that_comes_late_gets_every_window(mosquitto, dashboard, make_p
 
 
 def test_a_killed_broker_costs_no_window_and_gets_its_retained_topics_back(
-    mosquitto, dashboard, make_publisher, summary
+    mosquitto, dashboard, make_publisher, summary, gate
 ):
+    gate.set()
     running = mosquitto()
     board = dashboard(running)
     publisher = make_publisher(running)
@@ -125,10 +147,14 @@ def test_a_killed_broker_costs_no_window_and_gets_its_retained_topics_back(
     publisher.publish_window(summary())
     board.wait(lambda: seqs(board) == [1])
 
+    gate.clear()
+    subscriptions = board.subscriptions
     running.kill()
     for _ in range(10):
         publisher.publish_window(summary())
     running.start()
+    board.wait(lambda: board.subscriptions > subscriptions)
+    gate.set()
 
     board.wait(lambda: set(seqs(board)) == set(range(1, 12)))
     assert list(dict.fromkeys(seqs(board))) == list(range(1, 12))
@@ -244,21 +270,23 @@ publisher = Publisher(Broker("127.0.0.1", port), device, outbox, WallClock())
 publisher.start()
 while True:
     publisher.publish_window(WindowSummary(0, 1, 10, 10, 0, 0, 0.0, None, None, None))
-    time.sleep(0.002)
+    time.sleep(0.005)
 """
 
 
 def test_a_daemon_killed_at_random_moments_loses_no_finished_window(mosquitto, dashboard, make_publisher, tmp_path):
-    running = mosquitto()
+    # By default mosquitto drops what a slow subscriber has not read.
+    running = mosquitto("allow_anonymous true", "max_queued_messages 0")
     board = dashboard(running, "fer/#")
     random = Random(5)
     for _ in range(5):
         heard = len(board.messages)
-        daemon = subprocess.Popen([sys.executable, "-c", WORKING_DAEMON, str(running.port), str(tmp_path)])
-        board.wait(lambda heard=heard: len(board.messages) > heard + 20)
-        time.sleep(random.uniform(0.0, 0.1))
-        daemon.kill()
-        daemon.wait()
+        with subprocess.Popen([sys.executable, "-c", WORKING_DAEMON, str(running.port), str(tmp_path)]) as daemon:
+            try:
+                board.wait(lambda heard=heard: len(board.messages) > heard + 20)
+                time.sleep(random.uniform(0.0, 0.1))
+            finally:
+                daemon.kill()
     outbox = Outbox(tmp_path / "card.db", volatile=tmp_path / "ram.db")
     finished = outbox.next_seq() - 1
 
