@@ -13,10 +13,10 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError  # noqa: E402
-from train import fit as fitting  # noqa: E402
-from train import recipes  # noqa: E402
+from train import journal, recipes  # noqa: E402
 from train.fer2013 import FaceSet  # noqa: E402
-from train.fit import Batches, RunOptions, fit  # noqa: E402
+from train.fit import RunOptions, fit  # noqa: E402
+from train.lesson import Batches  # noqa: E402
 from train.network import Stage, build  # noqa: E402
 from train.recipes import Recipe  # noqa: E402
 
@@ -65,7 +65,7 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fitting.History, "on_epoch_end", stop)
+        patch.setattr(journal.History, "on_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
             fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=False)
     resumed = fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=True)
