@@ -15,6 +15,7 @@ from edge.contract import EMOTIONS, Manifest, golden_input
 from edge.errors import ModelError
 from edge.interpreter import Interpreter
 from edge.records import EmotionScores, Pixels
+from edge.signature import SIGNATURE_FILE, verify_signature
 
 MODEL_FILE, MANIFEST_FILE = "model.tflite", "model.json"
 
@@ -30,18 +31,24 @@ class Release:
     model: bytes
 
 
-def load_release(folder: Path) -> Release:
+def load_release(folder: Path, public_key: Path | None = None) -> Release:
     """Read ``model.tflite`` and ``model.json`` of a release folder.
 
+    Args:
+        folder: a release folder of fer-quantize.
+        public_key: PEM file; with it, only a release that the owner of the key has signed is taken.
+
     Raises:
-        ModelError: a file is missing, the manifest is malformed, or the model's sha256 is not the manifest's.
+        ModelError: a file is missing, the manifest is malformed, the model's sha256 is not the manifest's, or the
+            signature is missing or wrong.
+        ConfigError: signatures cannot be checked with ``public_key`` here.
     """
-    manifest = Manifest.read(folder / MANIFEST_FILE)
+    content = _read(folder / MANIFEST_FILE, "a model.json of fer-quantize")
+    if public_key is not None:
+        verify_signature(content, folder / SIGNATURE_FILE, public_key)
+    manifest = Manifest.from_json(content, folder / MANIFEST_FILE)
     path = folder / MODEL_FILE
-    try:
-        model = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"model {path}: cannot be read ({error.strerror}); expected an int8 .tflite file") from error
+    model = _read(path, "an int8 .tflite file")
     sha256 = hashlib.sha256(model).hexdigest()
     if sha256 != manifest.sha256:
         raise ModelError(
@@ -49,6 +56,13 @@ def load_release(folder: Path) -> Release:
             f"the manifest expects {manifest.sha256[:12]}...; copy the release again"
         )
     return Release(manifest, model)
+
+
+def _read(path: Path, expected: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {path}: cannot be read ({error.strerror}); expected {expected}") from error
 
 
 def softmax(logits: npt.NDArray[np.floating], temperature: float) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -65,32 +66,34 @@ class Manifest:
     schema: str = MANIFEST_SCHEMA
 
     def to_json(self) -> str:
-        """The manifest as an indented JSON document."""
-        return json.dumps(asdict(self), indent=1, sort_keys=False) + "\n"
+        """The manifest as an indented JSON document; its last field, ``checksum``, covers all others."""
+        document = asdict(self)
+        checksum = hashlib.sha256(json.dumps(document).encode()).hexdigest()
+        return json.dumps({**document, "checksum": checksum}, indent=1) + "\n"
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read and check a manifest.
+    def from_json(cls, content: bytes, path: Path) -> Self:
+        """Read and check ``content``, which lay at ``path``.
 
         Raises:
-            ModelError: the file is missing, is not JSON, or a field is absent or out of its range.
+            ModelError: it is not JSON, a field is absent or out of its range, or a byte differs from what ``to_json``
+                wrote.
         """
         try:
-            document = json.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise ModelError(
-                f"model manifest {path}: cannot be read ({error.strerror}); expected a model.json"
-            ) from error
+            document = json.loads(content)
         except ValueError as error:
             raise ModelError(
                 f"model manifest {path}: is not JSON ({error}); expected a model.json of fer-quantize"
             ) from error
         try:
-            return cls._parse(document)
+            manifest = cls._parse(document)
         except KeyError as error:
             raise ModelError(f"model manifest {path}: field {error} is missing") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(f"model manifest {path}: {error}") from error
+        if manifest.to_json().encode() != content:
+            raise ModelError(f"model manifest {path}: its content does not fit its checksum; copy the release again")
+        return manifest
 
     @classmethod
     def _parse(cls, document: dict[str, Any]) -> Self:

@@ -4,6 +4,9 @@
         -answers-> int8 logits -compare-> Comparison -layers-> LayerError* -report-> comparison.md, comparison.png
         -release-> model.tflite, model.json, MODEL_CARD.md
 
-``calibration`` is the committed sample of faces that sets the ranges, ``edgetpu`` says what an accelerator would take,
-``runtimes`` runs one release in every TFLite runtime at hand. ``cli`` and ``release`` put it together.
+    model of other people -foreign-> Keras model -adopt-> the same release folder
+
+``calibration`` is the committed sample of faces that sets the ranges; ``equalise`` mends a network that quantises
+badly; ``edgetpu`` says what an accelerator would take; ``runtimes`` runs one release in every TFLite runtime at hand;
+``sign`` signs it. ``cli``, ``release`` and ``adopt`` put it together.
 """

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,18 +39,26 @@ class Answers:
         return int8.dequantize(self.steps, self.scale, self.zero_point)
 
 
+def as_input(pixels: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[Any]:
+    """Pictures as a model takes them, (n, height, width, channels): grey ones without a channel axis are repeated into
+    every channel, as the daemon does.
+    """
+    return pixels if pixels.ndim == 4 else np.repeat(pixels[..., np.newaxis], channels, axis=3)
+
+
 def answer(model: bytes, pixels: npt.NDArray[np.uint8]) -> Answers:
-    """Run ``model`` over pictures, uint8 (n, height, width), one at a time as the daemon does.
+    """Run ``model`` over pictures, see ``as_input``, one at a time as the daemon does.
 
     Raises:
         ModelError: the runtime refuses the file, or it takes other pictures.
     """
     interpreter = Interpreter(model)
     taken, given = interpreter.inputs[0], interpreter.outputs[0]
-    if len(interpreter.inputs) != 1 or taken.shape != (1, *pixels.shape[1:], 1):
+    pictures = as_input(pixels, taken.shape[-1])
+    if len(interpreter.inputs) != 1 or taken.shape != (1, *pictures.shape[1:]):
         shapes = ", ".join(str(spec.shape) for spec in interpreter.inputs)
-        raise ModelError(f"model takes {shapes}, expected one grey picture {(1, *pixels.shape[1:], 1)}")
-    pictures = int8.quantize(pixels[..., np.newaxis], taken.scale, taken.zero_point)
+        raise ModelError(f"model takes {shapes}, expected one picture {(1, *pictures.shape[1:])}")
+    pictures = int8.quantize(pictures, taken.scale, taken.zero_point)
     steps = np.array([interpreter.run(picture[np.newaxis])[0][0] for picture in pictures])
     return Answers(interpreter.runtime, steps, given.scale, given.zero_point)
 

@@ -5,25 +5,29 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 
 from edge.classifier import MODEL_FILE
 from edge.errors import ConfigError, FerEdgeError, ModelError
+from edge.interpreter import Interpreter
 from quantize import calibration, edgetpu
+from quantize.adopt import adopt
 from quantize.answers import answer
 from quantize.calibration import Calibration
-from quantize.compare import Comparison, compare
-from quantize.graph import Graph, read_graph
-from quantize.layers import LayerError, layer_errors
+from quantize.compare import compare
+from quantize.foreign import INPUT_RANGES
+from quantize.graph import read_graph
+from quantize.layers import layer_errors
+from quantize.pictures import read_pictures
 from quantize.release import HELD_OUT, PROBES, prove, release
-from quantize.report import LOW_SNR_DB, figures, percent, save_picture
-from quantize.runtimes import Difference, compare_runtimes
+from quantize.report import mended, percent, save_picture, speed
+from quantize.runtimes import compare_runtimes
+from quantize.screen import say, show_comparison, show_differences, show_forecast, show_layers
 from quantize.verify import verify
 from train import fer2013
 from train.fer2013 import FaceSet
@@ -62,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     sampled.add_argument(
         "--calibration", type=Path, default=calibration.COMMITTED, help="sample of faces (default: the committed one)"
     )
+    signed = argparse.ArgumentParser(add_help=False)
+    signed.add_argument(
+        "--sign", type=Path, metavar="KEY.pem", help="sign with this key (openssl genpkey -algorithm ed25519)"
+    )
     pythons = argparse.ArgumentParser(add_help=False)
     pythons.add_argument(
         "--python",
@@ -74,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     model_help = "a .tflite file or a release folder"
 
     make = commands.add_parser(
-        "release", parents=[sampled, pythons], help="convert, check, compare and write a release"
+        "release", parents=[sampled, signed, pythons], help="convert, check, compare and write a release"
     )
     make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train: model.keras and run.json")
     make.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
@@ -83,9 +91,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     make.set_defaults(command=_release)
 
-    convert = commands.add_parser("convert", parents=[sampled], help="only convert a .keras file to int8")
-    convert.add_argument("model", type=Path, metavar="MODEL.keras")
-    convert.add_argument("--out", type=Path, required=True, metavar="FILE", help=".tflite file to write")
+    convert = commands.add_parser(
+        "convert", parents=[signed, pythons], help="make a release from a classifier that somebody else trained"
+    )
+    convert.add_argument("model", type=Path, metavar="MODEL", help="a .keras or .h5 file or a SavedModel folder")
+    convert.add_argument("--labels", type=Path, required=True, metavar="FILE", help="one label a line, in its order")
+    convert.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
+    convert.add_argument(
+        "--input-range", default="0..255", choices=INPUT_RANGES, help="what it was fed in training (default: 0..255)"
+    )
+    convert.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="PATH",
+        help="faces that set the int8 ranges: a folder of pictures or FER2013's csv (default: drawn masks)",
+    )
+    convert.add_argument("--cache", type=Path, default=CACHE, help="folder for a parsed csv (default: %(default)s)")
     convert.set_defaults(command=_convert)
 
     check = commands.add_parser("verify", help="check a file, or a release folder with its manifest")
@@ -129,38 +150,51 @@ def _release(options: argparse.Namespace) -> None:
             options.out,
             splits=options.split,
             pythons=options.python,
+            key=options.sign,
             announce=lambda step: status.update(f"{step} ..."),
         )
     for comparison in outcome.comparisons:
-        _show_comparison(comparison)
-    _show_layers(outcome.layers)
-    _show_differences(outcome.differences)
-    _show_forecast(outcome.graph)
+        show_comparison(comparison)
+    if outcome.spoilt:
+        say(mended(outcome.spoilt))
+    show_layers(outcome.layers)
+    say(speed(outcome.latency))
+    show_differences(outcome.differences)
+    show_forecast(outcome.graph)
     manifest = outcome.manifest
-    _say(
+    say(
         f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, temperature {manifest.temperature}, "
         f"golden answers within {manifest.golden_tolerance} steps; see {options.out / 'comparison.png'}"
     )
 
 
 def _convert(options: argparse.Namespace) -> None:
-    from quantize.convert import convert_int8, load_keras
-
-    sample = Calibration.read(options.calibration).select(_split(_load(options), "Training"))
-    with _status(f"converting with {len(sample)} calibration faces"):
-        model = convert_int8(load_keras(options.model), sample.pixels)
-    _write(options.out, model)
-    _say(f"{options.out}: {len(model)} bytes; check it with: fer-quantize verify {options.out}")
+    with _status(f"converting {options.model}"):
+        adoption = adopt(
+            options.model,
+            options.labels,
+            options.input_range,
+            lambda size_px: read_pictures(options.calibration, size_px, options.cache),
+            options.out,
+            pythons=options.python,
+            key=options.sign,
+        )
+    what = "faces" if options.calibration else "drawn masks (name real faces with --calibration)"
+    say(
+        f"{options.out}: released {adoption.manifest.id}, {adoption.size_bytes} bytes; int8 agrees with float on "
+        f"{percent(adoption.agreement)} of {adoption.pictures} {what}, logits differ by "
+        f"{adoption.largest_logit_error:.3f} at most; accuracy was not measured"
+    )
 
 
 def _verify(options: argparse.Namespace) -> None:
     if options.model.is_dir():
-        _say(f"{options.model}: {prove(options.model).id} is a whole release")
+        say(f"{options.model}: {prove(options.model).id} is a whole release")
         return
     graph = verify(_read(options.model))
     names = [operator.name for operator in graph.operators]
     counts = ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
-    _say(f"{options.model}: may be released; {graph.size_bytes} bytes, all int8: {counts}")
+    say(f"{options.model}: may be released; {graph.size_bytes} bytes, all int8: {counts}")
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -171,8 +205,8 @@ def _compare(options: argparse.Namespace) -> None:
     with _status("running both models"):
         comparison = compare(float_logits(network, faces.pixels), answer(model, faces.pixels).logits, faces)
         layers = layer_errors(convert_float(network), model, faces.pixels[:PROBES])
-    _show_comparison(comparison)
-    _show_layers(layers)
+    show_comparison(comparison)
+    show_layers(layers)
     if options.picture:
         save_picture(comparison, layers, options.picture)
     comparison.check()
@@ -180,19 +214,19 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _edgetpu(options: argparse.Namespace) -> None:
     model = _model_file(options.model)
-    _show_forecast(read_graph(_read(model)))
+    show_forecast(read_graph(_read(model)))
     if options.compile:
-        _say(f"{edgetpu.compile_for_edgetpu(model, options.compile)}: compiled")
+        say(f"{edgetpu.compile_for_edgetpu(model, options.compile)}: compiled")
 
 
 def _runtimes(options: argparse.Namespace) -> None:
     from quantize.manifest import golden_pixels
 
     model = _model_file(options.model)
-    verify(_read(model))
+    taken = Interpreter(_read(model)).inputs[0]
     with _status(f"running {options.pictures} pictures"):
-        differences = compare_runtimes(model, golden_pixels(range(options.pictures)), options.python)
-    _show_differences(differences)
+        differences = compare_runtimes(model, golden_pixels(range(options.pictures), taken.shape), options.python)
+    show_differences(differences)
 
 
 def _calibration(options: argparse.Namespace) -> None:
@@ -201,7 +235,7 @@ def _calibration(options: argparse.Namespace) -> None:
     keep = keep_mask(training, [each for split, each in faces.items() if split != "Training"])
     sample = Calibration.draw(training.select(keep), options.seed, options.per_emotion)
     _write(options.out, sample.to_json().encode())
-    _say(f"{options.out}: {len(sample.rows)} faces of Training, {sample.per_emotion} of each emotion")
+    say(f"{options.out}: {len(sample.rows)} faces of Training, {sample.per_emotion} of each emotion")
 
 
 @contextmanager
@@ -246,52 +280,3 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); name another place with --out") from error
-
-
-def _say(content: str | Table) -> None:
-    Console(highlight=False, markup=False, soft_wrap=True).print(content)
-
-
-def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for i, name in enumerate(head):
-        table.add_column(name, justify="right" if i else "left", no_wrap=not i)
-    for row in rows:
-        table.add_row(*row)
-    _say(table)
-
-
-def _show_comparison(comparison: Comparison) -> None:
-    rows = [*figures(comparison), ("same answer", "", percent(comparison.agreement), "")]
-    rows.append(("largest logit error", "", f"{comparison.largest_logit_error:.3f}", ""))
-    faces = comparison.original.fer2013.faces
-    _show(f"{comparison.original.split}, {faces} faces", ("", "float", "int8", "points"), rows)
-
-
-def _show_layers(layers: Sequence[LayerError]) -> None:
-    worst = min(layers, key=lambda layer: layer.snr_db)
-    word = "look at it" if worst.snr_db < LOW_SNR_DB else "fine"
-    _say(
-        f"Noisiest of {len(layers)} layers: {worst.operator} {worst.name} {worst.layer}, {worst.snr_db:.1f} dB ({word})"
-    )
-
-
-def _show_differences(differences: Sequence[Difference]) -> None:
-    _show(
-        f"{differences[0].pictures} pictures, int8 steps away from TensorFlow's reference kernels",
-        ("runtime", "all equal", "mean", "largest", "other emotion"),
-        [(d.runtime, percent(d.equal), f"{d.mean:.3f}", str(d.largest), percent(d.changed)) for d in differences],
-    )
-
-
-def _show_forecast(graph: Graph) -> None:
-    forecast = edgetpu.forecast(graph)
-    refused = [each for each in forecast.placements if each.reasons]
-    if refused:
-        _show(
-            "Operators that stay on the CPU",
-            ("operator", "why"),
-            [(f"{each.operator.index} {each.operator.name}", "; ".join(each.reasons)) for each in refused],
-        )
-    where = "one single part" if forecast.whole else "the rest follows on the CPU"
-    _say(f"Edge TPU, predicted: {forecast.mapped} of {len(forecast.placements)} operators map; {where}")

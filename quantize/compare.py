@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edge.errors import ModelError
 from train.evaluate import Evaluation, judge
 from train.fer2013 import FaceSet
-from train.metrics import softmax
+from train.metrics import reliability, softmax
 
 Logits = npt.NDArray[np.float32]
 
@@ -23,6 +23,8 @@ class Comparison:
     """What one network reaches in float and in int8 on the same faces.
 
     ``agreement`` is the share of faces with the same emotion on top. Logit errors are absolute differences, in logits.
+    ``calibration_errors`` are those of float and int8 once their logits are divided by ``temperature``; the
+    evaluations hold those of the plain logits.
     """
 
     original: Evaluation
@@ -30,11 +32,18 @@ class Comparison:
     agreement: float
     largest_logit_error: float
     mean_logit_error: float
+    temperature: float
+    calibration_errors: tuple[float, float]
 
     @property
     def lost(self) -> float:
         """Accuracy on FER2013 that quantising costs, 0..1; negative where int8 happens to be better."""
         return self.original.fer2013.accuracy - self.quantised.fer2013.accuracy
+
+    @property
+    def passes(self) -> bool:
+        """Whether the gate lets int8 through."""
+        return self.lost <= MAX_LOST and self.agreement >= MIN_AGREEMENT
 
     def check(self) -> None:
         """Pass the gate.
@@ -54,15 +63,18 @@ class Comparison:
             )
 
 
-def compare(original: Logits, quantised: Logits, faces: FaceSet) -> Comparison:
+def compare(original: Logits, quantised: Logits, faces: FaceSet, temperature: float = 1.0) -> Comparison:
     """Compare the logits (n, 7) that the float network and the int8 file gave to ``faces``."""
     errors = np.abs(original - quantised)
+    before, after = (reliability(softmax(each / temperature), faces.labels) for each in (original, quantised))
     return Comparison(
         original=judge("float", original, faces),
         quantised=judge("int8", quantised, faces),
         agreement=float((original.argmax(axis=1) == quantised.argmax(axis=1)).mean()),
         largest_logit_error=float(errors.max()),
         mean_logit_error=float(errors.mean()),
+        temperature=temperature,
+        calibration_errors=(before.calibration_error, after.calibration_error),
     )
 
 
@@ -73,5 +85,6 @@ def best_temperature(logits: Logits, labels: npt.NDArray[np.uint8]) -> float:
     """
     temperatures = np.geomspace(0.25, 4, 280).round(3)
     rows = np.arange(len(labels))
-    losses = [-np.log(softmax(logits / t)[rows, labels]).mean() for t in temperatures]
+    scaled = [logits / t for t in temperatures]
+    losses = [(np.logaddexp.reduce(each, axis=1) - each[rows, labels]).mean() for each in scaled]
     return float(temperatures[np.argmin(losses)])

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from edge.contract import EMOTIONS, INPUT_SIZE_PX
 from edge.errors import ConfigError, ModelError
+from quantize.answers import as_input
 
 
 def load_keras(path: Path) -> Any:
@@ -46,7 +47,7 @@ def load_keras(path: Path) -> Any:
 
 
 def convert_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
-    """Quantise a Keras ``model`` of raw grey 0..255 with ``calibration`` pictures, uint8 (n, height, width).
+    """Quantise a Keras ``model`` of raw grey levels 0..255 with ``calibration`` pictures, see ``as_input``.
 
     The same model and pictures give the same bytes on one machine: every name in the file is fixed here, where Keras
     would count up.
@@ -59,7 +60,7 @@ def convert_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
 
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _samples(calibration)
+    converter.representative_dataset = lambda: _samples(as_input(calibration, model.input_shape[-1]))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
@@ -96,7 +97,7 @@ def _converter(model: Any) -> Any:
 
 def _samples(calibration: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:
     for picture in calibration:
-        yield [picture.astype(np.float32)[np.newaxis, ..., np.newaxis]]
+        yield [picture.astype(np.float32)[np.newaxis]]
 
 
 def _run(converter: Any) -> bytes:

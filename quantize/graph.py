@@ -83,9 +83,9 @@ def read_graph(model: bytes) -> Graph:
 
 
 def _read(model: bytes) -> Graph:
-    schema = _schema()
-    document = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
-    dtypes, builtins = _names(schema.TensorType), _names(schema.BuiltinOperator)
+    tables = schema()
+    document = tables.ModelT.InitFromObj(tables.Model.GetRootAs(model, 0))
+    dtypes, builtins = _names(tables.TensorType), _names(tables.BuiltinOperator)
     first = document.subgraphs[0]
     tensors = tuple(_tensor(tensor, document.buffers[tensor.buffer].data, dtypes) for tensor in first.tensors)
 
@@ -136,9 +136,10 @@ def _names(codes: type) -> dict[int, str]:
     return {code: name for name, code in vars(codes).items() if isinstance(code, int)}
 
 
-def _schema() -> Any:
+def schema() -> Any:
+    """Readers of a .tflite file's tables, generated from TensorFlow's schema.fbs."""
     try:
-        from ai_edge_litert import schema_py_generated as schema
+        from ai_edge_litert import schema_py_generated as tables
     except ImportError:  # a workstation with tflite-runtime
-        from tensorflow.lite.python import schema_py_generated as schema
-    return schema
+        from tensorflow.lite.python import schema_py_generated as tables
+    return tables

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge import int8
+from quantize.answers import as_input
 from quantize.graph import Operator, read_graph
 from quantize.runtimes import open_in_tensorflow
 
@@ -32,7 +33,7 @@ def layer_errors(original: bytes, quantised: bytes, pixels: npt.NDArray[np.uint8
     Args:
         original: the float file of ``convert_float``.
         quantised: the int8 file of the same network; the converter gives its tensors the same names.
-        pixels: pictures to run, uint8 (n, height, width), n > 0; some dozens settle the figures.
+        pixels: pictures to run, see ``as_input``, n > 0; some dozens settle the figures.
     """
     kernels = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"  # XNNPACK keeps no tensor between layers
     in_float = open_in_tensorflow(original, kernels, keep_all=True)
@@ -41,7 +42,7 @@ def layer_errors(original: bytes, quantised: bytes, pixels: npt.NDArray[np.uint8
     int8_ids = {tensor["name"]: tensor["index"] for tensor in in_int8.get_tensor_details()}
     operators = [o for o in read_graph(quantised).operators if o.outputs[0].name in float_ids]
     powers = np.zeros((len(operators), 2))  # of the signal, of the error
-    for picture in pixels[..., np.newaxis]:
+    for picture in as_input(pixels, in_float.get_input_details()[0]["shape"][-1]):
         for interpreter, values in (
             (in_float, picture.astype(np.float32)),
             (in_int8, int8.quantize(picture, *in_int8.get_input_details()[0]["quantization"])),

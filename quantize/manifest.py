@@ -9,10 +9,10 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import edge
-from edge.contract import EMOTIONS, INPUT_SIZE_PX, GoldenVector, Manifest, TensorSpec, golden_input
-from edge.records import Pixels
+from edge.contract import EMOTIONS, GoldenVector, Manifest, TensorSpec, golden_input
 from quantize.compare import Comparison
 from quantize.graph import Graph, Tensor
 from quantize.runtimes import Difference, answer_in_tensorflow
@@ -31,44 +31,46 @@ _TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert")
 def fill_manifest(
     model: bytes,
     graph: Graph,
-    run: str,
-    training: Mapping[str, Any],
-    comparisons: Sequence[Comparison],
+    name: str,
     differences: Sequence[Difference],
-    temperature: float,
+    *,
+    labels: tuple[str, ...] = EMOTIONS,
+    temperature: float = 1.0,
+    metrics: Mapping[str, Any],
+    training: Mapping[str, Any],
+    licence: str = LICENCE,
 ) -> Manifest:
-    """The manifest of a verified ``model`` that came from the run called ``run``."""
+    """The manifest of a verified ``model``; ``name`` is the run's, or that of the file it was converted from."""
     sha256 = hashlib.sha256(model).hexdigest()
     return Manifest(
-        id=f"{run}-{sha256[:8]}",
+        id=f"{name}-{sha256[:8]}",
         sha256=sha256,
-        labels=EMOTIONS,
+        labels=labels,
         input=_tensor_spec(graph.inputs[0]),
         output=_tensor_spec(graph.outputs[0]),
         temperature=temperature,
-        golden=_golden_vectors(model),
+        golden=_golden_vectors(model, graph.inputs[0].shape),
         # Twice what was seen here, at least 4: the kernels for another processor round in yet another way.
         golden_tolerance=2 * max(2, *(difference.largest for difference in differences)),
-        metrics={each.original.split: _summary(each) for each in comparisons},
+        metrics=metrics,
         tools={
             "fer-edge": edge.__version__,
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in _TOOLS},
         },
-        training={"run": run, **training},
-        licence=LICENCE,
+        training=training,
+        licence=licence,
     )
 
 
-def golden_pixels(seeds: Sequence[int]) -> Pixels:
-    """The golden pictures of our input size, uint8 (n, height, width)."""
-    shape = (1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1)
-    return np.concatenate([golden_input(seed, shape)[..., 0] for seed in seeds])
+def golden_pixels(seeds: Sequence[int], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """The golden pictures for an input of ``shape`` (1, height, width, channels): uint8 (n, height, ...)."""
+    return np.concatenate([golden_input(seed, shape) for seed in seeds])
 
 
-def _golden_vectors(model: bytes) -> tuple[GoldenVector, ...]:
+def _golden_vectors(model: bytes, shape: tuple[int, ...]) -> tuple[GoldenVector, ...]:
     """What the reference kernels answer: the middle, from which every faster runtime strays its own way."""
-    steps = answer_in_tensorflow(model, golden_pixels(GOLDEN_SEEDS), "BUILTIN_REF").steps
+    steps = answer_in_tensorflow(model, golden_pixels(GOLDEN_SEEDS, shape), "BUILTIN_REF").steps
     return tuple(GoldenVector(seed, tuple(row.tolist())) for seed, row in zip(GOLDEN_SEEDS, steps, strict=True))
 
 
@@ -76,12 +78,15 @@ def _tensor_spec(tensor: Tensor) -> TensorSpec:
     return TensorSpec(tensor.shape, tensor.scales[0], tensor.zero_points[0])
 
 
-def _summary(comparison: Comparison) -> dict[str, Any]:
+def summary(comparison: Comparison) -> dict[str, Any]:
+    """One split's figures for ``metrics``."""
+    before, after = comparison.calibration_errors
     return {
         "float": _figures(comparison.original),
         "int8": _figures(comparison.quantised),
         "agreement": round(comparison.agreement, 5),
         "largest_logit_error": round(comparison.largest_logit_error, 4),
+        "calibration_error_at_temperature": {"float": round(before, 5), "int8": round(after, 5)},
     }
 
 

@@ -15,21 +15,31 @@ import numpy as np
 from edge.classifier import MANIFEST_FILE, MODEL_FILE, EmotionClassifier, load_release
 from edge.contract import EMOTIONS, Manifest
 from edge.errors import ConfigError, ModelError
+from edge.signature import SIGNATURE_FILE
 from quantize.answers import answer
 from quantize.calibration import Calibration
 from quantize.card import model_card
-from quantize.compare import Comparison, best_temperature, compare
+from quantize.compare import Comparison, Logits, best_temperature, compare
 from quantize.convert import convert_float, convert_int8, float_logits, load_keras
+from quantize.equalise import equalise
 from quantize.graph import Graph
+from quantize.latency import Latency, measure_latency
 from quantize.layers import LayerError, layer_errors
-from quantize.manifest import fill_manifest, golden_pixels
+from quantize.manifest import fill_manifest, golden_pixels, summary
 from quantize.report import markdown, save_picture
 from quantize.runtimes import Difference, compare_runtimes
-from quantize.verify import check_range, verify
+from quantize.sign import sign
+from quantize.verify import Contract, check_range, verify
 from train.fer2013 import FaceSet
 
 HELD_OUT = "PublicTest"
 """The split that gates a release and sets its temperature."""
+
+CONVERTED_FROM = "converted_from"
+"""Field of a manifest's ``training`` that tells a model of other people from ours."""
+
+MAX_CONVERTED_BYTES = 8_000_000
+"""As much as fits into an Edge TPU's memory."""
 
 PROBES = 64
 """Golden pictures, and as many faces, on which runtimes are compared and layers measured."""
@@ -37,13 +47,18 @@ PROBES = 64
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was released and how it was measured; the first comparison is that of ``HELD_OUT``."""
+    """What was released and how it was measured; the first comparison is that of ``HELD_OUT``.
+
+    ``spoilt`` is what int8 reached before the channels were made even, None where that was not needed.
+    """
 
     manifest: Manifest
     graph: Graph
     comparisons: tuple[Comparison, ...]
     layers: tuple[LayerError, ...]
     differences: tuple[Difference, ...]
+    latency: Latency
+    spoilt: Comparison | None
 
 
 def release(
@@ -54,6 +69,7 @@ def release(
     *,
     splits: Sequence[str] = (),
     pythons: Sequence[Path] = (),
+    key: Path | None = None,
     announce: Callable[[str], None] = lambda step: None,
 ) -> Outcome:
     """Quantise ``run``/model.keras and fill ``out`` once every check has passed; before, nothing is written there.
@@ -65,11 +81,12 @@ def release(
         out: release folder; files of an earlier release are replaced.
         splits: what to measure besides PublicTest.
         pythons: interpreters with other TFLite runtimes to compare with.
+        key: PEM file with the Ed25519 private key to sign with.
         announce: told of each step, in words.
 
     Raises:
         ModelError: the model fails a check or the gate.
-        ConfigError: the run is no run folder, a split or a Python is missing, or ``out`` cannot be written.
+        ConfigError: the run is no run folder, a split, a Python or the key is missing, or ``out`` cannot be written.
         DataError: the calibration sample does not fit the data.
     """
     training = _read_run(run)
@@ -80,39 +97,66 @@ def release(
     network = load_keras(run / "model.keras")
     sample = calibration.select(faces["Training"])
 
-    announce(f"converting with {len(sample)} calibration faces")
-    model = convert_int8(network, sample.pixels)
-    graph = verify(model)
-    check_range(graph, float_logits(network, sample.pixels))
+    held_out = [faces[split] for split in splits]
+    logits = [float_logits(network, each.pixels) for each in held_out]
 
-    announce("measuring the noise of each layer")
-    layers = layer_errors(convert_float(network), model, sample.pixels[:: -(-len(sample) // PROBES)])
-
-    announce(f"comparing float and int8 on {' and '.join(splits)}")
-    answers = {split: answer(model, faces[split].pixels).logits for split in splits}
-    comparisons = tuple(
-        compare(float_logits(network, faces[split].pixels), answers[split], faces[split]) for split in splits
-    )
+    announce(f"converting with {len(sample)} calibration faces, comparing on {' and '.join(splits)}")
+    model, graph, comparisons = _quantise(network, sample, held_out, logits)
+    spoilt = None
+    if not comparisons[0].passes:
+        announce("int8 loses too much: making the channels even, converting and comparing again")
+        spoilt, network = comparisons[0], equalise(network, sample.pixels)
+        model, graph, comparisons = _quantise(network, sample, held_out, logits)
     comparisons[0].check()
-    temperature = best_temperature(answers[HELD_OUT], faces[HELD_OUT].labels)
+
+    announce("measuring the noise of each layer, and speed")
+    in_float = convert_float(network)
+    layers = layer_errors(in_float, model, sample.pixels[:: -(-len(sample) // PROBES)])
+    latency = measure_latency(in_float, model)
 
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
         (built / MODEL_FILE).write_bytes(model)
         announce("comparing runtimes")
-        probes = np.concatenate([golden_pixels(range(PROBES)), faces[HELD_OUT].pixels[:PROBES]])
+        drawn = golden_pixels(range(PROBES), graph.inputs[0].shape)
+        probes = np.concatenate([drawn, faces[HELD_OUT].pixels[:PROBES, ..., np.newaxis]])
         differences = compare_runtimes(built / MODEL_FILE, probes, pythons)
-        settings = training | {"calibration": {"faces": len(sample), "sha256": calibration.sha256}}
-        manifest = fill_manifest(model, graph, run.resolve().name, settings, comparisons, differences, temperature)
-        page = markdown(comparisons, layers, differences, temperature)
+        name = run.resolve().name
+        manifest = fill_manifest(
+            model,
+            graph,
+            name,
+            differences,
+            temperature=comparisons[0].temperature,
+            metrics={each.original.split: summary(each) for each in comparisons},
+            training={
+                "run": name,
+                **training,
+                "calibration": {"faces": len(sample), "sha256": calibration.sha256},
+                "equalised": spoilt and {"lost_without": spoilt.lost, "agreement_without": spoilt.agreement},
+            },
+        )
+        page = markdown(comparisons, layers, differences, latency, spoilt)
         (built / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
         (built / "MODEL_CARD.md").write_text(model_card(manifest, comparisons[0], len(model)), "utf-8")
         (built / "comparison.md").write_text(page, "utf-8")
         save_picture(comparisons[0], layers, built / "comparison.png")
         announce("loading the release as a device does")
-        prove(built)
-        _publish(built, out)
-    return Outcome(manifest, graph, comparisons, layers, differences)
+        publish(built, out, key)
+    return Outcome(manifest, graph, comparisons, layers, differences, latency, spoilt)
+
+
+def _quantise(
+    network: Any, sample: FaceSet, held_out: Sequence[FaceSet], logits: Sequence[Logits]
+) -> tuple[bytes, Graph, tuple[Comparison, ...]]:
+    """Convert, check, and compare with the ``logits`` of the float network; the first split sets the temperature."""
+    model = convert_int8(network, sample.pixels)
+    graph = verify(model)
+    check_range(graph, float_logits(network, sample.pixels))
+    answers = [answer(model, faces.pixels).logits for faces in held_out]
+    temperature = best_temperature(answers[0], held_out[0].labels)
+    parts = zip(logits, answers, held_out, strict=True)
+    return model, graph, tuple(compare(*part, temperature) for part in parts)
 
 
 def prove(folder: Path) -> Manifest:
@@ -122,14 +166,18 @@ def prove(folder: Path) -> Manifest:
         ModelError: file, manifest, labels or answers do not belong together.
     """
     released = load_release(folder)
-    verify(released.model)
-    if released.manifest.labels != EMOTIONS:
-        raise ModelError(
-            f"model {released.manifest.id}: labels are {', '.join(released.manifest.labels)}; "
-            f"accepted is the order {', '.join(EMOTIONS)}"
-        )
+    manifest = released.manifest
+    if CONVERTED_FROM in manifest.training:
+        verify(released.model, Contract(manifest.input.shape, manifest.labels, MAX_CONVERTED_BYTES))
+    else:
+        verify(released.model)
+        if manifest.labels != EMOTIONS:
+            raise ModelError(
+                f"model {manifest.id}: labels are {', '.join(manifest.labels)}; "
+                f"accepted from fer-train is the order {', '.join(EMOTIONS)}"
+            )
     EmotionClassifier(released)
-    return released.manifest
+    return manifest
 
 
 def _read_run(run: Path) -> dict[str, Any]:
@@ -145,10 +193,20 @@ def _read_run(run: Path) -> dict[str, Any]:
     return document
 
 
-def _publish(built: Path, out: Path) -> None:
-    """Copy file by file, the manifest last: a folder caught half-way does not load."""
+def publish(built: Path, out: Path, key: Path | None) -> None:
+    """Prove the folder ``built``, sign it with ``key`` and copy it to ``out`` file by file, the manifest last: a folder
+    caught half-way does not load.
+
+    Raises:
+        ModelError: see ``prove``.
+        ConfigError: ``out`` cannot be written, or ``key`` cannot sign.
+    """
+    prove(built)
+    if key is not None:
+        sign(built / MANIFEST_FILE, key)
     try:
         out.mkdir(parents=True, exist_ok=True)
+        (out / SIGNATURE_FILE).unlink(missing_ok=True)  # one of an earlier release
         for file in sorted(built.iterdir(), key=lambda file: file.name == MANIFEST_FILE):
             shutil.copyfile(file, out / file.name)
     except OSError as error:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge import int8
-from quantize.answers import Answers, answer, answer_in
+from quantize.answers import Answers, answer, answer_in, as_input
 
 KERNELS = {"BUILTIN_REF": "reference", "BUILTIN_WITHOUT_DEFAULT_DELEGATES": "optimised", "AUTO": "XNNPACK"}
 """TensorFlow's ways to run one file, and what people call them."""
@@ -41,7 +41,7 @@ class Difference:
 
 
 def compare_runtimes(model: Path, pixels: npt.NDArray[np.uint8], pythons: Sequence[Path]) -> tuple[Difference, ...]:
-    """Run a file over pictures, uint8 (n, height, width), in TensorFlow, in this process's runtime and in ``pythons``.
+    """Run a file over pictures, see ``as_input``, in TensorFlow, in this process's runtime and in ``pythons``.
 
     Raises:
         ModelError: a runtime of this process refuses the file.
@@ -58,16 +58,31 @@ def answer_in_tensorflow(model: bytes, pixels: npt.NDArray[np.uint8], kernels: s
     """Run a file over pictures in TensorFlow with one of ``KERNELS``."""
     interpreter = open_in_tensorflow(model, kernels)
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    steps = []
-    for picture in int8.quantize(pixels[..., np.newaxis], *taken["quantization"]):
-        interpreter.set_tensor(taken["index"], picture[np.newaxis])
+    pictures = int8.quantize(as_input(pixels, taken["shape"][-1]), *taken["quantization"])
+    steps = _run(interpreter, pictures)
+    return Answers(f"tensorflow {_tensorflow_version()}, {KERNELS[kernels]}", steps, *given["quantization"])
+
+
+def answer_in_float(model: bytes, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Logits (n, classes) of a float file for pictures, see ``as_input``."""
+    interpreter = open_in_tensorflow(model, "AUTO")
+    return _run(interpreter, as_input(pixels, interpreter.get_input_details()[0]["shape"][-1]).astype(np.float32))
+
+
+def _run(interpreter: Any, pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    answers = []
+    for picture in pictures:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[np.newaxis])
         interpreter.invoke()
-        steps.append(interpreter.get_tensor(given["index"])[0])
-    return Answers(f"tensorflow {_tensorflow_version()}, {KERNELS[kernels]}", np.array(steps), *given["quantization"])
+        answers.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    return np.array(answers)
 
 
 def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) -> Any:
-    """TensorFlow's own interpreter with one of ``KERNELS``, ready to run; ``keep_all`` keeps tensors between layers."""
+    """TensorFlow's own interpreter with one of ``KERNELS`` and one thread, ready to run.
+
+    ``keep_all`` keeps the tensors between layers.
+    """
     import tensorflow as tf
 
     with warnings.catch_warnings():
@@ -77,6 +92,7 @@ def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) ->
             model_content=model,
             experimental_op_resolver_type=tf.lite.experimental.OpResolverType[kernels],
             experimental_preserve_all_tensors=keep_all,
+            num_threads=1,
         )
     interpreter.allocate_tensors()
     return interpreter

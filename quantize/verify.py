@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +37,22 @@ _INSTEAD = {
     "DEQUANTIZE": "convert again with int8 input and output",
 }
 
-MAX_BYTES = 1_000_000
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a file must take, (1, height, width, channels), which logits it must give, and how large it may be."""
+
+    shape: tuple[int, ...]
+    labels: tuple[str, ...]
+    max_bytes: int
 
 
-def verify(model: bytes) -> Graph:
-    """Check the content of a .tflite file: size, operators and versions, tensor types, quantisation, our contract.
+OURS = Contract((1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), EMOTIONS, 1_000_000)
+"""The contract of what fer-train trains."""
+
+
+def verify(model: bytes, contract: Contract = OURS) -> Graph:
+    """Check the content of a .tflite file: size, operators and versions, tensor types, quantisation, ``contract``.
 
     Returns:
         What the file holds.
@@ -49,15 +61,17 @@ def verify(model: bytes) -> Graph:
         ModelError: something is not as it must be; names the operator and the tensor.
     """
     graph = read_graph(model)
-    if graph.size_bytes > MAX_BYTES:
-        raise ModelError(f"model has {graph.size_bytes} bytes, accepted are {MAX_BYTES}; train a smaller network")
+    if graph.size_bytes > contract.max_bytes:
+        raise ModelError(
+            f"model has {graph.size_bytes} bytes, accepted are {contract.max_bytes}; train a smaller network"
+        )
     if graph.subgraphs != 1:
         raise ModelError(f"model has {graph.subgraphs} subgraphs, accepted is 1; remove loops and conditions")
     for operator in graph.operators:
         _check_tensors(operator)
         _check_operator(operator)
         _check_scales(operator)
-    _check_contract(graph)
+    _check_contract(graph, contract)
     return graph
 
 
@@ -133,21 +147,24 @@ def _check_scales(operator: Operator) -> None:
         raise ModelError(f"{_place(operator, bias[0])}: scale of the bias is not input scale x weight scale")
 
 
-def _check_contract(graph: Graph) -> None:
+def _check_contract(graph: Graph, contract: Contract) -> None:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise ModelError(f"model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, expected 1 of each")
     taken, given = graph.inputs[0], graph.outputs[0]
-    shape = (1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1)
-    if taken.shape != shape:
-        raise ModelError(f"model input {taken.name!r} has the shape {taken.shape}, accepted is {shape}")
+    if taken.shape != contract.shape:
+        raise ModelError(
+            f"model input {taken.name!r} has the shape {taken.shape}, accepted is {contract.shape}; "
+            "release other people's models with fer-quantize convert"
+        )
     # Then int8 input = grey - 128, with no rounding: what the network saw in training is what it sees on the device.
     if (taken.scales, taken.zero_points) != ((1.0,), (INT8_MIN,)):
         raise ModelError(
             f"model input {taken.name!r} has scale {taken.scales} and zero point {taken.zero_points}, accepted are "
             f"1 and {INT8_MIN}; calibrate with pictures from black 0 to white 255"
         )
-    if given.shape != (1, len(EMOTIONS)):
+    classes = (1, len(contract.labels))
+    if given.shape != classes:
         raise ModelError(
-            f"model output {given.name!r} has the shape {given.shape}, accepted is {(1, len(EMOTIONS))}, "
-            f"logits of {', '.join(EMOTIONS)}"
+            f"model output {given.name!r} has the shape {given.shape}, accepted is {classes}, "
+            f"logits of {', '.join(contract.labels)}"
         )

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edge
 from edge.classifier import EmotionClassifier, Release, load_release, softmax
-from edge.contract import EMOTIONS, GoldenVector, Manifest, TensorSpec
+from edge.contract import EMOTIONS, GoldenVector, TensorSpec
 from edge.errors import DelegateError, ModelError
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
@@ -173,10 +174,53 @@ def test_a_damaged_release_is_refused(folder: Path, damage: Callable[[Path], Non
         load_release(folder)
 
 
+SHIPPED = Path(edge.__file__).with_name("models")
+RELEASES = [folder for folder in (SHIPPED, TINY / "grey", TINY / "colour") if (folder / "model.json").exists()]
+
+
+def flip_a_bit(content: bytearray, random: np.random.RandomState) -> None:
+    content[random.randint(len(content))] ^= 1 << random.randint(8)
+
+
+def truncate(content: bytearray, random: np.random.RandomState) -> None:
+    del content[random.randint(len(content)) :]
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, truncate])
+@pytest.mark.parametrize("file", ["model.tflite", "model.json"])
+@pytest.mark.parametrize("original", RELEASES, ids=lambda folder: folder.name)
+def test_a_release_with_any_damage_is_refused(
+    original: Path,
+    file: str,
+    damage: Callable[[bytearray, np.random.RandomState], None],
+    tmp_path: Path,
+) -> None:
+    release = Path(shutil.copytree(original, tmp_path / "release"))
+    whole = (release / file).read_bytes()
+    random = np.random.RandomState(0)
+
+    for _ in range(25):
+        content = bytearray(whole)
+        damage(content, random)
+        (release / file).write_bytes(content)
+        with pytest.raises(ModelError):
+            load_release(release)
+
+
+def test_a_manifest_without_its_last_line_end_or_with_another_figure_is_refused(folder: Path) -> None:
+    path = folder / "model.json"
+    whole = path.read_bytes()
+
+    for changed_json in (whole[:-1], whole.replace(b"weights by hand", b"weights by hand!"), whole + b" "):
+        path.write_bytes(changed_json)
+        with pytest.raises(ModelError, match="does not fit its checksum; copy the release again"):
+            load_release(folder)
+
+
 def test_a_release_is_read_with_its_manifest() -> None:
     release = load_release(TINY / "grey")
 
-    assert release.manifest == Manifest.read(TINY / "grey" / "model.json")
+    assert release.manifest.to_json() == (TINY / "grey" / "model.json").read_text("utf-8")
     assert release.model == (TINY / "grey" / "model.tflite").read_bytes()
 
 

@@ -64,6 +64,27 @@ def quarters() -> Any:
 
 
 @pytest.fixture(scope="session")
+def crooked(quarters: Any) -> Any:
+    """``quarters`` behind a depthwise convolution whose channels differ by a factor of up to 3000 in range."""
+    ranges = np.geomspace(0.1, 300, 8)
+    model = keras.Sequential(
+        [
+            keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1)),
+            layers.Conv2D(8, 1, kernel_initializer=keras.initializers.Constant(1 / 255)),
+            layers.DepthwiseConv2D(1, activation="relu"),
+            layers.AveragePooling2D(INPUT_SIZE_PX // 2),
+            layers.Conv2D(1, 1),
+            layers.Flatten(),
+            layers.Dense(len(EMOTIONS)),
+        ]
+    )
+    model.layers[1].set_weights([ranges.reshape(1, 1, 8, 1), np.zeros(8)])
+    model.layers[3].set_weights([1 / ranges.reshape(1, 1, 8, 1) / 8, np.zeros(1)])
+    model.layers[-1].set_weights(quarters.layers[-1].get_weights())
+    return model
+
+
+@pytest.fixture(scope="session")
 def faces() -> dict[str, FaceSet]:
     """Pictures that ``quarters`` reads, ten of each emotion for training and eight held out."""
     return {"Training": _draw("Training", 10), "PublicTest": _draw("PublicTest", 8)}

@@ -35,7 +35,7 @@ def test_another_python_answers_the_same_with_the_same_runtime(
 
 
 def test_pictures_of_another_size_are_refused(int8_file: bytes) -> None:
-    with pytest.raises(ModelError, match=r"takes \(1, 48, 48, 1\), expected one grey picture \(1, 64, 64, 1\)"):
+    with pytest.raises(ModelError, match=r"takes \(1, 48, 48, 1\), expected one picture \(1, 64, 64, 1\)"):
         answer(int8_file, np.zeros((1, 64, 64), np.uint8))
 
 

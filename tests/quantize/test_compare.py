@@ -29,6 +29,16 @@ def test_a_comparison_counts_lost_points_agreement_and_logit_errors() -> None:
     assert comparison.largest_logit_error == pytest.approx(5.5)
 
 
+def test_calibration_errors_are_told_before_and_after_the_temperature() -> None:
+    overconfident = decided([0] * 60 + [1] * 40)
+
+    comparison = compare(overconfident, overconfident, face_set([0] * 100), temperature=10)
+
+    before, (in_float, in_int8) = comparison.quantised.fer2013.calibration_error, comparison.calibration_errors
+    assert before == pytest.approx(0.961 - 0.6, abs=0.001)
+    assert in_float == in_int8 == pytest.approx(0.6 - 0.216, abs=0.001)
+
+
 def test_the_gate_lets_an_equal_file_pass() -> None:
     compare(decided([0, 1]), decided([0, 1]), face_set([0, 1])).check()
 

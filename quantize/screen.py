@@ -1,0 +1,69 @@
+"""Results of ``fer-quantize`` as tables and sentences in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from quantize import edgetpu
+from quantize.compare import Comparison
+from quantize.graph import Graph
+from quantize.layers import LayerError
+from quantize.report import LOW_SNR_DB, figures, percent
+from quantize.runtimes import Difference
+
+
+def say(content: str | Table) -> None:
+    """Print a sentence or a table."""
+    Console(highlight=False, markup=False, soft_wrap=True).print(content)
+
+
+def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, name in enumerate(head):
+        table.add_column(name, justify="right" if i else "left", no_wrap=not i)
+    for row in rows:
+        table.add_row(*row)
+    say(table)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Figures of one split, float beside int8."""
+    rows = [*figures(comparison), ("same answer", "", percent(comparison.agreement), "")]
+    rows.append(("largest logit error", "", f"{comparison.largest_logit_error:.3f}", ""))
+    faces = comparison.original.fer2013.faces
+    _show(f"{comparison.original.split}, {faces} faces", ("", "float", "int8", "points"), rows)
+
+
+def show_layers(layers: Sequence[LayerError]) -> None:
+    """The layer that adds most noise."""
+    worst = min(layers, key=lambda layer: layer.snr_db)
+    word = "look at it" if worst.snr_db < LOW_SNR_DB else "fine"
+    say(
+        f"Noisiest of {len(layers)} layers: {worst.operator} {worst.name} {worst.layer}, {worst.snr_db:.1f} dB ({word})"
+    )
+
+
+def show_differences(differences: Sequence[Difference]) -> None:
+    """How far runtimes lie apart."""
+    _show(
+        f"{differences[0].pictures} pictures, int8 steps away from TensorFlow's reference kernels",
+        ("runtime", "all equal", "mean", "largest", "other emotion"),
+        [(d.runtime, percent(d.equal), f"{d.mean:.3f}", str(d.largest), percent(d.changed)) for d in differences],
+    )
+
+
+def show_forecast(graph: Graph) -> None:
+    """What an Edge TPU would run, and why not the rest."""
+    forecast = edgetpu.forecast(graph)
+    refused = [each for each in forecast.placements if each.reasons]
+    if refused:
+        _show(
+            "Operators that stay on the CPU",
+            ("operator", "why"),
+            [(f"{each.operator.index} {each.operator.name}", "; ".join(each.reasons)) for each in refused],
+        )
+    where = "one single part" if forecast.whole else "the rest follows on the CPU"
+    say(f"Edge TPU, predicted: {forecast.mapped} of {len(forecast.placements)} operators map; {where}")
