@@ -48,7 +48,7 @@ class CameraConfig:
     loop: bool = _key(False)
     width_px: int = _key(640, low=64, high=1920)
     height_px: int = _key(480, low=48, high=1080)
-    fps: float = _key(10.0, low=0.2, high=60)
+    fps: float = _key(10.0, low=1, high=60)
     stall_s: float = _key(5.0, low=1, high=60)
 
 

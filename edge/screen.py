@@ -18,7 +18,7 @@ from rich.text import Text
 from edge.contract import EMOTIONS
 from edge.house import House, Mood, Room
 
-_WIDTH = 62
+_WIDTH = 66
 _BAR = 26
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _REFRESH_S = 0.25

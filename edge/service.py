@@ -243,16 +243,17 @@ class _Reporter(threading.Thread):
                 analysed = self._meter.analysed
                 self._notifier.alive()
             health = self._monitor.read()
+            sentence = _sentence(health)
+            self._notifier.status(sentence)
             news = (health.state, tuple(problem.code for problem in health.problems))
             if news != told or time.monotonic() - told_at_s >= STATUS_PERIOD_S:
-                self._tell(health)
                 told, told_at_s = news, time.monotonic()
+                self._publisher.publish_status(health)
+                _log.log(logging.WARNING if health.problems else logging.INFO, "%s", sentence)
 
-    def _tell(self, health: Health) -> None:
-        self._publisher.publish_status(health)
-        waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "all windows delivered"
-        sentence = f"{health.state}: {health.camera.fps:.1f} frames/s, {waiting}"
-        self._notifier.status(" ".join((sentence, *(problem.sentence for problem in health.problems))))
-        _log.info("%s", sentence)
-        for problem in health.problems:
-            _log.warning("%s: %s", problem.code, problem.sentence)
+
+def _sentence(health: Health) -> str:
+    """One line for ``systemctl status`` and the journal."""
+    waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "all windows delivered"
+    problems = "".join(f" {problem.sentence}" for problem in health.problems)
+    return f"{health.state}: {health.camera.fps:.1f} frames/s, {waiting}.{problems}"

@@ -1,7 +1,19 @@
-"""``python -m quantize`` is ``fer-quantize``."""
+"""``fer-quantize`` and ``python -m quantize``."""
+
+from __future__ import annotations
 
 import sys
 
-from quantize.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line, or say what is missing on a machine without the workstation's packages."""
+    try:
+        from quantize.cli import main as run
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"fer-quantize: the package {error.name} is missing; install fer-edge[train]\n")
+        return 1
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -84,7 +84,10 @@ class CsiCamera:
 
     def close(self) -> None:
         """Stop the sensor and give it back."""
-        self._picamera.close()
+        try:
+            self._picamera.close()
+        except RuntimeError as error:  # a broken camera cannot even be released; why it broke must not be lost
+            log.warning("camera csi: cannot be closed (%s)", error)
 
 
 def _first_camera() -> Any:
@@ -97,7 +100,7 @@ def _first_camera() -> Any:
         from picamera2 import Picamera2
     except (ImportError, ValueError) as error:  # ValueError: built against another numpy
         raise CameraError(
-            f"camera csi: picamera2 cannot be imported ({error}); it does not come from PyPI: "
+            f"camera csi: picamera2 cannot be imported ({error}); its libcamera is not on PyPI: "
             "sudo apt install python3-picamera2, and make the venv with --system-site-packages"
         ) from error
     if not Picamera2.global_camera_info():

@@ -51,7 +51,7 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) ->
         ("[camra]", "section camra is unknown; the nearest known one is camera"),
         ("[camera]\nkinds = 'usb'", "key camera.kinds is unknown; the nearest known one is camera.kind"),
         ("[camera]\nkind = 'webcam'", "camera.kind is 'webcam', accepted is one of csi, usb, stream, replay"),
-        ("[camera]\nfps = 0", "camera.fps is 0, accepted is a number from 0.2 to 60"),
+        ("[camera]\nfps = 0", "camera.fps is 0, accepted is a number from 1 to 60"),
         ("[camera]\nloop = 1", "camera.loop is 1, accepted is true or false"),
         ("[camera]\nkind = 'stream'", "camera.url is needed for camera.kind 'stream'"),
         ("[camera]\nkind = 'replay'", "camera.path is needed for camera.kind 'replay'"),

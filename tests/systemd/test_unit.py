@@ -53,6 +53,17 @@ def test_systemd_does_not_restart_what_only_a_person_can_cure() -> None:
     assert f"RestartPreventExitStatus={EXIT_CONFIG}\n" in UNIT
 
 
+def test_a_system_call_that_is_not_allowed_is_refused_and_does_not_kill() -> None:
+    # numpy's OpenBLAS calls mbind, one of @resources, when it is imported.
+    assert "SystemCallErrorNumber=EPERM\n" in UNIT
+
+
+def test_systemd_does_not_restart_without_the_password_file() -> None:
+    drop_in = (SYSTEMD / "mqtt-password.conf").read_text("utf-8")
+
+    assert "RestartPreventExitStatus=CREDENTIALS\n" in drop_in
+
+
 def test_the_daemon_starts_without_a_network() -> None:
     directives = [line for line in UNIT.splitlines() if not line.startswith("#")]
 

@@ -23,6 +23,7 @@ class Picamera2:
     delivers: dict[str, Any] = {}  # noqa: RUF012 - set by each test
     stalls = False
     refuses: str | None = None
+    clings: str | None = None
     closed = 0
 
     @classmethod
@@ -57,6 +58,8 @@ class Picamera2:
 
     def close(self) -> None:
         type(self).closed += 1
+        if self.clings:
+            raise RuntimeError(self.clings)
 
 
 def ramp(width: int, height: int) -> np.ndarray:
@@ -116,6 +119,14 @@ def test_a_camera_that_cannot_start_is_given_back(picamera: type[Picamera2]) -> 
         CsiCamera(64, 48, 15)
 
     assert picamera.closed == 1
+
+
+def test_a_camera_that_can_neither_start_nor_be_closed_tells_why_it_cannot_start(picamera: type[Picamera2]) -> None:
+    picamera.refuses = "Unable to allocate buffers"
+    picamera.clings = "Could not open any dmaHeap device"
+
+    with pytest.raises(CameraError, match="Unable to allocate buffers"):
+        CsiCamera(64, 48, 15)
 
 
 def test_a_silent_sensor_is_an_error(picamera: type[Picamera2]) -> None:
