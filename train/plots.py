@@ -121,7 +121,7 @@ def _mark_best(axes: Axes, epochs: npt.NDArray[np.float64], accuracy: npt.NDArra
     axes.annotate(
         f"best {100 * accuracy[best]:.2f} %, epoch {epochs[best]:.0f}",
         (epochs[best], accuracy[best]),
-        xytext=(0, 8),
+        xytext=(0, -16),
         textcoords="offset points",
         ha="right" if best > len(epochs) / 2 else "left",
         color=HELD_OUT,
