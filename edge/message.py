@@ -31,6 +31,11 @@ class Message:
     retain: bool = False
     expiry_s: int | None = None
 
+    @property
+    def content_type(self) -> str:
+        """Media type of the payload, which MQTT 5 carries along."""
+        return "application/json" if self.payload.startswith(b"{") else "text/plain"
+
 
 @dataclass(frozen=True, slots=True)
 class Device:

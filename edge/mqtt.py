@@ -73,6 +73,8 @@ class Publication(Protocol):
     def retain(self) -> bool: ...  # noqa: D102
     @property
     def expiry_s(self) -> int | None: ...  # noqa: D102
+    @property
+    def content_type(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,11 @@ class Connection:
         Nothing here keeps the caller from having more than ``receive_maximum`` under way.
         """
         properties = None
-        if publication.expiry_s is not None and self._broker.protocol == "5":
+        if self._broker.protocol == "5":
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = publication.expiry_s
+            properties.ContentType = publication.content_type
+            if publication.expiry_s is not None:
+                properties.MessageExpiryInterval = publication.expiry_s
         return self._client.publish(
             publication.topic, publication.payload, publication.qos, publication.retain, properties
         ).mid

@@ -17,12 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.contract import EMOTIONS
-from edge.message import Device
+from edge.message import BASE_TOPIC, OFFLINE, ONLINE, Device
 from edge.records import EmotionScores, WindowSummary
+
+SCHEMAS = {
+    path.stem: Draft202012Validator(json.loads(path.read_text("utf-8")), format_checker=FormatChecker())
+    for path in (Path(__file__).parents[2] / "docs" / "schemas").glob("*.json")
+}
 
 
 class Mosquitto:
@@ -75,20 +81,20 @@ class Dashboard:
     def __init__(self, host: str, port: int, topic: str) -> None:
         self.messages: list[MQTTMessage] = []
         self._changed = threading.Condition()
-        self._client = Client(CallbackAPIVersion.VERSION2, "dashboard")
+        self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.reconnect_delay_set(min_delay=0.05, max_delay=0.05)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
         self._client.on_subscribe = lambda *_: self._note(None)
         self._client.on_message = lambda _client, _data, message: self._note(message)
-        self._subscribed = 0
+        self.subscriptions = 0
         self._client.connect(host, port)
         self._client.loop_start()
-        self.wait(lambda: self._subscribed > 0)
+        self.wait(lambda: self.subscriptions > 0)
 
     def _note(self, message: MQTTMessage | None) -> None:
         with self._changed:
             if message is None:
-                self._subscribed += 1
+                self.subscriptions += 1
             else:
                 self.messages.append(message)
             self._changed.notify_all()
@@ -176,9 +182,24 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
         broker.kill()
 
 
+def keep_contract(topic: str, payload: bytes) -> None:
+    """Fail where a payload is not what ``docs/schemas`` says of its topic."""
+    kind = topic.rpartition("/")[2]
+    if kind == "availability":
+        assert payload in (ONLINE, OFFLINE)
+    else:
+        SCHEMAS[kind].validate(json.loads(payload))
+
+
+@pytest.fixture
+def contract() -> Callable[[str, bytes], None]:
+    """``contract(topic, payload)``, see ``keep_contract``."""
+    return keep_contract
+
+
 @pytest.fixture
 def dashboard() -> Iterator[Callable[..., Dashboard]]:
-    """``dashboard(broker)`` subscribes a second client to everything."""
+    """``dashboard(broker)`` subscribes a second client to everything; what it hears of us has to keep the contract."""
     open_ones: list[Dashboard] = []
 
     def make(broker: Mosquitto, topic: str = "#") -> Dashboard:
@@ -188,6 +209,9 @@ def dashboard() -> Iterator[Callable[..., Dashboard]]:
     yield make
     for one in open_ones:
         one.close()
+        for message in one.messages:
+            if message.topic.startswith(f"{BASE_TOPIC}/"):
+                keep_contract(message.topic, message.payload)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def imported() -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "package", ["tensorflow", "keras", "tf_keras", "matplotlib", "rich", "amqtt", "train", "quantize"]
+    "package", ["tensorflow", "keras", "tf_keras", "matplotlib", "rich", "amqtt", "cryptography", "train", "quantize"]
 )
 def test_the_daemon_starts_without(package: str, imported: set[str]) -> None:
     assert "edge" in imported

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# make-certificates.sh FOLDER BROKER [NAME...]: a private authority in FOLDER, a certificate for the broker that clients
+# reach as BROKER (host name or IP address), and one for each NAME: device ids, dashboard, home-assistant.
+# What is there already stays; to renew a certificate, delete its .pem and run again.
+set -euo pipefail
+umask 077
+
+usage="usage: make-certificates.sh FOLDER BROKER [NAME...]"
+folder=${1:?$usage}
+broker=${2:?$usage}
+shift 2
+for name; do
+    # It becomes a level of a topic: a wildcard in it would open other devices' topics.
+    [[ $name =~ ^[a-z0-9-]{3,32}$ && $name != broker ]] || {
+        echo "certificates: name '$name' is not accepted; a device id is 3 to 32 of a-z, 0-9 and -, not broker" >&2
+        exit 1
+    }
+done
+mkdir -p "$folder"
+cd "$folder"
+
+# make_key NAME
+make_key() {
+    [[ -s $1.key ]] || openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out "$1.key"
+}
+
+# sign NAME COMMON_NAME EXTENSIONS
+sign() {
+    [[ ! -s $1.pem ]] || {
+        echo "certificates: kept $folder/$1.pem"
+        return
+    }
+    make_key "$1"
+    openssl req -new -key "$1.key" -subj "/CN=$2" |
+        openssl x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 1825 -extfile <(printf '%s\n' "$3") \
+            -out "$1.pem.new" 2>/dev/null
+    mv -- "$1.pem.new" "$1.pem"
+    echo "certificates: made $folder/$1.pem for $2, five years"
+}
+
+if [[ -s ca.pem ]]; then
+    echo "certificates: kept $folder/ca.pem"
+else
+    make_key ca
+    openssl req -x509 -new -key ca.key -subj "/CN=fer-edge private authority" -days 7300 -out ca.pem
+    echo "certificates: made $folder/ca.pem, twenty years; keep ca.key off the broker and the devices"
+fi
+kind=DNS
+[[ ! $broker =~ ^[0-9.]+$|: ]] || kind=IP
+sign broker "$broker" "subjectAltName=$kind:$broker"$'\n'"extendedKeyUsage=serverAuth"
+for name; do
+    sign "$name" "$name" "extendedKeyUsage=clientAuth"
+done
