@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,50 +24,6 @@ SCHEMAS = {
     path.stem: Draft202012Validator(json.loads(path.read_text("utf-8")), format_checker=FormatChecker())
     for path in (Path(__file__).parents[2] / "docs" / "schemas").glob("*.json")
 }
-
-
-class Mosquitto:
-    """The mosquitto program on a free loopback port, with its own configuration."""
-
-    def __init__(self, program: str, folder: Path, settings: list[str]) -> None:
-        self.host, self.port = "127.0.0.1", free_port()
-        self._config = folder / "mosquitto.conf"
-        # Started as root, mosquitto would become another user who cannot read the test's files.
-        lines = [f"user {getpass.getuser()}", f"listener {self.port} {self.host}", *settings]
-        self._config.write_text("\n".join(lines) + "\n")
-        self._program = program
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start, or start again on the same port, and wait until it listens."""
-        log = self._config.with_suffix(".log").open("ab")
-        with log:
-            self._process = subprocess.Popen([self._program, "-c", str(self._config)], stdout=log, stderr=log)
-        deadline_s = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection((self.host, self.port), timeout=1).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline_s, self._config.with_suffix(".log").read_text()
-                time.sleep(0.01)
-
-    def kill(self) -> None:
-        """SIGKILL: retained messages and sessions are gone."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
-
-    def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """SIGCONT."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
 
 
 class Dashboard:
@@ -123,14 +74,6 @@ def _decoded(payload: bytes) -> Any:
     return json.loads(payload) if payload[:1] in b"{[" else payload.decode()
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass(frozen=True)
 class Certificates:
     """A private authority and what it signed for 127.0.0.1."""
@@ -158,30 +101,6 @@ def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path / "ca.pem", tmp_path / "broker.pem", tmp_path / "broker.key")
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
-    """``mosquitto(*settings, start=True)`` starts a real broker; any number of them, all killed in the end."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs the mosquitto program: apt-get install mosquitto")
-        pytest.skip("needs the mosquitto program (apt-get install mosquitto, brew install mosquitto)")
-    brokers: list[Mosquitto] = []
-
-    def make(*settings: str, start: bool = True) -> Mosquitto:
-        folder = tmp_path / f"broker{len(brokers)}"
-        folder.mkdir()
-        broker = Mosquitto(program, folder, list(settings) or ["allow_anonymous true"])
-        brokers.append(broker)
-        if start:
-            broker.start()
-        return broker
-
-    yield make
-    for broker in brokers:
-        broker.kill()
-
-
 def keep_contract(topic: str, payload: bytes) -> None:
     """Fail where a payload is not what ``docs/schemas`` says of its topic."""
     kind = topic.rpartition("/")[2]
@@ -202,7 +121,7 @@ def dashboard() -> Iterator[Callable[..., Dashboard]]:
     """``dashboard(broker)`` subscribes a second client to everything; what it hears of us has to keep the contract."""
     open_ones: list[Dashboard] = []
 
-    def make(broker: Mosquitto, topic: str = "#") -> Dashboard:
+    def make(broker: Any, topic: str = "#") -> Dashboard:
         open_ones.append(Dashboard(broker.host, broker.port, topic))
         return open_ones[-1]
 

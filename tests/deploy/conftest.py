@@ -1,0 +1,212 @@
+"""A real Chromium, driven through its DevTools protocol."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+from websockets.sync.client import connect
+
+from edge.message import Message
+
+DASHBOARD = Path(__file__).parents[2] / "deploy" / "dashboard"
+
+SWITCHES = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
+]
+
+
+class Page:
+    """One tab: speaks to it, and remembers what it asked the network for and what went wrong in it."""
+
+    def __init__(self, debugger: str) -> None:
+        self._socket = connect(debugger, max_size=None)
+        self._calls = 0
+        self.requested: list[str] = []
+        self.errors: list[str] = []
+        self._downloads = 0
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        """Send one command and return its result, taking in the events that come before it."""
+        self._calls += 1
+        self._socket.send(json.dumps({"id": self._calls, "method": method, "params": parameters}))
+        while (message := json.loads(self._socket.recv(60))).get("id") != self._calls:
+            self._note(message["method"], message["params"])
+        assert "error" not in message, (method, message)
+        return message["result"]
+
+    def _note(self, event: str, told: Any) -> None:
+        if event == "Network.requestWillBeSent":
+            self.requested.append(told["request"]["url"])
+        elif event == "Network.webSocketCreated":
+            self.requested.append(told["url"])
+        elif event == "Runtime.exceptionThrown":
+            self.errors.append(json.dumps(told["exceptionDetails"]))
+        elif event == "Log.entryAdded" and told["entry"]["source"] in ("security", "violation"):
+            self.errors.append(told["entry"]["text"])
+        elif event == "Page.downloadProgress" and told["state"] == "completed":
+            self._downloads += 1
+
+    def open(self, address: str) -> None:
+        """Go there."""
+        self.call("Page.navigate", url=address)
+
+    def ask(self, expression: str) -> Any:
+        """The value of a JavaScript expression, or of what it promises."""
+        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def wait(self, condition: str, timeout_s: float = 20) -> None:
+        """Wait until a JavaScript expression holds; fail with what the page shows instead."""
+        until_s = time.monotonic() + timeout_s
+        while not self.ask(f"(() => {{ try {{ return Boolean({condition}) }} catch {{ return false }} }})()"):
+            assert time.monotonic() < until_s, (condition, self.ask("document.body?.innerText"), self.errors)
+            self.ask("new Promise((resolve) => setTimeout(resolve, 50))")
+
+    def wait_for_download(self, timeout_s: float = 10) -> None:
+        """Wait until the tab's first download is complete."""
+        until_s = time.monotonic() + timeout_s
+        while not self._downloads:
+            assert time.monotonic() < until_s, "nothing was downloaded"
+            self.ask("new Promise((resolve) => setTimeout(resolve, 20))")
+
+    def press(self, key: str) -> None:
+        """A key of the keyboard."""
+        codes = {"Tab": 9, "ArrowLeft": 37, "Enter": 13}
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key])
+
+    def look(self, width: int, height: int, *, scheme: str, reduced_motion: bool = False) -> None:
+        """As on a screen of this size, in ``light`` or ``dark``."""
+        phone = width < 600
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
+        )
+        motion = "reduce" if reduced_motion else "no-preference"
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        self.call("Emulation.setEmulatedMedia", features=[{"name": k, "value": v} for k, v in features.items()])
+
+    def picture(self, file: Path) -> None:
+        """What the screen shows, as PNG."""
+        self.ask("new Promise((resolve) => setTimeout(resolve, 400))")  # transitions of the style sheet
+        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+    def close(self) -> None:
+        """Close the tab."""
+        self.call("Page.close")
+        self._socket.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running Chromium's DevTools, with a profile of its own."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs Chromium: apt-get install chromium")
+        pytest.skip("needs Chromium (apt-get install chromium)")
+    profile = tmp_path_factory.mktemp("chromium")
+    with (profile / "log").open("wb") as log:
+        process = subprocess.Popen([program, *SWITCHES, f"--user-data-dir={profile}"], stdout=log, stderr=log)
+    until_s = time.monotonic() + 30
+    while not (port := profile / "DevToolsActivePort").is_file() or "\n" not in port.read_text():
+        assert process.poll() is None, (profile / "log").read_text()
+        assert time.monotonic() < until_s, (profile / "log").read_text()
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port.read_text().splitlines()[0]}"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    """A new tab; a script error or a breach of the content security policy fails the test."""
+    request = urllib.request.Request(f"{chromium}/json/new?about:blank", method="PUT")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        tab = Page(json.load(answer)["webSocketDebuggerUrl"])
+    yield tab
+    tab.close()
+    assert not tab.errors
+
+
+class Fleet:
+    """Devices that are not there but speak as real ones do."""
+
+    def __init__(self, broker: Any) -> None:
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.max_inflight_messages_set(1000)
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+
+    def say(self, *messages: Message | tuple[str, str]) -> None:
+        """Publish and wait until the broker has it all."""
+        sent = [
+            self._client.publish(m.topic, m.payload, m.qos, m.retain)
+            if isinstance(m, Message)
+            else self._client.publish(m[0], m[1], 1)
+            for m in messages
+        ]
+        for one in sent:
+            one.wait_for_publish(20)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def web_broker(mosquitto: Callable[..., Any]) -> Callable[..., Any]:
+    """``web_broker(*settings)`` starts a mosquitto that serves the page and speaks WebSockets on a second port."""
+
+    def make(*settings: str) -> Any:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            web_port = probe.getsockname()[1]
+        web = [f"listener {web_port} 127.0.0.1", "protocol websockets", f"http_dir {DASHBOARD}"]
+        broker = mosquitto(*(settings or ["allow_anonymous true"]), "max_queued_messages 0", *web)
+        broker.web_port, broker.page = web_port, f"http://127.0.0.1:{web_port}/index.html"
+        return broker
+
+    return make
+
+
+@pytest.fixture
+def broker(web_broker: Callable[..., Any]) -> Any:
+    """The one that lets anybody in."""
+    return web_broker()
+
+
+@pytest.fixture
+def fleet(broker: Any) -> Iterator[Fleet]:
+    """Devices at ``broker``."""
+    devices = Fleet(broker)
+    yield devices
+    devices.close()
