@@ -134,7 +134,7 @@ class Service:
     """The daemon: parts are made here, everything that can be wrong with them is known before anything starts."""
 
     def __init__(self, config: Config, notifier: SystemdNotifier) -> None:
-        """Load models, open the outbox.
+        """Load the models.
 
         Raises:
             ConfigError: an id, password or TLS file is wrong.
@@ -169,7 +169,7 @@ class Service:
             parts.callback(capture.stop)
             capture.start()
             outbox = _open_outbox(config)
-            parts.callback(outbox.close)
+            parts.callback(_close_outbox, outbox, kept=bool(config.outbox.path))
             publisher = Publisher(broker(config.mqtt), self._describe(capture.name), outbox, WallClock())
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
@@ -216,6 +216,14 @@ def _open_outbox(config: Config) -> Outbox:
     )
 
 
+def _close_outbox(outbox: Outbox, *, kept: bool) -> None:
+    if (waiting := outbox.depth) and kept:
+        _log.info("%d windows wait on disk for the next start", waiting)
+    elif waiting:
+        _log.warning("%d windows were not delivered and are lost; outbox.path would keep them", waiting)
+    outbox.close()
+
+
 class _Reporter(threading.Thread):
     """Publishes the health on change and once a minute, and tells systemd that real work is done."""
 
@@ -254,6 +262,6 @@ class _Reporter(threading.Thread):
 
 def _sentence(health: Health) -> str:
     """One line for ``systemctl status`` and the journal."""
-    waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "all windows delivered"
+    waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
     problems = "".join(f" {problem.sentence}" for problem in health.problems)
     return f"{health.state}: {health.camera.fps:.1f} frames/s, {waiting}.{problems}"

@@ -133,6 +133,14 @@ def test_windows_of_a_run_without_a_broker_arrive_with_the_next(
     assert {window["seq"] for window in windows if window["historical"]} >= {1, 2, 3, 4, 5}
 
 
+def test_windows_that_nobody_took_and_nothing_keeps_are_told_as_lost(start: Start, mosquitto: Any) -> None:
+    daemon = start(mosquitto(start=False), camera='pace = "fast"')
+
+    _, said = daemon.communicate(timeout=60)
+
+    assert "5 windows were not delivered and are lost; outbox.path would keep them" in said
+
+
 @pytest.mark.parametrize(
     "recording",
     [
