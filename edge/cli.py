@@ -15,6 +15,8 @@ from edge.config import CameraConfig, Config, ModelConfig, load
 from edge.errors import EXIT_RETRY, FerEdgeError
 
 DEMO_CLIP = Path(__file__).parent / "media" / "astronaut.mp4"
+UNATTENDED_WINDOWS = 3
+"""A demo that nobody can interrupt ends after so many."""
 
 _EPILOG = """\
 examples:
@@ -77,11 +79,16 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--host", default="localhost", help="(default: %(default)s)")
     watch.add_argument("--port", type=int, default=1883, help="(default: %(default)s)")
     watch.add_argument("--json", action="store_true", help="print aggregates as JSON lines instead")
-    watch.add_argument("--count", type=int, metavar="N", help="end after N aggregates")
+    watch.add_argument("--count", type=_positive, metavar="N", help="end after N aggregates")
     watch.set_defaults(command=_watch)
 
     demo = commands.add_parser("demo", help="see it work here: embedded broker, real daemon, a dashboard's view")
-    demo.add_argument("--windows", type=int, metavar="N", help="end after N aggregates")
+    demo.add_argument(
+        "--windows",
+        type=_positive,
+        metavar="N",
+        help="end after N aggregates (default: Ctrl-C ends it; 3 without a terminal)",
+    )
     demo.add_argument("--json", action="store_true", help="print aggregates as JSON lines instead of bars")
     demo.add_argument("--clip", action="store_true", help="use the clip in the package even if there is a webcam")
     demo.set_defaults(command=_demo)
@@ -93,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     bench.set_defaults(command=_bench)
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not accepted, a whole number from 1 is")
+    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -134,7 +147,8 @@ def _watch(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from edge.demo import run_demo
 
-    return run_demo(windows=options.windows, json=options.json, webcam=not options.clip)
+    windows = options.windows or (None if sys.stdout.isatty() else UNATTENDED_WINDOWS)
+    return run_demo(windows=windows, json=options.json, webcam=not options.clip)
 
 
 def _bench(options: argparse.Namespace) -> int:

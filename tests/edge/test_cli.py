@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,9 @@ def replay(folder: Path, extra: str = "", path: Path = CLIP) -> Path:
     )
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["walk"], ["check"], ["watch", "--port", "x"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["walk"], ["check"], ["watch", "--port", "x"], ["demo", "--windows", "0"]]
+)
 def test_wrong_usage_ends_with_2(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
         main(command)
@@ -131,3 +135,18 @@ def test_bench_prints_speed_and_memory(tmp_path: Path, capsys: pytest.CaptureFix
     assert figures["frames"] > 20
     assert figures["frames_per_s"] > 0
     assert figures["rss_mb"] > 0
+
+
+@pytest.mark.parametrize(("arguments", "windows"), [([], 3), (["--windows", "1"], 1)])
+def test_a_demo_without_a_terminal_ends_by_itself(
+    arguments: list[str], windows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+    demo = types.ModuleType("edge.demo")
+    monkeypatch.setattr(demo, "run_demo", lambda **given: asked.update(given) or 0, raising=False)
+    monkeypatch.setitem(sys.modules, "edge.demo", demo)
+
+    status = main(["demo", "--clip", *arguments])
+
+    assert status == 0
+    assert asked == {"windows": windows, "json": False, "webcam": False}
