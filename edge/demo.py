@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.broker import Broker
 from edge.errors import BrokerError, ConfigError, FerEdgeError
-from edge.mqtt import Broker
 from edge.watch import watch
 
 CLIP = Path(__file__).parent / "media" / "astronaut.mp4"

@@ -14,9 +14,8 @@ import ssl
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -24,12 +23,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.errors import BrokerError, ConfigError
+from edge.broker import TCP_TIMEOUT_S, Broker
+from edge.errors import BrokerError
 
 KEEPALIVE_S = 15
 """A frozen broker is noticed after twice this time (measured with SIGSTOP)."""
 
-_TCP_TIMEOUT_S = 5.0
 _CONNACK_TIMEOUT_S = 10.0
 _SESSION_TAKEN_OVER = 0x8E
 
@@ -41,23 +40,6 @@ _REFUSALS = {
 }
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where to connect and how. TLS is used when any of its three files is named."""
-
-    host: str
-    port: int = 1883
-    protocol: Literal["5", "3.1.1"] = "5"
-    username: str | None = None
-    password_file: Path | None = None
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-
-    def __str__(self) -> str:
-        return f"broker {self.host}:{self.port}"
 
 
 class Publication(Protocol):
@@ -181,7 +163,7 @@ class Connection:
             protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
-        client.connect_timeout = _TCP_TIMEOUT_S
+        client.connect_timeout = TCP_TIMEOUT_S
         client.suppress_exceptions = True
         client.on_log = self._on_log
         client.on_connect = self._on_connect
@@ -189,8 +171,8 @@ class Connection:
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         if self._broker.username:
-            client.username_pw_set(self._broker.username, _password(self._broker))
-        if context := _tls_context(self._broker):
+            client.username_pw_set(self._broker.username, self._broker.password())
+        if context := self._broker.tls_context():
             client.tls_set_context(context)
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
@@ -240,55 +222,6 @@ class Connection:
         self._events.put(Lost(sentence, contested=not explained or reason.value == _SESSION_TAKEN_OVER))
 
 
-class _HandshakingContext(ssl.SSLContext):
-    """Shakes hands inside ``wrap_socket``, where ``ssl`` closes the socket on failure; paho 2.2 leaves it open."""
-
-    def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:
-        sock.settimeout(_TCP_TIMEOUT_S)
-        return super().wrap_socket(sock, *args, **options | {"do_handshake_on_connect": True})
-
-
-def check_files(broker: Broker) -> None:
-    """Read the password and the TLS files once, without connecting.
-
-    Raises:
-        ConfigError: one of them cannot be used.
-    """
-    _password(broker)
-    _tls_context(broker)
-
-
-def _password(broker: Broker) -> str | None:
-    if broker.password_file is None:
-        return None
-    try:
-        return broker.password_file.read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"mqtt.password_file {broker.password_file}: {error}; expected a readable text file"
-        ) from error
-
-
-def _tls_context(broker: Broker) -> ssl.SSLContext | None:
-    if not (broker.tls_ca or broker.tls_cert or broker.tls_key):
-        return None
-    context = _HandshakingContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if broker.tls_ca:
-            context.load_verify_locations(broker.tls_ca)
-        else:
-            context.load_default_certs()
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"mqtt.tls_ca {broker.tls_ca}: {error}; expected certificates in PEM") from error
-    if broker.tls_cert:
-        try:
-            context.load_cert_chain(broker.tls_cert, broker.tls_key)
-        except (OSError, ssl.SSLError) as error:
-            files = f"mqtt.tls_cert {broker.tls_cert}, mqtt.tls_key {broker.tls_key}"
-            raise ConfigError(f"{files}: {error}; expected a certificate and its key in PEM") from error
-    return context
-
-
 def _explain(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted ({error.verify_message})"
@@ -297,7 +230,7 @@ def _explain(error: OSError | ValueError) -> str:
     if isinstance(error, socket.gaierror):
         return f"the name is not known ({error.strerror})"
     if isinstance(error, TimeoutError):
-        return f"no answer within {_TCP_TIMEOUT_S:.0f} s"
+        return f"no answer within {TCP_TIMEOUT_S:.0f} s"
     if isinstance(error, ConnectionResetError):
         return "it hung up; is it TLS on a plain port, or the reverse?"
     if isinstance(error, ConnectionRefusedError):

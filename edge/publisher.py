@@ -12,10 +12,11 @@ import time
 from collections import deque
 from random import Random
 
+from edge.broker import Broker
 from edge.errors import BrokerError, FerEdgeError
 from edge.homeassistant import BIRTH_TOPIC, discovery
 from edge.message import ONLINE, Device, Message, aggregate, availability, info, live, status
-from edge.mqtt import Acknowledged, Broker, Connection, Lost, Received, check_files
+from edge.mqtt import Acknowledged, Connection, Lost, Received
 from edge.outbox import Outbox
 from edge.records import DeliveryHealth, Health, Problem, RoomReading, WindowSummary
 from edge.redial import Redial
@@ -68,7 +69,7 @@ class Publisher:
         Raises:
             ConfigError: the password or a TLS file cannot be used.
         """
-        check_files(self._broker)
+        self._broker.check_files()
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:

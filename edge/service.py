@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from edge import __version__
+from edge.broker import Broker
 from edge.camera import Camera
 from edge.camera.csi import CsiCamera
 from edge.camera.replay import ReplayCamera
@@ -25,7 +26,6 @@ from edge.detector.yunet import YuNetDetector
 from edge.errors import DelegateError
 from edge.health import HealthMonitor, Meter, TimedDetector
 from edge.message import STATUS_PERIOD_S, Device
-from edge.mqtt import Broker
 from edge.outbox import Outbox
 from edge.pipeline import Outlet, Pipeline
 from edge.publisher import Publisher

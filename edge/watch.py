@@ -10,10 +10,11 @@ from contextlib import nullcontext
 from random import Random
 from typing import TYPE_CHECKING, TextIO
 
+from edge.broker import Broker
 from edge.errors import BrokerError, ConfigError
 from edge.house import House, Room, Window
 from edge.message import BASE_TOPIC
-from edge.mqtt import Broker, Connection, Lost, Received
+from edge.mqtt import Connection, Lost, Received
 from edge.redial import Redial
 
 if TYPE_CHECKING:

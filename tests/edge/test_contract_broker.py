@@ -17,9 +17,10 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.broker import Broker
 from edge.errors import BrokerError
 from edge.message import Device, Message
-from edge.mqtt import Acknowledged, Broker, Connection, Received
+from edge.mqtt import Acknowledged, Connection, Received
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.wallclock import WallClock

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from edge.broker import Broker
 from edge.message import Device, Message, aggregate, historical
-from edge.mqtt import Acknowledged, Broker, Connection
+from edge.mqtt import Acknowledged, Connection
 from edge.wallclock import WallClock
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ pytest.importorskip("amqtt", reason="needs the extra fer-edge[demo]")
 PUBLISHING_DAEMON = """
 import sys, time, tomllib
 from edge.message import Device
-from edge.mqtt import Broker
+from edge.broker import Broker
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.contract import EMOTIONS

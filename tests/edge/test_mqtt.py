@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from edge.broker import Broker
 from edge.errors import BrokerError, ConfigError
 from edge.message import Message
-from edge.mqtt import Acknowledged, Broker, Connection, Lost, Received, check_files
+from edge.mqtt import Acknowledged, Connection, Lost, Received
 
 pytestmark = pytest.mark.broker
 
@@ -217,7 +218,7 @@ def test_an_unusable_file_is_a_configuration_error_that_names_its_key(tmp_path, 
     broker = replace(Broker("localhost", username="fer"), **{key: tmp_path / "absent"})
 
     with pytest.raises(ConfigError, match=rf"mqtt\.{key} .*absent"):
-        check_files(broker)
+        broker.check_files()
 
 
 def test_what_is_not_a_certificate_is_a_configuration_error(tmp_path):
@@ -225,4 +226,4 @@ def test_what_is_not_a_certificate_is_a_configuration_error(tmp_path):
     file.write_text("not a certificate")
 
     with pytest.raises(ConfigError, match=r"mqtt\.tls_ca .*expected certificates in PEM"):
-        check_files(Broker("localhost", tls_ca=file))
+        Broker("localhost", tls_ca=file).check_files()

@@ -7,9 +7,10 @@ from random import Random
 import pytest
 
 from edge import publisher as publisher_module
+from edge.broker import Broker
 from edge.errors import BrokerError
 from edge.message import aggregate
-from edge.mqtt import Broker, Connection
+from edge.mqtt import Connection
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.records import (
@@ -258,7 +259,7 @@ WORKING_DAEMON = """
 import sys, time
 from pathlib import Path
 from edge.message import Device
-from edge.mqtt import Broker
+from edge.broker import Broker
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.records import WindowSummary

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from edge.broker import Broker
 from edge.errors import BrokerError, ConfigError
-from edge.mqtt import Broker
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.wallclock import WallClock
