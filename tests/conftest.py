@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.message import Device
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -98,3 +100,22 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     yield make
     for broker in brokers:
         broker.kill()
+
+
+@pytest.fixture
+def device() -> Device:
+    """A device as the service describes it."""
+    return Device(
+        id="fer-1a2b3c4d",
+        source="cam0",
+        version="0.1.0",
+        camera="replay astronaut.mp4",
+        detector="haar-alt2",
+        model_id="fer-int8-1",
+        model_sha256="ab" * 32,
+        model_device="cpu",
+        window_s=60.0,
+        min_people=3,
+        counts_only=False,
+        context={"site": "foyer"},
+    )

@@ -12,23 +12,10 @@ from edge.homeassistant import discovery
 from edge.message import Device
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "home-assistant"
-DEVICE = Device(
-    id="fer-1a2b3c4d",
-    source="cam0",
-    version="0.1.0",
-    camera="csi imx708",
-    detector="haar-alt2",
-    model_id="fer-int8-1",
-    model_sha256="ab" * 32,
-    model_device="cpu",
-    window_s=60.0,
-    min_people=3,
-    counts_only=False,
-)
 
 
-def test_the_dashboard_shows_every_entity_of_discovery_and_no_other() -> None:
-    components = json.loads(discovery(DEVICE).payload)["components"].values()
+def test_the_dashboard_shows_every_entity_of_discovery_and_no_other(device: Device) -> None:
+    components = json.loads(discovery(device).payload)["components"].values()
 
     shown = re.findall(r"\b(?:binary_)?sensor\.\w+", (FOLDER / "dashboard.yaml").read_text("utf-8"))
 

@@ -17,7 +17,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.contract import EMOTIONS
-from edge.message import BASE_TOPIC, OFFLINE, ONLINE, Device
+from edge.message import BASE_TOPIC, OFFLINE, ONLINE
 from edge.records import EmotionScores, WindowSummary
 
 SCHEMAS = {
@@ -131,25 +131,6 @@ def dashboard() -> Iterator[Callable[..., Dashboard]]:
         for message in one.messages:
             if message.topic.startswith(f"{BASE_TOPIC}/"):
                 keep_contract(message.topic, message.payload)
-
-
-@pytest.fixture
-def device() -> Device:
-    """A device as the service describes it."""
-    return Device(
-        id="fer-1a2b3c4d",
-        source="cam0",
-        version="0.1.0",
-        camera="replay astronaut.mp4",
-        detector="haar-alt2",
-        model_id="fer-int8-1",
-        model_sha256="ab" * 32,
-        model_device="cpu",
-        window_s=60.0,
-        min_people=3,
-        counts_only=False,
-        context={"site": "foyer"},
-    )
 
 
 @pytest.fixture
