@@ -65,7 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--recipe", default="first", choices=recipes.names(), help="what to train (default: %(default)s)")
     fit.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE-SEED)")
     fit.add_argument("--resume", action="store_true", help="go on from the last finished epoch of the run folder")
-    fit.add_argument("--epochs", type=int, help="length of the run instead of the recipe's")
+    fit.add_argument("--epochs", type=_count, help="length of the run instead of the recipe's")
+    fit.add_argument("--start", type=Path, metavar="FILE", help="begin from the weights of this .keras file")
+    fit.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="a .keras file to learn from, for a recipe that is distilled; may be repeated "
+        "(default: the recipe's teachers, trained first where their runs are not finished)",
+    )
     fit.set_defaults(command=_fit)
 
     evaluate = commands.add_parser(
@@ -148,10 +157,18 @@ def _fit(options: argparse.Namespace) -> int:
     wake()
     from train.fit import RunOptions, fit
 
-    recipe = recipes.load(options.recipe)
+    recipe, faces = recipes.load(options.recipe), _load(options)
     folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
-    run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision)
-    model = fit(recipe, _load(options), folder, run, resume=options.resume)
+    teachers = options.teacher or []
+    if not teachers:
+        run = RunOptions(seed=options.seed, precision=options.precision)
+        for name in recipe.teachers:
+            place = folder.parent / f"{name}-{options.seed}"
+            print(f"{place}: the teacher of {recipe.name}", flush=True)
+            teachers.append(fit(recipes.load(name), faces, place, run, resume=(place / "state.npz").is_file()))
+    run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=options.start)
+    with progress_bar("asking the teachers") as progress:
+        model = fit(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
     print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -103,19 +102,9 @@ def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
 
 
 def _predict_keras(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
-    import keras
+    from train.network import load
 
-    try:
-        network = keras.saving.load_model(model, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
-        raise ModelError(
-            f"model {model}: cannot be loaded by Keras ({reason}), expected a file of fer-train"
-        ) from error
-    expected = (None, *pixels.shape[1:])
-    if network.input_shape != expected:
-        raise ModelError(f"model {model}: takes {network.input_shape}, expected {expected}")
-    return np.asarray(network.predict(pixels, batch_size=512, verbose=0), np.float32)
+    return np.asarray(load(model).predict(pixels, batch_size=512, verbose=0), np.float32)
 
 
 def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:

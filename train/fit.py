@@ -16,22 +16,29 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from edge.errors import ConfigError, DataError
+from edge.errors import ConfigError, DataError, ModelError
+from train.distil import views
 from train.fer2013 import FaceSet
 from train.journal import History, Journal, WeightAverage, load_state
-from train.lesson import Batches, Lesson
-from train.network import multiply_adds
+from train.lesson import Lesson, View, batches
+from train.network import load, multiply_adds
+from train.progress import Progress, silent
 from train.recipes import Recipe
 from train.targets import keep_mask, soft_targets
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run may vary without being another recipe."""
+    """What a run may vary without being another recipe.
+
+    ``epochs`` None means the recipe's; ``start`` is a ``.keras`` file of the same network to begin from instead of from
+    random weights.
+    """
 
     seed: int = 0
     epochs: int | None = None
     precision: str = "float32"
+    start: Path | None = None
 
 
 def fit(
@@ -41,6 +48,8 @@ def fit(
     options: RunOptions,
     *,
     resume: bool,
+    teachers: Sequence[Path] = (),
+    progress: Progress = silent,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Path:
     """Train ``recipe`` on Training, watching PublicTest.
@@ -49,8 +58,10 @@ def fit(
         recipe: what to train.
         faces: the splits; Training and PublicTest are needed.
         folder: the run folder; must not hold a run unless ``resume``.
-        options: seed, length and precision.
+        options: seed, length, precision and start.
         resume: go on from ``state.npz``.
+        teachers: ``.keras`` files, one for each of the recipe's; their answers are kept in ``views`` of the folder.
+        progress: told how far the teachers are.
         callbacks: called before those of the run, so that they see an epoch without what is measured after it.
 
     Returns:
@@ -59,37 +70,37 @@ def fit(
     Raises:
         ConfigError: a run is in the way, there is nothing to resume, or a split is missing.
         DataError: there are fewer pictures than one batch.
+        ModelError: the start or a teacher cannot be loaded, or the start is another network.
     """
-    state = folder / "state.npz"
-    if resume and not state.is_file():
-        raise ConfigError(f"run {folder}: holds no state.npz to resume from")
-    if not resume and state.exists():
-        raise ConfigError(f"run {folder}: already holds a run; add --resume to go on or name another folder with --run")
-    for split in ("Training", "PublicTest"):
-        if split not in faces:
-            raise ConfigError(f"data has no {split} split, it has {', '.join(faces)}")
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(recipe, faces, folder, teachers, resume=resume)
     epochs = options.epochs or recipe.epochs
     training, held_out = faces["Training"], faces["PublicTest"]
     keep = keep_mask(training, [other for split, other in faces.items() if split != "Training"])
-    if keep.sum() < recipe.batch:
-        raise DataError(f"data has {keep.sum()} pictures to learn from, expected at least one batch of {recipe.batch}")
-    targets = soft_targets(training, recipe.label_share)[keep]
+    pixels, targets = training.pixels[keep], soft_targets(training, recipe.label_share)[keep]
+    if len(pixels) < recipe.batch:
+        raise DataError(f"data has {len(pixels)} pictures to learn from, expected at least one batch of {recipe.batch}")
 
-    keras.utils.set_random_seed(options.seed)
+    folder.mkdir(parents=True, exist_ok=True)
     keras.mixed_precision.set_dtype_policy(options.precision)
+    lessons: Sequence[View] = [(pixels, targets)]
+    if recipe.teachers:
+        lessons = views(recipe, teachers, pixels, targets, options.seed, folder / "views", progress)
+    keras.utils.set_random_seed(options.seed)
     lesson = Lesson(recipe.network(), recipe, options.seed)
-    steps = int(keep.sum()) // recipe.batch
-    lesson.compile(_optimizer(recipe, lesson.student, steps, epochs), jit_compile=_jit())
-    lesson((training.pixels[:2, ..., np.newaxis], targets[:2]))
+    if options.start and not resume:
+        _begin_from(options.start, lesson.student)
+    steps = len(pixels) // recipe.batch
+    lesson.compile(_optimizer(recipe, lesson.student, steps, epochs), jit_compile=jit())
+    lesson((pixels[:2, ..., np.newaxis], targets[:2]))
     lesson.optimizer.build(lesson.student.trainable_variables)
     average = WeightAverage(recipe.average)
-    done = load_state(state, lesson, average) if resume else 0
-    _write_run(folder / "run.json", recipe, options, epochs, lesson.student, int(keep.sum()))
+    done = load_state(folder / "state.npz", lesson, average) if resume else 0
+    _write_run(folder / "run.json", recipe, options, epochs, lesson.student, len(pixels))
 
     lesson.fit(
-        Batches(training.pixels[keep], targets, recipe.batch, options.seed, done),
-        shuffle=False,  # Batches does, by seed and epoch
+        batches(lessons, recipe.batch, options.seed, done),
+        steps_per_epoch=steps,
+        shuffle=False,  # batches does, by seed and epoch
         initial_epoch=done,
         epochs=epochs,
         verbose=1 if sys.stdout.isatty() else 2,
@@ -102,6 +113,27 @@ def fit(
         ],
     )
     return folder / "model.keras"
+
+
+def _check(recipe: Recipe, faces: dict[str, FaceSet], folder: Path, teachers: Sequence[Path], *, resume: bool) -> None:
+    if bool(recipe.teachers) != bool(teachers):
+        wanted = f"learns from {', '.join(recipe.teachers)}" if recipe.teachers else "has no teacher"
+        raise ConfigError(f"recipe {recipe.name} {wanted}, but {len(teachers)} teachers are given")
+    state = folder / "state.npz"
+    if resume and not state.is_file():
+        raise ConfigError(f"run {folder}: holds no state.npz to resume from")
+    if not resume and state.exists():
+        raise ConfigError(f"run {folder}: already holds a run; add --resume to go on or name another folder with --run")
+    for split in ("Training", "PublicTest"):
+        if split not in faces:
+            raise ConfigError(f"data has no {split} split, it has {', '.join(faces)}")
+
+
+def _begin_from(start: Path, student: keras.Model) -> None:
+    weights = load(start).get_weights()
+    if [weight.shape for weight in weights] != [tuple(weight.shape) for weight in student.weights]:
+        raise ModelError(f"model {start}: is not the recipe's network, expected a model.keras of the same recipe")
+    student.set_weights(weights)
 
 
 def _optimizer(recipe: Recipe, student: keras.Model, steps: int, epochs: int) -> keras.optimizers.Optimizer:
@@ -117,7 +149,7 @@ def _optimizer(recipe: Recipe, student: keras.Model, steps: int, epochs: int) ->
     return optimizer
 
 
-def _jit() -> bool | str:
+def jit() -> bool | str:
     """TensorFlow's XLA makes convolutions on a CPU four times slower (measured); the others know best."""
     return False if keras.backend.backend() == "tensorflow" else "auto"
 
@@ -128,7 +160,7 @@ def _write_run(
     settings = {key: value for key, value in asdict(recipe).items() if key != "network"}
     document = {
         "recipe": settings,
-        "options": asdict(options) | {"epochs": epochs},
+        "options": asdict(options) | {"epochs": epochs, "start": options.start and str(options.start)},
         "parameters": student.count_params(),
         "multiply_adds": multiply_adds(student),
         "training_pictures": pictures,

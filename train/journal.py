@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from edge.contract import EMOTIONS
 from edge.errors import ConfigError
+from train.evaluate import judge
 from train.fer2013 import FaceSet
-from train.lesson import Lesson
-from train.metrics import measure, softmax
 from train.plots import save_curves
 from train.recipes import Recipe
 
@@ -52,7 +51,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.folder, self.recipe, self.epochs = folder, recipe, epochs
         self.average, self.held_out = average, held_out
-        self.averaged = _float32(recipe)
+        self.averaged = in_float32(recipe.network)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Stop mixing pairs for the last stretch."""
@@ -62,18 +61,21 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
         """A run that is stopped here loses nothing."""
         save_state(self.folder / "state.npz", self.model, self.average, epoch + 1)
         self.averaged.set_weights(self.average.weights)
-        _save_model(self.folder / "model.keras", self.averaged)
+        save_model(self.folder / "model.keras", self.averaged)
         logits = self.averaged.predict(self.held_out.pixels[..., np.newaxis], batch_size=512, verbose=0)
         if logs is not None:
-            metrics = measure(softmax(logits), self.held_out.labels, EMOTIONS)
-            logs.update(val_loss=metrics.log_loss, val_accuracy=metrics.accuracy)
+            reached = judge(self.recipe.name, logits, self.held_out)
+            logs.update(val_loss=reached.fer2013.log_loss, val_accuracy=reached.fer2013.accuracy)
+            logs["val_ferplus"] = reached.ferplus.accuracy if reached.ferplus else float("nan")
             logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
 
 class History(keras.callbacks.Callback):  # type: ignore[misc]
     """One row of ``history.csv`` and new curves after every epoch."""
 
-    COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+    COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
+
+    draw = staticmethod(save_curves)
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -87,14 +89,14 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
             if fresh:
                 file.write(",".join(self.COLUMNS) + "\n")
             file.write(",".join(f"{row[column]:.6g}" for column in self.COLUMNS) + "\n")
-        save_curves(self.csv, self.curves)
+        self.draw(self.csv, self.curves)
 
 
-def _variables(lesson: Lesson) -> list[Any]:
+def _variables(lesson: keras.Model) -> list[Any]:
     return [*lesson.variables, *lesson.optimizer.variables]
 
 
-def save_state(path: Path, lesson: Lesson, average: WeightAverage, epoch: int) -> None:
+def save_state(path: Path, lesson: keras.Model, average: WeightAverage, epoch: int) -> None:
     """Keep every variable and the average after ``epoch`` finished epochs; a crash leaves the file before."""
     arrays = {f"variable{i}": ops.convert_to_numpy(v) for i, v in enumerate(_variables(lesson))}
     arrays |= {f"average{i}": weight for i, weight in enumerate(average.weights)}
@@ -103,7 +105,7 @@ def save_state(path: Path, lesson: Lesson, average: WeightAverage, epoch: int) -
     unfinished.replace(path)
 
 
-def load_state(path: Path, lesson: Lesson, average: WeightAverage) -> int:
+def load_state(path: Path, lesson: keras.Model, average: WeightAverage) -> int:
     """Put ``save_state``'s file back; returns how many epochs were finished.
 
     Raises:
@@ -122,16 +124,17 @@ def load_state(path: Path, lesson: Lesson, average: WeightAverage) -> int:
         return int(state["epoch"])
 
 
-def _save_model(path: Path, model: keras.Model) -> None:
+def save_model(path: Path, model: keras.Model) -> None:
+    """Write a model file; a crash leaves the file before."""
     unfinished = path.with_name("unfinished.keras")
     model.save(unfinished)
     unfinished.replace(path)
 
 
-def _float32(recipe: Recipe) -> keras.Model:
-    """The recipe's network in float32, whatever precision the run computes in."""
+def in_float32(network: Callable[[], keras.Model]) -> keras.Model:
+    """A network in float32, whatever precision the run computes in."""
     policy = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy("float32")
-    model = recipe.network()
+    model = network()
     keras.mixed_precision.set_dtype_policy(policy)
     return model

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -14,31 +16,26 @@ from train.recipes import Recipe
 
 Floats = npt.NDArray[np.float32]
 
+View: TypeAlias = tuple[npt.NDArray[np.uint8], Floats]
+"""Grey pictures (n, side, side) and their targets (n, 7)."""
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of (grey uint8 pictures, targets), in an order that seed and epoch decide."""
 
-    def __init__(self, pixels: npt.NDArray[np.uint8], targets: Floats, size: int, seed: int, epoch: int) -> None:
-        super().__init__()
-        self.pixels, self.targets, self.size = pixels[..., np.newaxis], targets, size
-        self.seed, self.epoch = seed, epoch
-        self._shuffle()
+def batches(
+    views: Sequence[View], size: int, seed: int, epoch: int
+) -> Iterator[tuple[tuple[npt.NDArray[np.uint8], Floats]]]:
+    """Whole batches of (grey uint8 pictures, targets) for ever, from ``epoch`` on, ordered by seed and epoch.
 
-    def __len__(self) -> int:
-        """Whole batches of one epoch; the remainder waits for another shuffle."""
-        return len(self.pixels) // self.size
+    Every epoch has the next of ``views``, which show the same faces.
 
-    def __getitem__(self, index: int) -> tuple[tuple[npt.NDArray[np.uint8], Floats]]:
-        rows = self.order[index * self.size : (index + 1) * self.size]
-        return ((self.pixels[rows], self.targets[rows]),)
-
-    def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch."""
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        self.order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.pixels))
+    Endless, since with one iterator an epoch TensorFlow's data pipeline now and then held up the next epoch's first
+    batch for many seconds (measured).
+    """
+    for number in itertools.count(epoch):
+        pixels, targets = views[number % len(views)]
+        order = np.random.default_rng((seed, number)).permutation(len(pixels))
+        for start in range(0, len(order) - size + 1, size):
+            rows = order[start : start + size]
+            yield ((pixels[rows][..., np.newaxis], targets[rows]),)
 
 
 class Lesson(keras.Model):  # type: ignore[misc]
@@ -48,6 +45,7 @@ class Lesson(keras.Model):  # type: ignore[misc]
         super().__init__(dtype="float32")
         self.student = student
         self.augment = Augment(recipe.augmentation, seed)
+        self.disturb = not recipe.teachers  # teachers answered disturbed pictures, see train.distil
         self.seeds = keras.random.SeedGenerator(seed + 1)
         self.mixup = recipe.mixup
         self.mixing = self.add_weight(name="mixing", initializer="ones", trainable=False, dtype="float32")
@@ -57,7 +55,7 @@ class Lesson(keras.Model):  # type: ignore[misc]
     def call(self, batch: Any, training: bool = False) -> Any:
         """(pictures, targets) -> (logits, the targets that belong to the disturbed and mixed pictures)."""
         pixels, targets = batch
-        pixels = self.augment(pixels, training=training)
+        pixels = self.augment(pixels, training=training and self.disturb)
         if training and self.mixup:
             share = keras.random.beta((), self.mixup, self.mixup, seed=self.seeds)
             share = self.mixing * ops.minimum(share, 1 - share)

@@ -23,7 +23,8 @@ def save_curves(history: Path, png: Path) -> None:
     """Draw loss, accuracy and learning rate over the epochs of a run.
 
     Args:
-        history: a csv with the columns epoch (from 1), loss, accuracy, val_loss, val_accuracy and learning_rate.
+        history: a csv with the columns epoch (from 1), loss, accuracy, val_loss, val_accuracy, val_ferplus (nan
+            without votes) and learning_rate.
         png: the picture to write.
 
     Raises:
@@ -35,9 +36,10 @@ def save_curves(history: Path, png: Path) -> None:
     axes: dict[str, Axes] = figure.subplot_mosaic([["loss", "accuracy"], ["rate", "rate"]], height_ratios=[5, 1])
     _pair(axes["loss"], epochs, columns["loss"], columns["val_loss"], "Loss (cross-entropy)")
     _pair(axes["accuracy"], epochs, columns["accuracy"], columns["val_accuracy"], "Accuracy")
+    axes["accuracy"].plot(epochs, columns["val_ferplus"], color=HELD_OUT, dashes=(4, 2), label="the same against FER+")
     axes["accuracy"].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     _mark_best(axes["accuracy"], epochs, columns["val_accuracy"])
-    axes["loss"].legend(frameon=False, labelcolor=INK)
+    axes["accuracy"].legend(frameon=False, labelcolor=INK)
     axes["rate"].fill_between(epochs, columns["learning_rate"], color=FAINT, alpha=0.35, linewidth=0)
     axes["rate"].set_ylim(bottom=0)
     axes["rate"].set_title("Learning rate", loc="left", color=INK, fontsize=10)
@@ -85,7 +87,7 @@ def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str,
 
 
 def _read_history(path: Path) -> dict[str, npt.NDArray[np.float64]]:
-    names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+    names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -148,8 +148,8 @@ def test_the_logits_of_an_int8_file_are_real_numbers(bright_and_dark: FaceSet) -
 @pytest.mark.parametrize(
     ("side", "classes", "message"),
     [
-        (64, 7, r"takes \(None, 64, 64, 1\), expected \(None, 48, 48, 1\)"),
-        (48, 5, r"answers shape \(5,\), expected 7 logits"),
+        (64, 7, r"takes shape \(None, 64, 64, 1\), expected \(None, 48, 48, 1\)"),
+        (48, 5, r"answers shape \(None, 5\), expected \(None, 7\)"),
     ],
 )
 def test_a_model_of_another_shape_is_refused(tmp_path: Path, side: int, classes: int, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -16,7 +17,7 @@ from edge.errors import ConfigError  # noqa: E402
 from train import journal, recipes  # noqa: E402
 from train.fer2013 import FaceSet  # noqa: E402
 from train.fit import RunOptions, fit  # noqa: E402
-from train.lesson import Batches  # noqa: E402
+from train.lesson import batches  # noqa: E402
 from train.network import Stage, build  # noqa: E402
 from train.recipes import Recipe  # noqa: E402
 
@@ -50,7 +51,7 @@ def test_a_run_leaves_model_history_curves_and_its_settings(tmp_path: Path, face
     assert network.output_shape == (None, 7)
     assert {weight.dtype for weight in network.weights} == {"float32"}
     assert run["recipe"]["name"] == "tiny"
-    assert run["options"] == {"seed": 3, "epochs": 2, "precision": "float32"}
+    assert run["options"] == {"seed": 3, "epochs": 2, "precision": "float32", "start": None}
     assert run["parameters"] == network.count_params()
     assert len(history) == 1 + 2
     assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
@@ -99,17 +100,27 @@ def test_a_missing_split_is_named(tmp_path: Path, faces: dict[str, FaceSet]) -> 
         fit(TINY, {"Training": faces["Training"]}, tmp_path, RunOptions(), resume=False)
 
 
-def test_batches_hold_every_face_once_and_another_order_each_epoch() -> None:
-    pixels = np.arange(32, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
-    batches = Batches(pixels, np.zeros((32, 7), np.float32), 8, seed=1, epoch=0)
+def test_batches_hold_every_face_once_and_another_order_and_view_each_epoch() -> None:
+    faces = np.arange(32, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
+    views = [(faces, np.zeros((32, 7), np.float32)), (faces + 100, np.ones((32, 7), np.float32))]
 
-    first = np.concatenate([batches[i][0][0][:, 0, 0, 0] for i in range(len(batches))])
-    batches.on_epoch_end()
-    second = np.concatenate([batches[i][0][0][:, 0, 0, 0] for i in range(len(batches))])
+    drawn = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))
+    first, second = (np.concatenate([batch[0][0][:, 0, 0, 0] for batch in drawn[i : i + 4]]) for i in (0, 4))
 
-    assert sorted(first) == list(range(32)) == sorted(second)
-    assert list(first) != list(second)
-    assert batches[0][0][0].shape == (8, 2, 2, 1)
+    assert sorted(first) == list(range(32)) == sorted(second - 100)
+    assert list(first) != list(second - 100)
+    assert drawn[0][0][0].shape == (8, 2, 2, 1)
+    assert drawn[4][0][1].all()
+
+
+def test_batches_of_a_later_epoch_are_those_of_an_unbroken_run() -> None:
+    views = [(np.arange(32, dtype=np.uint8)[:, None, None], np.zeros((32, 7), np.float32))]
+
+    unbroken = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))[4:]
+    resumed = itertools.islice(batches(views, 8, seed=1, epoch=1), 4)
+
+    for ours, theirs in zip(resumed, unbroken, strict=True):
+        np.testing.assert_array_equal(ours[0][0], theirs[0][0])
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:

@@ -11,7 +11,7 @@ from edge.contract import EMOTIONS
 from edge.errors import DataError
 from train.plots import save_confusion, save_curves
 
-HEADER = "epoch,accuracy,learning_rate,loss,val_accuracy,val_loss\n"
+HEADER = "epoch,accuracy,learning_rate,loss,val_accuracy,val_loss,val_ferplus\n"
 
 
 def read(png: Path) -> npt.NDArray[np.uint8]:
@@ -19,7 +19,7 @@ def read(png: Path) -> npt.NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize(
-    "rows", ["1,.2,.05,1.9,.3,1.8\n2,.4,.03,1.5,.5,1.4\n3,.5,0,1.4,.4,1.5\n", "1,.2,.05,1.9,.3,1.8\n"]
+    "rows", ["1,.2,.05,1.9,.3,1.8,.4\n2,.4,.03,1.5,.5,1.4,.6\n3,.5,0,1.4,.4,1.5,.6\n", "1,.2,.05,1.9,.3,1.8,nan\n"]
 )
 def test_curves_are_drawn_from_the_first_epoch_on(tmp_path: Path, rows: str) -> None:
     history, png = tmp_path / "history.csv", tmp_path / "curves.png"
@@ -34,7 +34,7 @@ def test_curves_are_drawn_from_the_first_epoch_on(tmp_path: Path, rows: str) -> 
 
 def test_curves_of_a_run_that_diverged_are_drawn(tmp_path: Path) -> None:
     history, png = tmp_path / "history.csv", tmp_path / "curves.png"
-    history.write_text(HEADER + "1,.2,.05,nan,nan,nan\n")
+    history.write_text(HEADER + "1,.2,.05,nan,nan,nan,nan\n")
 
     save_curves(history, png)
 
@@ -46,7 +46,7 @@ def test_curves_of_a_run_that_diverged_are_drawn(tmp_path: Path) -> None:
     [
         (HEADER, "holds no epoch"),
         ("epoch,loss\n0,1\n", "no column 'accuracy', expected epoch, loss, accuracy, val_loss"),
-        (HEADER + "1,.2,.05,1.9,.3,high\n", "cannot be read"),
+        (HEADER + "1,.2,.05,1.9,.3,high,.4\n", "cannot be read"),
         (HEADER + "1,.2,.05\n", "cannot be read"),
     ],
 )

@@ -50,7 +50,8 @@ def run(tmp_path: Path) -> Path:
     settings = {"recipe": {"name": "<sensor>", "epochs": 1}, "parameters": 14000}
     (tmp_path / "run.json").write_text(json.dumps(settings), "utf-8")
     (tmp_path / "history.csv").write_text(
-        "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate\n1,2,.3,1,.4,.1\n2,1,.5,1,.6,0\n", "utf-8"
+        "epoch,loss,accuracy,val_loss,val_accuracy,val_ferplus,learning_rate\n1,2,.3,1,.4,.5,.1\n2,1,.5,1,.6,.7,0\n",
+        "utf-8",
     )
     return tmp_path
 

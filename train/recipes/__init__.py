@@ -43,11 +43,17 @@ class Recipe:
     ``weight_decay`` is decoupled: ten times the classical figure at momentum 0.9. ``average`` is the momentum of the
     weight average that is evaluated and kept. Pairs of pictures are mixed with a share drawn from Beta(``mixup``,
     ``mixup``), except in the last ``calm_share`` of the epochs; 0 mixes none.
+
+    A recipe with ``teachers``, names of other recipes, is distilled: its pictures are disturbed in ``views`` ways once,
+    and the teachers' answers to those are ``teacher_share`` of the target.
     """
 
     name: str
     network: Callable[[], keras.Model]
     epochs: int
+    teachers: tuple[str, ...] = ()
+    teacher_share: float = 0.7
+    views: int = 12
     batch: int = 128
     learning_rate: float = 0.05
     warmup_epochs: int = 3

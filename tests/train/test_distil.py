@@ -1,0 +1,123 @@
+"""Distillation: what the student is told, and that teachers are asked once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the extra train")
+
+from edge.errors import ConfigError, ModelError  # noqa: E402
+from train.distil import views  # noqa: E402
+from train.fer2013 import FaceSet  # noqa: E402
+from train.fit import RunOptions, fit  # noqa: E402
+from train.network import Stage, build  # noqa: E402
+from train.progress import silent  # noqa: E402
+from train.recipes import Recipe  # noqa: E402
+
+STUDENT = Recipe(
+    name="student",
+    network=lambda: build(4, (Stage(8, 1, separable=True),), 0.1),
+    epochs=1,
+    batch=16,
+    teachers=("sure",),
+    teacher_share=0.75,
+    views=2,
+)
+PIXELS = np.random.default_rng(0).integers(0, 255, (20, 48, 48), dtype=np.uint8)
+TARGETS = np.eye(7, dtype=np.float32)[np.arange(20) % 7]
+
+
+def answering(emotion: int, path: Path) -> Path:
+    """A model that is sure of one emotion, whatever it sees."""
+    pixels = keras.Input((48, 48, 1))
+    logits = keras.layers.Dense(7)
+    model = keras.Model(pixels, logits(keras.layers.Flatten()(pixels)))
+    logits.set_weights([np.zeros((48 * 48, 7), np.float32), 50 * np.eye(7, dtype=np.float32)[emotion]])
+    model.save(path)
+    return path
+
+
+def ask(teachers: list[Path], folder: Path, recipe: Recipe = STUDENT, **options: Any) -> Any:
+    return views(recipe, teachers, PIXELS, TARGETS, folder=folder, **{"seed": 0, "progress": silent, **options})
+
+
+def test_the_teachers_share_of_the_target_is_the_mean_of_their_answers(tmp_path: Path) -> None:
+    teachers = [answering(0, tmp_path / "a.keras"), answering(3, tmp_path / "b.keras")]
+
+    seen = ask(teachers, tmp_path)
+
+    taught = 0.25 * TARGETS
+    taught[:, [0, 3]] += 0.375
+    assert len(seen) == 2
+    for _, targets in seen:
+        np.testing.assert_allclose(targets, taught, atol=1e-5)
+
+
+def test_every_view_disturbs_every_picture_in_another_way(tmp_path: Path) -> None:
+    (first, _), (second, _) = ask([answering(0, tmp_path / "a.keras")], tmp_path)
+
+    assert first.dtype == np.uint8
+    assert all((ours != theirs).any() for ours, theirs in zip(first, second, strict=True))
+    assert all((ours != theirs).any() for ours, theirs in zip(first, PIXELS, strict=True))
+
+
+def test_teachers_are_not_asked_again_for_what_they_have_answered(tmp_path: Path) -> None:
+    teachers, asked = [answering(0, tmp_path / "a.keras")], []
+    before = ask(teachers, tmp_path)
+
+    after = ask(teachers, tmp_path, replace(STUDENT, views=3), progress=lambda done, total: asked.append(total))
+
+    assert asked == [20]
+    for (ours, _), (theirs, _) in zip(before, after, strict=False):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"teacher": 3}])
+def test_another_seed_or_teacher_has_views_of_its_own(tmp_path: Path, other: dict[str, int]) -> None:
+    before = ask([answering(0, tmp_path / "a.keras")], tmp_path)
+
+    after = ask([answering(other.get("teacher", 0), tmp_path / "a.keras")], tmp_path, seed=other.get("seed", 0))
+
+    assert any(
+        (ours != theirs).any() for pair in zip(before, after, strict=True) for ours, theirs in zip(*pair, strict=True)
+    )
+
+
+def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Path) -> None:
+    faces = {
+        split: FaceSet(split, PIXELS, np.zeros(20, np.uint8), np.arange(20, dtype=np.int32))
+        for split in ("Training", "PublicTest")
+    }
+    faces["PublicTest"] = replace(faces["PublicTest"], pixels=255 - PIXELS)
+    recipe = replace(STUDENT, epochs=12, teacher_share=1.0)
+
+    model = fit(
+        recipe, faces, tmp_path / "run", RunOptions(), resume=False, teachers=[answering(3, tmp_path / "a.keras")]
+    )
+
+    answers = keras.saving.load_model(model).predict(PIXELS[..., None], verbose=0)
+    assert (answers.argmax(axis=1) == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "teachers", "message"),
+    [
+        (STUDENT, (), "learns from sure, but 0 teachers are given"),
+        (replace(STUDENT, teachers=()), ("a.keras",), "has no teacher, but 1 teachers are given"),
+    ],
+)
+def test_a_recipe_and_its_teachers_must_agree(
+    tmp_path: Path, recipe: Recipe, teachers: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fit(recipe, {}, tmp_path, RunOptions(), resume=False, teachers=[tmp_path / name for name in teachers])
+
+
+def test_a_teacher_that_is_absent_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"absent\.keras: does not exist"):
+        ask([tmp_path / "absent.keras"], tmp_path)
