@@ -74,7 +74,7 @@ clean:  ## remove what make made; runs/ and data/ stay
 	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Make a model
-.PHONY: train evaluate report compare quantize have-data have-run
+.PHONY: train evaluate report compare ablate quantize have-data have-run
 train: have-data .venv/.dev  ## train RECIPE on DATA and VOTES into runs/
 	$(bin)/fer-train fit --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
 
@@ -86,6 +86,9 @@ report: have-run have-data .venv/.dev  ## a page on MODEL in RUN/report: curves,
 
 compare: have-data .venv/.dev  ## train MobileNetV2, ResNet50, VGG and others the same way: make compare ARGS="--epochs 5"
 	$(bin)/fer-train compare --data $(DATA) $(votes) $(ARGS)
+
+ablate: have-data .venv/.dev  ## what each ingredient of RECIPE gives: make ablate RECIPE=student ARGS="--epochs 10"
+	$(bin)/fer-train ablate --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
 
 quantize: have-run have-data .venv/.dev .venv-pi/.bookworm  ## RUN's float model to an int8 release, verified in both runtimes
 	$(bin)/fer-quantize release $(RUN) --out $(OUT) --data $(DATA) $(votes) --python .venv-pi/bin/python $(ARGS)

@@ -51,23 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--cache", type=Path, default=CACHE, help="folder for the parsed data (default: %(default)s)")
 
     training = argparse.ArgumentParser(add_help=False)
-    training.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (default: 0)")
     training.add_argument(
         "--precision",
         default="float32",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         help="arithmetic; mixed_bfloat16 doubles the speed where processor or GPU has it",
     )
-    measuring = argparse.ArgumentParser(add_help=False)
-    measuring.add_argument("--split", default="PublicTest", choices=fer2013.SPLITS, help="(default: %(default)s)")
-
-    fit = commands.add_parser("fit", parents=[data, training], help="train a recipe into a run folder")
-    fit.add_argument("--recipe", default="first", choices=recipes.names(), help="what to train (default: %(default)s)")
-    fit.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE-SEED)")
-    fit.add_argument("--resume", action="store_true", help="go on from the last finished epoch of the run folder")
-    fit.add_argument("--epochs", type=_count, help="length of the run instead of the recipe's")
-    fit.add_argument("--start", type=Path, metavar="FILE", help="begin from the weights of this .keras file")
-    fit.add_argument(
+    recipe = argparse.ArgumentParser(add_help=False)
+    recipe.add_argument("--recipe", default="first", choices=recipes.names(), help="(default: %(default)s)")
+    recipe.add_argument("--epochs", type=_count, help="length of the run instead of the recipe's")
+    recipe.add_argument(
         "--teacher",
         type=Path,
         action="append",
@@ -75,7 +68,27 @@ def _parser() -> argparse.ArgumentParser:
         help="a .keras file to learn from, for a recipe that is distilled; may be repeated "
         "(default: the recipe's teachers, trained first where their runs are not finished)",
     )
+    measuring = argparse.ArgumentParser(add_help=False)
+    measuring.add_argument("--split", default="PublicTest", choices=fer2013.SPLITS, help="(default: %(default)s)")
+
+    fit = commands.add_parser("fit", parents=[data, training, recipe], help="train a recipe into a run folder")
+    fit.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (default: 0)")
+    fit.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE-SEED)")
+    fit.add_argument("--resume", action="store_true", help="go on from the last finished epoch of the run folder")
+    fit.add_argument("--start", type=Path, metavar="FILE", help="begin from the weights of this .keras file")
     fit.set_defaults(command=_fit)
+
+    ablate = commands.add_parser(
+        "ablate", parents=[data, training, recipe], help="train a recipe without each of its ingredients"
+    )
+    ablate.add_argument("--seeds", type=int, nargs="+", default=[0], help="each variant once with each (default: 0)")
+    ablate.add_argument(
+        "--only", nargs="+", default=(), metavar="PART", help="only variants whose name holds one of these"
+    )
+    ablate.add_argument(
+        "--out", type=Path, metavar="DIR", help="(default: runs/ablate-RECIPE); goes on where it was stopped"
+    )
+    ablate.set_defaults(command=_ablate)
 
     evaluate = commands.add_parser(
         "evaluate", parents=[data, measuring], help="measure a .keras or .tflite file on a split"
@@ -120,11 +133,17 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--emotions", nargs="+", default=EMOTIONS, choices=EMOTIONS, metavar="EMOTION", help="only these (default: all)"
     )
+    compare.add_argument("--seed", type=int, default=0, help="(default: 0)")
     compare.add_argument("--epochs", type=_count, default=30, help="(default: %(default)s)")
     compare.add_argument("--limit", type=_count, metavar="N", help="use N pictures of each split (default: all)")
     compare.add_argument("--batch", type=_count, default=128, metavar="N", help="(default: %(default)s)")
     compare.add_argument("--out", type=Path, default=RUNS / "compare", metavar="DIR", help="(default: %(default)s)")
     compare.set_defaults(command=_compare)
+
+    crop = commands.add_parser("crop-rule", parents=[data, measuring], help="measure how a detector frames faces")
+    crop.add_argument("--detector", required=True, choices=("fer", "haar", "yunet"))
+    crop.add_argument("--model", type=Path, metavar="PATH", help="fer: its release folder; yunet: its .onnx file")
+    crop.set_defaults(command=_crop_rule)
     return parser
 
 
@@ -159,17 +178,50 @@ def _fit(options: argparse.Namespace) -> int:
 
     recipe, faces = recipes.load(options.recipe), _load(options)
     folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
-    teachers = options.teacher or []
-    if not teachers:
-        run = RunOptions(seed=options.seed, precision=options.precision)
-        for name in recipe.teachers:
-            place = folder.parent / f"{name}-{options.seed}"
-            print(f"{place}: the teacher of {recipe.name}", flush=True)
-            teachers.append(fit(recipes.load(name), faces, place, run, resume=(place / "state.npz").is_file()))
     run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=options.start)
+    teachers = _teachers(recipe, options, faces, folder.parent, options.seed)
     with progress_bar("asking the teachers") as progress:
         model = fit(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
     print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
+    return 0
+
+
+def _teachers(
+    recipe: recipes.Recipe, options: argparse.Namespace, faces: dict[str, fer2013.FaceSet], runs: Path, seed: int
+) -> list[Path]:
+    """The files that are given, or the recipe's teachers out of ``runs``, trained or trained on where they are not."""
+    from train.fit import RunOptions, fit
+
+    if options.teacher:
+        return list(options.teacher)
+    run, teachers = RunOptions(seed=seed, precision=options.precision), []
+    for name in recipe.teachers:
+        folder = runs / f"{name}-{seed}"
+        print(f"{folder}: the teacher of {recipe.name}", flush=True)
+        teachers.append(fit(recipes.load(name), faces, folder, run, resume=(folder / "state.npz").is_file()))
+    return teachers
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    wake()
+    from train.ablate import ablate, markdown
+    from train.fit import RunOptions
+
+    recipe, faces = recipes.load(options.recipe), _load(options)
+    run = RunOptions(epochs=options.epochs, precision=options.precision)
+    teachers = _teachers(recipe, options, faces, RUNS, options.seeds[0])
+    with progress_bar("asking the teachers") as progress:
+        rows = ablate(
+            recipe,
+            faces,
+            options.out or RUNS / f"ablate-{recipe.name}",
+            run,
+            seeds=options.seeds,
+            only=options.only,
+            teachers=teachers,
+            progress=progress,
+        )
+    print(markdown(rows), end="")
     return 0
 
 
@@ -214,6 +266,22 @@ def _compare(options: argparse.Namespace) -> int:
         precision=options.precision,
     )
     print(markdown(compare(entered, _load(options), options.out, settings)), end="")
+    return 0
+
+
+def _crop_rule(options: argparse.Namespace) -> int:
+    from train.croprule import measure_crop, open_detector
+
+    detector = open_detector(options.detector, options.model)
+    faces = _load_split(options).pixels
+    with progress_bar(f"finding faces with {detector.name}") as progress:
+        measured = measure_crop(detector, faces, progress=progress)
+    rule = measured.rule
+    print(f"{detector.name} finds {measured.found} of {measured.pictures} faces of {options.split}")
+    print(f"  square side  {rule.side:.3f} x box height, centre {rule.offset_x:+.3f}, {rule.offset_y:+.3f}")
+    print(f"  90 % of the sides within {measured.side_low:.2f} .. {measured.side_high:.2f} of that")
+    print(f"  90 % of the centres within {measured.distance:.3f} of the side")
+    print(f"  {measured.trained:.1%} of the faces lie where the classifier was trained")
     return 0
 
 

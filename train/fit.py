@@ -60,7 +60,8 @@ def fit(
         folder: the run folder; must not hold a run unless ``resume``.
         options: seed, length, precision and start.
         resume: go on from ``state.npz``.
-        teachers: ``.keras`` files, one for each of the recipe's; their answers are kept in ``views`` of the folder.
+        teachers: ``.keras`` files, one for each of the recipe's; their answers are kept in ``views`` beside
+            the folder.
         progress: told how far the teachers are.
         callbacks: called before those of the run, so that they see an epoch without what is measured after it.
 
@@ -84,7 +85,7 @@ def fit(
     keras.mixed_precision.set_dtype_policy(options.precision)
     lessons: Sequence[View] = [(pixels, targets)]
     if recipe.teachers:
-        lessons = views(recipe, teachers, pixels, targets, options.seed, folder / "views", progress)
+        lessons = views(recipe, teachers, pixels, targets, options.seed, folder.parent / "views", progress)
     keras.utils.set_random_seed(options.seed)
     lesson = Lesson(recipe.network(), recipe, options.seed)
     if options.start and not resume:
