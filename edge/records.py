@@ -18,7 +18,9 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 """Luma, shape (height, width), 0 black to 255 white."""
 
 Suppression: TypeAlias = Literal["too_few_people", "counts_only"]
-"""Why a window or reading withholds its emotions."""
+"""Why a window withholds its emotions."""
+RoomSuppression: TypeAlias = Literal["windows_only", "counts_only"]
+"""Why the room's newest state does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,9 @@ class WindowSummary:
     """What one time window saw.
 
     ``people`` counts distinct confirmed tracks, ``mean_at_once`` averages over analysed frames. ``emotions`` is the
-    mean over people (each person counts the same, however long in view) or None: with ``suppressed`` None nobody was
-    seen, otherwise emotions are withheld for that reason. ``uncertain`` is the share of readings whose best
-    probability is below the classifier's threshold; None together with ``emotions``.
+    mean over people (each person counts the same, however long in view) of the readings with enough people in view, or
+    None: with ``suppressed`` None nobody was seen, otherwise emotions are withheld for that reason. ``uncertain`` is
+    the share of those readings whose best probability is below the classifier's threshold; None with ``emotions``.
     """
 
     start_s: float
@@ -128,13 +130,13 @@ class WindowSummary:
 
 @dataclass(frozen=True, slots=True)
 class RoomReading:
-    """The newest state of the room, for gauges: people in view now and their mean emotions, under the same privacy
-    threshold as a window.
+    """The newest state of the room, for gauges: people in view now, and their mean emotions unless a privacy threshold
+    is set.
     """
 
     people: int
     emotions: EmotionScores | None
-    suppressed: Suppression | None
+    suppressed: RoomSuppression | None
 
 
 State: TypeAlias = Literal["starting", "running", "degraded", "stopping"]

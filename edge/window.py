@@ -1,12 +1,11 @@
 """Observations -> one summary per time window, with emotions withheld below the privacy threshold.
 
-What the threshold protects: emotions are the mean over at least ``min_people`` people's own means, so that nobody's
-share is above 1/``min_people``, however long they stayed. The same holds for the newest state of the room.
+What the threshold protects: a reading counts towards emotions only if at least ``min_people`` faces are in view in its
+frame, and it counts once, in one window. Tracks alone prove nothing, as a face that is lost and found again makes
+several of one person. And with a threshold the room's newest state has no emotions: whoever has it for four people and,
+half a second later, for three, knows the fourth.
 
-What it does not protect: counts are never withheld. People are counted by tracks: one person who leaves and returns,
-or whose face is lost and found again, counts as several and may pass the threshold alone. And whoever knows that two
-windows, or two states of the room, differ by one person can subtract them. Where that matters: longer windows, a higher
-``min_people``, or ``counts_only``.
+What it does not protect: ``docs/privacy.md`` and decision 7 tell.
 """
 
 from __future__ import annotations
@@ -26,11 +25,16 @@ IN_VIEW_S = 2.0
 
 @dataclass(slots=True)
 class _Tally:
-    """What the open window has seen so far. ``totals`` holds the sum of each track's probability vectors."""
+    """What the open window has seen so far.
+
+    ``counted`` readings have enough people beside them; ``totals`` sums up their probability vectors by track.
+    """
 
     analysed: int = 0
     faces: int = 0
     max_at_once: int = 0
+    people: set[int] = field(default_factory=set)
+    counted: int = 0
     uncertain: int = 0
     totals: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)
 
@@ -51,7 +55,7 @@ class EmotionWindow:
         uncertain_below: float,
         max_people: int = 4096,
     ) -> None:
-        """Withhold emotions of fewer than ``min_people`` people, or of everybody with ``counts_only``.
+        """Withhold emotions of fewer than ``min_people`` people in view, or of everybody with ``counts_only``.
 
         A reading whose best probability is below ``uncertain_below`` is uncertain. At most ``max_people`` tracks are
         remembered per window; more are left out of its ``people`` and ``emotions``.
@@ -80,14 +84,16 @@ class EmotionWindow:
         tally.analysed += 1
         tally.faces += len(readings)
         tally.max_at_once = max(tally.max_at_once, len(readings))
-        for reading in readings:
-            track_id, scores = reading.track.id, reading.scores
-            tally.uncertain += scores.confidence < self._uncertain_below
-            if track_id in tally.totals or len(tally.totals) < self._max_people:
-                total = tally.totals.setdefault(track_id, np.zeros(len(EMOTIONS)))
-                total += scores.probabilities
-            self._room[track_id] = (now_s, scores)
+        self._room |= {reading.track.id: (now_s, reading.scores) for reading in readings}
         self._forget_absent(now_s)
+        known = [reading for reading in readings if self._remember(reading.track.id)]
+        if len(known) < self._min_people:
+            return
+        tally.counted += len(known)
+        for reading in known:
+            tally.uncertain += reading.scores.confidence < self._uncertain_below
+            total = tally.totals.setdefault(reading.track.id, np.zeros(len(EMOTIONS)))
+            total += reading.scores.probabilities
 
     def advance(self, now_s: float) -> WindowSummary | None:
         """The open window's summary if its time is over at ``now_s``, else None.
@@ -110,10 +116,20 @@ class EmotionWindow:
         return summary
 
     def room(self) -> RoomReading:
-        """The people read in the last ``IN_VIEW_S``, and the mean of their newest scores."""
+        """The people read in the last ``IN_VIEW_S``; the mean of their newest scores only without a threshold."""
         newest = [np.asarray(scores.probabilities) for _, scores in self._room.values()]
-        emotions, suppressed = self._publishable(newest)
-        return RoomReading(len(newest), emotions, suppressed)
+        if newest and self._counts_only:
+            return RoomReading(len(newest), None, "counts_only")
+        if newest and self._min_people > 1:
+            return RoomReading(len(newest), None, "windows_only")
+        return RoomReading(len(newest), _mean(newest), None)
+
+    def _remember(self, track_id: int) -> bool:
+        """Whether the track is one of the open window's people, now if not before."""
+        people = self._tally.people
+        if len(people) < self._max_people:
+            people.add(track_id)
+        return track_id in people
 
     def _edge_s(self, origin_s: float, windows_on: int) -> float:
         """Start of the open window, or of one ``windows_on`` later; multiplied, as a sum would drift."""
@@ -125,31 +141,22 @@ class EmotionWindow:
         captured = self._last_sequence - self._counted_sequence
         self._counted_sequence = self._last_sequence
         # Probabilities add up to 1, so a total's sum is its number of readings.
-        emotions, suppressed = self._publishable([total / total.sum() for total in tally.totals.values()])
+        emotions = _mean([total / total.sum() for total in tally.totals.values()])
+        suppressed: Suppression | None = None if emotions or not tally.people else "too_few_people"
+        if self._counts_only:
+            emotions, suppressed = None, "counts_only" if tally.people else None
         return WindowSummary(
             start_s=self._edge_s(origin_s, 0),
             end_s=min(now_s, self._edge_s(origin_s, 1)),
             captured=captured,
             analysed=tally.analysed,
-            people=len(tally.totals),
+            people=len(tally.people),
             max_at_once=tally.max_at_once,
             mean_at_once=tally.faces / tally.analysed if tally.analysed else 0.0,
             emotions=emotions,
-            uncertain=tally.uncertain / tally.faces if emotions else None,
+            uncertain=tally.uncertain / tally.counted if emotions else None,
             suppressed=suppressed,
         )
-
-    def _publishable(
-        self, people: Sequence[npt.NDArray[np.float64]]
-    ) -> tuple[EmotionScores | None, Suppression | None]:
-        """The mean over people, each a probability vector, or why it is withheld; neither where nobody was seen."""
-        if not people:
-            return None, None
-        if self._counts_only:
-            return None, "counts_only"
-        if len(people) < self._min_people:
-            return None, "too_few_people"
-        return EmotionScores(tuple(np.mean(people, axis=0).tolist())), None
 
     def _forget_absent(self, now_s: float) -> None:
         self._room = {
@@ -157,3 +164,8 @@ class EmotionWindow:
             for track_id, (seen_s, scores) in self._room.items()
             if now_s - seen_s <= IN_VIEW_S
         }
+
+
+def _mean(people: Sequence[npt.NDArray[np.float64]]) -> EmotionScores | None:
+    """The mean over people, each a probability vector; None of nobody."""
+    return EmotionScores(tuple(np.mean(people, axis=0).tolist())) if people else None

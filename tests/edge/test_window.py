@@ -103,14 +103,32 @@ def test_nobody_is_not_neutral() -> None:
 
 @pytest.mark.parametrize(("people", "suppressed"), [(1, "too_few_people"), (2, "too_few_people"), (3, None), (4, None)])
 def test_emotions_are_withheld_below_the_least_number_of_people(people: int, suppressed: str | None) -> None:
-    observations = [seen(person, float(person), {person: HAPPY}) for person in range(people)]
-
-    (summary,) = run(make_window(min_people=3), observations, end_s=9.0)
+    (summary,) = run(make_window(min_people=3), [seen(0, 0.0, dict.fromkeys(range(people), HAPPY))], end_s=9.0)
 
     assert summary.people == people
     assert summary.suppressed == suppressed
     assert (summary.emotions is None) is (suppressed is not None)
     assert (summary.uncertain is None) is (suppressed is not None)
+
+
+def test_people_who_come_one_after_another_may_be_one_and_do_not_reach_the_threshold() -> None:
+    observations = [seen(frame, float(frame), {frame: HAPPY}) for frame in range(5)]
+
+    (summary,) = run(make_window(min_people=3), observations, end_s=9.0)
+
+    assert (summary.people, summary.max_at_once) == (5, 1)
+    assert (summary.emotions, summary.uncertain, summary.suppressed) == (None, None, "too_few_people")
+
+
+def test_who_stays_alone_is_not_read_out_because_others_passed_by() -> None:
+    together = [seen(0, 0.0, {1: HAPPY, 2: HAPPY, 3: HAPPY})]
+    alone = [seen(frame, float(frame), {1: scores(sad=0.4)}) for frame in range(1, 9)]
+
+    (summary,) = run(make_window(min_people=3), together + alone, end_s=9.0)
+
+    assert share(summary, "happy") == pytest.approx(1)
+    assert summary.uncertain == 0
+    assert summary.people == 3
 
 
 def test_people_of_an_earlier_window_do_not_help_over_the_threshold() -> None:
@@ -208,7 +226,7 @@ def test_a_window_remembers_no_more_people_than_allowed() -> None:
 
 
 def test_the_room_shows_the_newest_scores_of_the_people_in_it() -> None:
-    window = make_window(min_people=2)
+    window = make_window()
     window.add(seen(0, 0.0, {1: SAD, 2: SAD}))
     window.add(seen(1, 1.0, {1: HAPPY}))
 
@@ -219,14 +237,23 @@ def test_the_room_shows_the_newest_scores_of_the_people_in_it() -> None:
 
 
 def test_the_room_forgets_a_person_two_seconds_after_the_last_reading() -> None:
-    window = make_window(min_people=2)
-    window.add(seen(0, 0.0, {1: HAPPY, 2: HAPPY}))
+    window = make_window()
+    window.add(seen(0, 0.0, {1: HAPPY, 2: SAD}))
     window.add(seen(1, 2.0, {1: HAPPY}))
-    assert window.room().suppressed is None
+    assert window.room().people == 2
 
     window.add(seen(2, 2.1, {1: HAPPY}))
 
-    assert window.room() == RoomReading(1, None, "too_few_people")
+    assert window.room() == RoomReading(1, HAPPY, None)
+
+
+@pytest.mark.parametrize("people", [1, 3, 9])
+def test_with_a_threshold_the_room_counts_and_leaves_emotions_to_the_windows(people: int) -> None:
+    window = make_window(min_people=2)
+
+    window.add(seen(0, 0.0, dict.fromkeys(range(people), HAPPY)))
+
+    assert window.room() == RoomReading(people, None, "windows_only")
 
 
 def test_the_room_empties_while_no_frame_comes() -> None:
@@ -275,9 +302,9 @@ def test_windows_lose_no_frame_and_never_tell_too_few_peoples_emotions(
     assert all(later.start_s == earlier.end_s for earlier, later in pairwise(summaries))
     for summary in summaries:
         if summary.emotions is None:
-            assert summary.people < min_people
+            assert summary.max_at_once < min_people
         else:
-            assert summary.people >= min_people
+            assert summary.max_at_once >= min_people
             assert sum(summary.emotions.probabilities) == pytest.approx(1)
 
 
