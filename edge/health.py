@@ -14,6 +14,7 @@ from typing import Protocol
 
 from edge import __version__
 from edge.capture import Capture
+from edge.cooling import Cooling
 from edge.detector import FaceDetector
 from edge.records import (
     CameraHealth,
@@ -30,7 +31,8 @@ from edge.records import (
 
 TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-"""Raspberry Pi firmware: hexadecimal flags, bits 0 to 3 are what limits the processor now."""
+"""Raspberry Pi firmware: hexadecimal flags, bits 0 to 3 are what limits the processor now. Others report that a Pi 5
+lacks it; there the temperature alone is known."""
 
 _SAMPLES = 600
 _RATE_SPAN_S = 30.0
@@ -104,6 +106,7 @@ class HealthMonitor:
         self,
         capture: Capture,
         meter: Meter,
+        cooling: Cooling,
         delivery: Delivery,
         *,
         device: str,
@@ -111,14 +114,21 @@ class HealthMonitor:
         disk: Path,
     ) -> None:
         """``standing`` are problems that last as long as the process, such as a fallback to the CPU."""
-        self._capture, self._meter, self._delivery = capture, meter, delivery
+        self._capture, self._meter, self._cooling, self._delivery = capture, meter, cooling, delivery
         self._device, self._standing, self._disk = device, standing, disk
         self._started_s = time.monotonic()
 
     def read(self, *, stopping: bool = False) -> Health:
-        """The health now."""
+        """The health now; what the machine tells of heat also sets the rate of frames."""
         host = read_host(self._disk)
-        problems = (*self._standing, *self._camera_problems(), *self._delivery.problems, *_host_problems(host))
+        self._cooling.feel(host, self._meter.fps(), time.monotonic())
+        problems = (
+            *self._standing,
+            *self._camera_problems(),
+            *self._delivery.problems,
+            *_host_problems(host),
+            *self._cooling.problems,
+        )
         state: State = "degraded" if problems else "running"
         if stopping:
             state = "stopping"

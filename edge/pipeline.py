@@ -8,6 +8,7 @@ from typing import Protocol
 
 from edge.capture import Capture
 from edge.classifier import EmotionClassifier
+from edge.cooling import Cooling
 from edge.crop import CropRule, crop_face
 from edge.health import Meter
 from edge.records import Frame, Observation, Pixels, Reading, RoomReading, Track, WindowSummary
@@ -40,9 +41,11 @@ class Pipeline:
         window: EmotionWindow,
         outlet: Outlet,
         meter: Meter,
+        cooling: Cooling,
     ) -> None:
         self.capture, self.tracker, self.crop_rule = capture, tracker, crop_rule
-        self.classifier, self.window, self.outlet, self.meter = classifier, window, outlet, meter
+        self.classifier, self.window, self.outlet = classifier, window, outlet
+        self.meter, self.cooling = meter, cooling
         self._live_at_s = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
@@ -62,7 +65,7 @@ class Pipeline:
                 now_s = frame.captured_at_s
             while (summary := self.window.advance(now_s)) is not None:
                 self.outlet.publish_window(summary)
-            if frame is not None:
+            if frame is not None and self.cooling.allows(now_s):
                 self.window.add(self.observe(frame))
                 self.meter.frame_done()
             if now_s - self._live_at_s >= LIVE_EVERY_S:

@@ -11,6 +11,7 @@ import pytest
 
 from edge import health
 from edge.capture import Capture
+from edge.cooling import Cooling
 from edge.health import HealthMonitor, Meter, read_host
 from edge.records import DeliveryHealth, Problem
 
@@ -31,7 +32,8 @@ def capture(**changes: Any) -> Capture:
 
 
 def monitor(meter: Meter, *, standing: tuple[Problem, ...] = (), **changes: Any) -> HealthMonitor:
-    return HealthMonitor(capture(**changes), meter, QuietDelivery(), device="cpu", standing=standing, disk=Path("/"))
+    parts = capture(**changes), meter, Cooling(), QuietDelivery()
+    return HealthMonitor(*parts, device="cpu", standing=standing, disk=Path("/"))
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 
 from edge.capture import Capture
 from edge.classifier import EmotionClassifier, load_release
+from edge.cooling import WORSE_S, Cooling
 from edge.crop import CropRule
 from edge.errors import CameraError
 from edge.health import Meter
 from edge.pipeline import Pipeline
-from edge.records import Face, Frame, Pixels, RoomReading, WindowSummary
+from edge.records import Face, Frame, HostHealth, Pixels, RoomReading, WindowSummary
 from edge.tracker import FaceTracker
 from edge.window import EmotionWindow
 
@@ -71,7 +72,14 @@ class Shelf:
         self.rooms.append(room)
 
 
-def run(camera: ScriptedCamera, faces: tuple[Face, ...], *, min_people: int = 1, stop: bool = False) -> Shelf:
+def run(
+    camera: ScriptedCamera,
+    faces: tuple[Face, ...],
+    *,
+    min_people: int = 1,
+    stop: bool = False,
+    cooling: Cooling | None = None,
+) -> Shelf:
     shelf, capture, detector = Shelf(), Capture(lambda: camera, max_reopens=0), SteadyDetector(faces)
     window = EmotionWindow(duration_s=1.0, min_people=min_people, counts_only=False, uncertain_below=0.5)
     classifier = EmotionClassifier(load_release(TINY))
@@ -81,7 +89,8 @@ def run(camera: ScriptedCamera, faces: tuple[Face, ...], *, min_people: int = 1,
     capture.start()
     try:
         tracker = FaceTracker(detector, detect_every=1)
-        Pipeline(capture, tracker, detector.crop_rule, classifier, window, shelf, Meter()).run(stopping)
+        parts = classifier, window, shelf, Meter(), cooling or Cooling()
+        Pipeline(capture, tracker, detector.crop_rule, *parts).run(stopping)
     finally:
         capture.stop()
     return shelf
@@ -121,6 +130,18 @@ def test_the_room_is_shown_twice_a_second() -> None:
     shelf = run(ScriptedCamera(25), (FACE,))
 
     assert len(shelf.rooms) == 5
+
+
+def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped() -> None:
+    cooling = Cooling()
+    for now_s in (0.0, WORSE_S):
+        cooling.feel(HostHealth(85.0, None, None, None), 10.0, now_s)
+
+    shelf = run(ScriptedCamera(20), (FACE,), cooling=cooling)
+
+    assert [window.people for window in shelf.windows] == [1, 1]
+    assert 10 <= sum(window.analysed for window in shelf.windows) <= 11
+    assert sum(window.dropped for window in shelf.windows) >= 8
 
 
 def test_a_stop_is_obeyed_before_the_next_frame() -> None:
