@@ -36,6 +36,14 @@ class Message:
         """Media type of the payload, which MQTT 5 carries along."""
         return "application/json" if self.payload.startswith(b"{") else "text/plain"
 
+    @property
+    def user_properties(self) -> list[tuple[str, str]]:
+        """What MQTT 5 repeats of the payload beside it, so that a broker's rules need not open it."""
+        if not self.payload.startswith(b'{"schema":'):
+            return []
+        body = json.loads(self.payload)
+        return [(name, body[name]) for name in ("schema", "device")]
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -92,12 +100,13 @@ def info(device: Device) -> Message:
 
 def live(device: Device, room: RoomReading, clock: WallClock) -> Message:
     """The newest state of the room, for gauges; may be lost."""
+    now = clock.now()
     body = {
         "schema": "fer-edge/live/1",
         "device": device.id,
         "source": device.source,
-        "time": clock.now(),
-        "clock": clock.state,
+        "time": now,
+        "clock": _clock(now),
         "people": room.people,
         **_mood(room.emotions),
         "suppressed": room.suppressed,
@@ -118,7 +127,7 @@ def aggregate(device: Device, seq: int, summary: WindowSummary, clock: WallClock
             "start": start,
             "end": end,
             "duration_s": round(summary.end_s - summary.start_s, 3),
-            "clock": "unsynced" if start is None else "synced",
+            "clock": _clock(start),
         },
         "historical": False,
         "frames": {"captured": summary.captured, "analysed": summary.analysed, "dropped": summary.dropped},
@@ -138,6 +147,11 @@ def aggregate(device: Device, seq: int, summary: WindowSummary, clock: WallClock
 def historical(message: Message) -> Message:
     """The same aggregate, marked as replayed after an outage."""
     return replace(message, payload=encode(json.loads(message.payload) | {"historical": True}))
+
+
+def _clock(stamp: str | None) -> str:
+    """The word that belongs to a wall time; the clock may be set between two questions."""
+    return "unsynced" if stamp is None else "synced"
 
 
 def _mood(emotions: EmotionScores | None) -> dict[str, Any]:

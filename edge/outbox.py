@@ -48,6 +48,7 @@ class Outbox:
         volatile: the database on a RAM disk (below ``$RUNTIME_DIRECTORY``); None keeps it in the process.
         max_rows: bound of the queue; beyond it the oldest rows are dropped and counted.
         max_bytes: the same for the sum of the payloads.
+        above: the first ``seq`` is beyond this one, also when nothing is kept from an earlier run.
         clock: monotonic seconds.
     """
 
@@ -58,6 +59,7 @@ class Outbox:
         volatile: Path | None = None,
         max_rows: int = 20_000,
         max_bytes: int = 20 * 2**20,
+        above: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
@@ -74,7 +76,7 @@ class Outbox:
         self._hot = self._open_hot(volatile)
         self._open_cold()
         self._opened_s = clock()
-        self._first_seq = 1 + self._last_seq()
+        self._first_seq = 1 + max(self._last_seq(), above)
         self._sequence = SequenceNumbers(
             path and path.with_name(path.name + ".seq"),
             volatile and volatile.with_name(volatile.name + ".seq"),

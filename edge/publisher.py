@@ -23,8 +23,12 @@ from edge.redial import Redial
 from edge.session import Session
 from edge.wallclock import WallClock
 
-ACK_LATE_S = 15.0
+ACK_LATE_S = 10.0
 """An acknowledgement this late is a problem in ``status``: the broker or the link is frozen."""
+GIVE_UP_S = 60.0
+"""An acknowledgement this late will not come any more; only a new connection may send again what waits for it."""
+HUNG_S, DIALLING_S = 15.0, 120.0
+"""The thread hangs when it is not back after this time; a dead name server or a TLS handshake may take it longer."""
 BIRTH_JITTER_S = 10.0
 """A fleet answers Home Assistant's birth message spread over this time."""
 
@@ -45,14 +49,17 @@ class Publisher:
         *,
         random: Random | None = None,
         birth_jitter_s: float = BIRTH_JITTER_S,
+        discoverable: bool = True,
     ) -> None:
+        """``discoverable`` is whether Home Assistant is told of the device."""
         self._broker, self._device, self._outbox, self._clock = broker, device, outbox, clock
         self._random = random or Random()
         self._birth_jitter_s = birth_jitter_s
+        self._discoverable = discoverable
         self._redial = Redial(self._random)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._stopping = threading.Event()
-        self._stop_at_s = float("inf")
+        self._stop_at_s = self._back_by_s = float("inf")
         self._connection: Connection | None = None
         self._session: Session | None = None
         self._connects = 0
@@ -98,8 +105,8 @@ class Publisher:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs; without it nothing is ever published again."""
-        return self._thread.is_alive()
+        """Whether the thread runs and does not hang; without it nothing is ever published again."""
+        return self._thread.is_alive() and time.monotonic() < self._back_by_s
 
     @property
     def connected(self) -> bool:
@@ -130,10 +137,8 @@ class Publisher:
             problems.append(Problem("broker_unavailable", self._trouble))
         if self._redial.client_id_conflict and (session is None or now_s - session.opened_s < Redial.SETTLED_S):
             problems.append(Problem("client_id_conflict", f"Another client seems to use the id {self._device.id}."))
-        since_s = session.unanswered_since_s if session else None
-        if since_s is not None and now_s - since_s > ACK_LATE_S:
-            late = f"The broker has not acknowledged a message for {now_s - since_s:.0f} s."
-            problems.append(Problem("ack_late", late))
+        if session is not None and (late_s := session.unanswered_for_s) > ACK_LATE_S:
+            problems.append(Problem("ack_late", f"The broker has not acknowledged a message for {late_s:.0f} s."))
         if self._outbox.degraded is not None:
             problems.append(Problem("outbox_degraded", self._outbox.degraded))
         return tuple(problems)
@@ -145,6 +150,7 @@ class Publisher:
     def _run(self) -> None:
         will = availability(self._device, online=False)
         while not self._stopping.is_set():
+            self._back_by_s = time.monotonic() + DIALLING_S
             try:
                 connection = Connection(self._broker, self._device.id, will=will)
             except FerEdgeError as error:
@@ -152,6 +158,7 @@ class Publisher:
                 pause_s = self._redial.after_refusal()
             else:
                 pause_s = self._serve(connection)
+            self._back_by_s = time.monotonic() + pause_s + HUNG_S
             self._stopping.wait(pause_s)
 
     def _serve(self, connection: Connection) -> float:
@@ -174,11 +181,12 @@ class Publisher:
 
     def _work(self, connection: Connection, session: Session) -> Lost | None:
         """Greet and publish until the connection is lost, or None when the publisher is to stop."""
-        connection.subscribe(BIRTH_TOPIC)
+        if self._discoverable:
+            connection.subscribe(BIRTH_TOPIC)
         for greeting in (availability(self._device, online=True), info(self._device)):
             session.send(greeting)
         self._status_sent = None
-        self._discover_at_s = float("-inf")
+        self._discover_at_s = float("-inf") if self._discoverable else float("inf")
         while not self._stopping.is_set():
             self._send_status(session)
             if time.monotonic() >= self._discover_at_s:
@@ -189,6 +197,8 @@ class Publisher:
             wait_s = min(session.advance(), self._discover_at_s - time.monotonic(), _TICK_S)
             if lost := self._listen(connection, session, wait_s):
                 return lost
+            if session.unanswered_for_s > GIVE_UP_S:
+                return Lost(f"no acknowledgement for {GIVE_UP_S:.0f} s", contested=False)
         self._send_status(session)
         return self._part(connection, session)
 
@@ -213,6 +223,7 @@ class Publisher:
 
     def _listen(self, connection: Connection, session: Session, timeout_s: float) -> Lost | None:
         """Wait for one event and take it in."""
+        self._back_by_s = time.monotonic() + HUNG_S
         match connection.next_event(timeout_s):
             case Lost() as lost:
                 return lost

@@ -28,13 +28,18 @@ class Session:
         self._sent_s: dict[int, float] = {}
         self._replay_at_s = float("-inf")
         self.opened_s = clock()
-        self.unanswered_since_s: float | None = None
-        """When the oldest publication under way was sent; None when all are acknowledged."""
+        self._unanswered_since_s: float | None = None
 
     @property
     def idle(self) -> bool:
         """Whether everything that was sent has been acknowledged."""
         return not self._in_flight and not self._queue
+
+    @property
+    def unanswered_for_s(self) -> float:
+        """How long ago the oldest publication under way was sent; 0 when all are acknowledged. For any thread."""
+        since_s = self._unanswered_since_s
+        return 0.0 if since_s is None else self._clock() - since_s
 
     def send(self, message: Message) -> None:
         """Publish before any window; QoS 0 at once, QoS 1 as soon as the quota allows."""
@@ -86,4 +91,4 @@ class Session:
         self._note_oldest()
 
     def _note_oldest(self) -> None:
-        self.unanswered_since_s = next(iter(self._sent_s.values()), None)
+        self._unanswered_since_s = next(iter(self._sent_s.values()), None)

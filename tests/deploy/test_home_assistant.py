@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -22,10 +24,35 @@ def test_the_dashboard_shows_every_entity_of_discovery_and_no_other(device: Devi
     assert set(shown) == {component["default_entity_id"] for component in components}
 
 
-def test_the_dashboard_holds_views_of_cards_with_entities() -> None:
-    (view,) = yaml.safe_load((FOLDER / "dashboard.yaml").read_text("utf-8"))["views"]
+REQUIRED = {"heading": {"heading"}, "tile": {"entity"}, "entities": {"entities"}, "history-graph": {"entities"}}
+OPTIONAL = {"entities": {"title"}, "history-graph": {"title", "hours_to_show"}}
+"""Keys that the dashboard uses, of those on home-assistant.io/dashboards/<type of card>."""
 
+
+def test_the_dashboard_is_one_view_of_sections_of_cards_as_home_assistant_reads_them() -> None:
+    dashboard = yaml.safe_load((FOLDER / "dashboard.yaml").read_text("utf-8"))
+
+    (view,) = dashboard["views"]
     cards = [card for section in view["sections"] for card in section["cards"]]
 
-    assert {card["type"] for card in cards} == {"heading", "tile", "entities", "history-graph"}
-    assert all(card.keys() & {"heading", "entity", "entities"} for card in cards)
+    assert set(dashboard) == {"title", "views"}
+    assert set(view) == {"title", "type", "max_columns", "sections"}
+    assert (view["type"], len(view["sections"])) == ("sections", view["max_columns"])
+    assert all(set(section) == {"cards"} for section in view["sections"])
+    for card in cards:
+        keys = card.keys() - {"type"}
+        assert REQUIRED[card["type"]] <= keys <= REQUIRED[card["type"]] | OPTIONAL.get(card["type"], set())
+
+
+def test_the_readme_tells_how_to_make_it_the_dashboard_of_another_device(device: Device) -> None:
+    (command,) = re.findall(r"^sed '(.*)' dashboard.yaml$", (FOLDER / "README.md").read_text("utf-8"), re.MULTILINE)
+
+    made = subprocess.run(
+        ["sed", command, FOLDER / "dashboard.yaml"], capture_output=True, text=True, check=True
+    ).stdout
+
+    other = replace(device, id="fer-0123abcd")
+    assert set(re.findall(r"\b(?:binary_)?sensor\.\w+", made)) == {
+        component["default_entity_id"] for component in json.loads(discovery(other).payload)["components"].values()
+    }
+    assert "1a2b3c4d" not in made.split("\n", 1)[1]

@@ -6,9 +6,11 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,9 +18,21 @@ from jsonschema import Draft202012Validator, FormatChecker
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.broker import Broker
 from edge.contract import EMOTIONS
-from edge.message import BASE_TOPIC, OFFLINE, ONLINE
-from edge.records import EmotionScores, WindowSummary
+from edge.message import BASE_TOPIC, OFFLINE, ONLINE, Device
+from edge.outbox import Outbox
+from edge.publisher import Publisher
+from edge.records import (
+    CameraHealth,
+    DeliveryHealth,
+    EmotionScores,
+    Health,
+    HostHealth,
+    InferenceHealth,
+    WindowSummary,
+)
+from edge.wallclock import WallClock
 
 SCHEMAS = {
     path.stem: Draft202012Validator(json.loads(path.read_text("utf-8")), format_checker=FormatChecker())
@@ -55,6 +69,11 @@ class Dashboard:
         with self._changed:
             reached = self._changed.wait_for(condition, timeout_s)
         assert reached, [(m.topic, m.payload[:80]) for m in self.messages]
+
+    @property
+    def seqs(self) -> list[int]:
+        """Numbers of the windows, in order of arrival."""
+        return [body["seq"] for body in self.payloads("/aggregate")]
 
     def payloads(self, ending: str) -> list[Any]:
         """Decoded payloads of the topics that end so, in order of arrival."""
@@ -160,3 +179,54 @@ def summary() -> Callable[..., WindowSummary]:
         return WindowSummary(**fields | changes)
 
     return make
+
+
+@pytest.fixture
+def health() -> Health:
+    """Of a device that runs well."""
+    return Health(
+        state="running",
+        problems=(),
+        camera=CameraHealth("replay", 10.0, 0.1, 0, 0),
+        inference=InferenceHealth("cpu", None, None),
+        mqtt=DeliveryHealth(0, None, 0, 0, None),
+        host=HostHealth(None, None, None, None),
+        uptime_s=1.0,
+        version="0.1.0",
+    )
+
+
+@pytest.fixture
+def make_publisher(device: Device) -> Iterator[Callable[..., Publisher]]:
+    """``make_publisher(broker, outbox=None, protocol="5", start=True, **options)``; stopped in the end."""
+    made: list[tuple[Publisher, Outbox]] = []
+
+    def make(
+        running: Any, outbox: Outbox | None = None, *, protocol: Any = "5", start: bool = True, **options: Any
+    ) -> Publisher:
+        outbox = outbox or Outbox(None)
+        broker = Broker(running.host, running.port, protocol=protocol)
+        publisher = Publisher(broker, device, outbox, WallClock(), random=Random(1), **options)
+        made.append((publisher, outbox))
+        if start:
+            publisher.start()
+        return publisher
+
+    yield make
+    for publisher, outbox in made:
+        if publisher.alive:
+            publisher.stop(2.0)
+        outbox.close()
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """``eventually(condition, timeout_s=20)`` waits for what nothing tells."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+
+    return wait

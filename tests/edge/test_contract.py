@@ -27,6 +27,7 @@ from edge.records import (
     Percentiles,
     Problem,
     RoomReading,
+    RoomSuppression,
     State,
     Suppression,
     WindowSummary,
@@ -47,6 +48,7 @@ words = st.text(min_size=1, max_size=20)
 weights = st.lists(st.floats(0, 1), min_size=7, max_size=7).filter(lambda values: sum(values) > 1e-3)
 scores = weights.map(lambda values: EmotionScores(tuple(value / sum(values) for value in values)))
 reasons = st.sampled_from([None, *get_args(Suppression)])
+room_reasons = st.sampled_from([None, *get_args(RoomSuppression)])
 clocks = st.builds(
     lambda is_set, now_s: WallClock(wall=lambda: now_s, monotonic=lambda: 200.0, is_set=lambda _now_s: is_set),
     st.booleans(),
@@ -102,7 +104,7 @@ def test_every_window_keeps_the_contract(
 
 
 @anything
-@given(counts, st.none() | scores, reasons, clocks)
+@given(counts, st.none() | scores, room_reasons, clocks)
 def test_every_live_reading_keeps_the_contract(
     contract: Contract, device: Device, people: int, emotions: EmotionScores | None, reason: Any, clock: WallClock
 ) -> None:
@@ -277,3 +279,13 @@ def test_asyncapi_describes_each_payload_as_it_is(spoken: dict[str, Message]) ->
 
         assert said.content_type == message.get("contentType", ASYNCAPI["defaultContentType"])
         Draft202012Validator(schema).validate(json.loads(said.payload) if is_json else said.payload.decode())
+
+
+def test_asyncapi_names_the_user_properties_of_each_message(spoken: dict[str, Message]) -> None:
+    documented = {}
+    for name, channel in ASYNCAPI["channels"].items():
+        traits = schema_of(ASYNCAPI, channel["messages"][name]).get("traits", [])
+        headers = [schema_of(ASYNCAPI, trait)["headers"] for trait in traits]
+        documented[channel["address"].rpartition("/")[2]] = [key for one in headers for key in one["required"]]
+
+    assert documented == {name: [key for key, _ in message.user_properties] for name, message in spoken.items()}

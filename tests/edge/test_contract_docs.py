@@ -12,14 +12,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.broker import Broker
-from edge.message import Device, Message, aggregate, historical
+from edge.homeassistant import discovery
+from edge.message import Device, Message, aggregate, availability, historical, info, live, status
 from edge.mqtt import Acknowledged, Connection
+from edge.records import Health, Problem, RoomReading
 from edge.wallclock import WallClock
 
 ROOT = Path(__file__).parents[2]
@@ -123,3 +126,38 @@ def test_the_shell_consumer_prints_a_line_of_csv_per_window(
     say(broker, aggregate(device, 7, summary(), WallClock(is_set=lambda _now_s: False)))
 
     assert consumer.stdout.readline() == ',"fer-1a2b3c4d",7,7,"neutral"\n'
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("availability", "fer/v1/fer-1a2b3c4d/availability online"),
+        ("status", "fer-1a2b3c4d: The processor is too hot."),
+        ("info", "fer-1a2b3c4d\t0.1.0\tfer-int8-1\tfoyer\t"),
+        ("live", "fer-1a2b3c4d/cam0 2"),
+        ("discovery", "sensor.fer_1a2b3c4d_people People"),
+    ],
+)
+def test_the_command_for_each_topic_prints_what_the_page_says(
+    mosquitto: Any, device: Device, health: Health, run: Any, section: str, line: str
+) -> None:
+    for program in ("mosquitto_sub", "jq"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs the program {program}")
+    broker, clock = mosquitto(), WallClock()
+    hot = replace(health, problems=(Problem("throttled", "The processor is too hot."),))
+    said = {
+        "availability": availability(device, online=True),
+        "status": status(device, hot, clock),
+        "info": info(device),
+        "live": live(device, RoomReading(2, None, "windows_only"), clock),
+        "discovery": discovery(device),
+    }
+    (command,) = blocks(SECTIONS[section], "sh")
+    assert "-h localhost " in command
+    # Retained, so that it does not matter who comes first.
+    say(broker, replace(said[section], retain=True, qos=1))
+
+    consumer = run(["sh", "-c", command.replace("-h localhost ", f"-h {broker.host} -p {broker.port} ")])
+
+    assert consumer.stdout.readline() == f"{line}\n"

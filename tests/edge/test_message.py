@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.contract import EMOTIONS
+from edge.homeassistant import discovery
 from edge.message import aggregate, availability, historical, info, live, status
 from edge.records import (
     CameraHealth,
@@ -136,7 +137,7 @@ def test_availability_is_one_retained_word(device, online, payload):
 
 
 def test_live_is_neither_retained_nor_acknowledged(device):
-    message = live(device, RoomReading(people=2, emotions=None, suppressed="too_few_people"), clock())
+    message = live(device, RoomReading(people=2, emotions=None, suppressed="windows_only"), clock())
 
     assert (message.topic, message.qos, message.retain) == ("fer/v1/fer-1a2b3c4d/cam0/live", 0, False)
     assert json.loads(message.payload) == {
@@ -148,8 +149,30 @@ def test_live_is_neither_retained_nor_acknowledged(device):
         "people": 2,
         "emotions": None,
         "dominant": None,
-        "suppressed": "too_few_people",
+        "suppressed": "windows_only",
     }
+
+
+def test_a_reading_taken_while_the_clock_is_being_set_does_not_contradict_itself(device):
+    answers = iter([False, True, True])
+    jumping = WallClock(wall=lambda: NOON_S, monotonic=lambda: 200.0, is_set=lambda _now_s: next(answers))
+
+    body = json.loads(live(device, RoomReading(people=0, emotions=None, suppressed=None), jumping).payload)
+
+    assert (body["time"], body["clock"]) == (None, "unsynced")
+
+
+def test_json_repeats_its_schema_and_device_as_user_properties(device, summary):
+    window = aggregate(device, 7, summary(), clock())
+
+    assert info(device).user_properties == [("schema", "fer-edge/info/1"), ("device", "fer-1a2b3c4d")]
+    assert window.user_properties == [("schema", "fer-edge/aggregate/1"), ("device", "fer-1a2b3c4d")]
+    assert historical(window).user_properties == window.user_properties
+
+
+def test_a_word_and_a_description_for_others_have_no_user_properties(device):
+    assert availability(device, online=True).user_properties == []
+    assert discovery(device).user_properties == []
 
 
 def test_status_is_retained_for_three_periods_and_rounded(device):

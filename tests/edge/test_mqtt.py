@@ -1,15 +1,17 @@
+import gc
 import socket
 import subprocess
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from edge.broker import Broker
 from edge.errors import BrokerError, ConfigError
 from edge.message import Message
-from edge.mqtt import Acknowledged, Connection, Lost, Received
+from edge.mqtt import MAX_PACKET_BYTES, Acknowledged, Connection, Lost, Received
 
 pytestmark = pytest.mark.broker
 
@@ -59,6 +61,17 @@ def test_a_publication_is_acknowledged_and_heard(mosquitto, connect, protocol):
 
     assert wait_for(speaker, Acknowledged) == Acknowledged(mid, None)
     assert wait_for(listener, Received) == Received("fer/hello", b"world", retained=False)
+
+
+def test_what_is_larger_than_anything_of_ours_does_not_reach_us(mosquitto, connect):
+    broker = address(mosquitto())
+    listener = listening(connect(broker, "listener"))
+    stranger = connect(broker, "stranger")
+
+    stranger.publish(Message("fer/huge", bytes(MAX_PACKET_BYTES)))
+    stranger.publish(Message("fer/hello", b"world"))
+
+    assert wait_for(listener, Received).topic == "fer/hello"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -227,3 +240,19 @@ def test_what_is_not_a_certificate_is_a_configuration_error(tmp_path):
 
     with pytest.raises(ConfigError, match=r"mqtt\.tls_ca .*expected certificates in PEM"):
         Broker("localhost", tls_ca=file).check_files()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_a_closed_connection_leaves_no_file_open_until_the_garbage_collector_comes(mosquitto):
+    broker = address(mosquitto())
+    files = []
+
+    gc.disable()
+    try:
+        for _ in range(3):
+            Connection(broker, "fer-test").close(1.0)
+            files.append(len(list(Path("/proc/self/fd").iterdir())))
+    finally:
+        gc.enable()
+
+    assert len(set(files)) == 1
