@@ -46,11 +46,11 @@ def watch(
         for event in _listen(broker, tick):
             news = None
             if isinstance(event, Received):
-                news = house.take(event.topic, event.payload, time.monotonic())
+                news = house.take(event.topic, event.payload, time.monotonic(), retained=event.retained)
             if screen is not None:
                 screen.show(house, event if isinstance(event, str) else f"connected to {broker}")
             elif news is not None and isinstance(event, Received):
-                out.write(f"{event.payload.decode() if json else line(*news)}\n")
+                out.write(f"{_printable(event.payload) if json else line(*news)}\n")
                 out.flush()
             seen += news is not None
             if seen == count:
@@ -69,6 +69,11 @@ def line(room: Room, window: Window) -> str:
         people += f" ({mood.withheld})"
     replayed = " (replayed)" if window.historical else ""
     return f"{window.end or 'clock not set':24} {room.device}/{room.source} #{window.seq}{replayed} {people}"
+
+
+def _printable(payload: bytes) -> str:
+    """An aggregate on one line, and nothing in it that moves the cursor."""
+    return "".join(character for character in payload.decode() if character.isprintable())
 
 
 def _listen(broker: Broker, tick: Callable[[], None]) -> Iterator[Received | str | None]:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -108,6 +109,9 @@ def test_an_empty_window_and_a_withheld_one_are_told_apart(device, summary, reas
         ("fer/v1/fer-1a2b3c4d/cam0/live", b'{"people": 1, "emotions": {"angry": 1}, "suppressed": null}'),
         ("fer/v1/fer-1a2b3c4d/status", b'{"state": "running", "problems": 7}'),
         ("fer/v1/fer-1a2b3c4d/info", b"null"),
+        ("fer/v1/fer-1a2b3c4d/info", b'{"source": {"id": "\\u001b[2J"}}'),
+        ("fer/v1/fer-1a2b3c4d/status", b"[" * 50_000),
+        ("fer/v1/fer-1a2b3c4d/status", b'{"state": "running", "problems": []}'.ljust(70_000)),
     ],
 )
 def test_what_is_not_of_the_contract_is_ignored(topic, payload):
@@ -115,6 +119,51 @@ def test_what_is_not_of_the_contract_is_ignored(topic, payload):
 
     assert house.take(topic, payload, 0.0) is None
     assert house.rooms == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '"seq": 1' + "0" * 400,
+        '"seq": -1',
+        '"emotions": {"angry": NaN, "disgust": 0, "fear": 0, "happy": 0, "sad": 0, "surprise": 0, "neutral": 0}',
+        '"emotions": {"angry": 1e9, "disgust": 0, "fear": 0, "happy": 0, "sad": 0, "surprise": 0, "neutral": 0}',
+        '"faces": {"people": Infinity, "max_at_once": 1}',
+        '"id": "' + "x" * 60_000 + '"',
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_window_with_a_figure_that_cannot_be_is_ignored(device, summary, wrong):
+    house = House()
+    whole = aggregate(device, 1, summary(), CLOCK)
+
+    assert house.take(whole.topic, whole.payload[:-1] + f", {wrong}}}".encode(), 0.0) is None
+    assert house.take(whole.topic, whole.payload.decode().encode("utf-16"), 0.0) is None
+    assert house.rooms == {}
+    assert house.take(whole.topic, whole.payload, 0.0) is not None
+
+
+def test_strangers_cannot_fill_the_memory(device, summary):
+    house = House()
+
+    for number in range(3000):
+        stranger = replace(device, id=f"fer-{number}")
+        told(house, aggregate(stranger, 1, summary(), CLOCK))
+        told(house, aggregate(replace(device, source=f"cam{number}"), 1, summary(), CLOCK))
+
+    assert len(house.rooms) == 1000
+
+
+def test_of_a_problem_no_more_is_kept_than_a_screen_can_show(device):
+    house = House()
+    endless = [{"code": "x", "sentence": "long " * 100}] * 50
+
+    house.take(device.topic("status"), json.dumps({"state": "running", "problems": endless}).encode(), 0.0)
+    told(house, info(device))
+
+    problems = house.rooms["fer-1a2b3c4d", "cam0"].appliance.problems
+    assert len(problems) == 20
+    assert {len(problem) for problem in problems} == {300}
 
 
 def test_shares_are_kept_in_the_order_of_the_contract(device, summary):
@@ -125,3 +174,66 @@ def test_shares_are_kept_in_the_order_of_the_contract(device, summary):
     house.take("fer/v1/fer-1a2b3c4d/cam0/aggregate", json.dumps(body).encode(), 0.0)
 
     assert tuple(house.rooms["fer-1a2b3c4d", "cam0"].window.mood.emotions) == EMOTIONS
+
+
+def at(summary, end_s):
+    return summary(start_s=end_s - 60, end_s=end_s)
+
+
+def test_the_hour_holds_fresh_windows_when_they_came_and_replayed_ones_when_they_were(device, summary):
+    house = House()
+    clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 4000.0)
+
+    for message, now_s in (
+        (aggregate(device, 3, at(summary, 3990.0), clock), 3990.0),
+        (historical(aggregate(device, 1, at(summary, 2190.0), clock)), 3995.0),
+        (historical(aggregate(device, 2, at(summary, 90.0), clock)), 3995.0),
+    ):
+        house.take(message.topic, message.payload, now_s)
+
+    (room,) = house.rooms.values()
+    assert [window and window.seq for window in room.hour.spaces(4, 3990.0)] == [None, 1, None, 3]
+
+
+def test_a_replayed_window_without_a_clock_has_no_place_in_the_hour(device, summary):
+    house = House()
+    clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 4000.0, is_set=lambda _now_s: False)
+
+    told(house, aggregate(device, 3, summary(), clock), historical(aggregate(device, 1, summary(), clock)))
+
+    (room,) = house.rooms.values()
+    assert {window.seq for window in room.hour.spaces(60, 50.0) if window} == {3}
+
+
+def test_a_room_has_the_name_of_its_place_and_else_its_address(device):
+    house = House()
+
+    told(
+        house,
+        info(replace(device, context={"site": "Museum", "room": "Foyer"})),
+        info(replace(device, id="fer-2", context={})),
+    )
+
+    assert [room.name for room in house.rooms.values()] == ["Foyer", "fer-2/cam0"]
+
+
+@pytest.mark.parametrize(
+    ("retained", "online", "now_s", "state"),
+    [
+        (False, True, 50.0, "degraded"),
+        (False, True, 229.0, "degraded"),
+        (False, True, 231.0, "silent"),
+        (True, True, 1e6, "degraded"),
+        (False, False, 50.0, "offline"),
+        (False, False, 1e6, "offline"),
+    ],
+)
+def test_a_device_is_silent_when_nothing_came_for_three_windows(device, retained, online, now_s, state):
+    house = House()
+
+    for message in (info(device), status(device, HEALTH, CLOCK), availability(device, online=online)):
+        house.take(message.topic, message.payload, 50.0, retained=retained)
+
+    (room,) = house.rooms.values()
+    assert room.state(now_s) == state
+    assert room.away(now_s) == (state in ("offline", "silent"))

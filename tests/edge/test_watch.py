@@ -4,9 +4,11 @@ import sys
 import threading
 
 import pytest
+from paho.mqtt.publish import single
 
 from edge.broker import Broker
 from edge.errors import BrokerError, ConfigError
+from edge.message import aggregate
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.wallclock import WallClock
@@ -25,7 +27,7 @@ def publisher(mosquitto, device):
     running = mosquitto()
     outbox = Outbox(None)
     publisher = Publisher(Broker(running.host, running.port), device, outbox, WallClock())
-    publisher.running = running
+    publisher.running, publisher.device = running, device
     publisher.start()
     yield publisher
     publisher.stop(2.0)
@@ -56,6 +58,20 @@ def test_json_lines_are_the_aggregates_as_they_came(publisher, summary):
     assert (status, len(lines)) == (0, 3)
     assert {line["schema"] for line in lines} == {"fer-edge/aggregate/1"}
     assert [line["seq"] - lines[0]["seq"] for line in lines] == [0, 1, 2]
+
+
+def test_a_json_line_stays_one_line_that_moves_no_cursor(publisher, summary):
+    out = io.StringIO()
+    body = json.loads(aggregate(publisher.device, 1, summary(), WallClock()).payload)
+    hostile = json.dumps(body | {"id": "fer-evil-000000000001", "note": "\x9b2J"}, ensure_ascii=False, indent=1)
+
+    def speak():
+        single("fer/v1/fer-evil/cam0/aggregate", hostile.encode(), 1, hostname="127.0.0.1", port=publisher.running.port)
+
+    watch(address(publisher), json=True, count=1, out=out, tick=speak)
+
+    assert json.loads(out.getvalue())["note"] == "2J"
+    assert out.getvalue().count("\n") == 1
 
 
 @pytest.mark.parametrize(
