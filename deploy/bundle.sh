@@ -26,7 +26,9 @@ version=$(cut -d- -f2 <<<"$wheel")
 name=fer-edge-$version
 mkdir "$work/$name"
 cp "$work/$wheel" requirements/run.lock.txt deploy/fer-edge.toml deploy/README.md systemd/* "$work/$name"
-(cd "$work/$name" && sha256sum -- * >SHA256SUMS)
+cp -r deploy/dashboard "$work/$name"
+(cd "$work/$name" && find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- >"$work/sums")
+mv "$work/sums" "$work/$name/SHA256SUMS"
 chmod -R u=rwX,go=rX "$work/$name"
 mkdir -p "$dist"
 tar --create --directory "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" "$name" |

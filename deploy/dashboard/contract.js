@@ -2,7 +2,7 @@
 // What messages may say. Everybody may write to a broker: what is not of the contract is thrown out here.
 
 const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"]; // from bright to dark, as drawn
-const SUPPRESSED = [null, "too_few_people", "counts_only"];
+const SUPPRESSED = [null, "too_few_people", "counts_only", "windows_only"];
 const STATES = ["starting", "running", "degraded", "stopping"];
 const TOPIC = /^fer\/v1\/([a-z0-9-]{3,32})\/(?:(availability|status|info)|([a-z0-9_-]{1,32})\/(live|aggregate))$/;
 const MAX_TEXT = 300;

@@ -1,129 +1,93 @@
 "use strict";
-// The connection, the clock that draws, and the settings. ?broker=wss://host:port names a broker that is not this
-// server.
+// What is shown: all rooms, or with #device/source in the address the page of one.
 
 const DRAW_MS = 250;
-const CHART_MS = 10e3;
+const FULL_PX = { width: 416, height: 430 }; // of a card; when they are too many for the screen, all become small
 
-const element = (id) => document.getElementById(id);
-const settings = element("settings");
-const fields = settings.querySelector("form").elements;
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+
+const missing = element("missing");
 const cards = new Map();
-let house = new House();
-let record = new Record();
-let client = null;
-let address = "";
-let lostAt = null;
-let chartsAt = 0;
+let shown = null; // the house whose rooms these are
+let own = null;
 let hours = 1;
+let chartsAt = 0;
 
-function defaultAddress() {
-  const asked = new URLSearchParams(location.search).get("broker");
-  if (asked) return asked;
-  return location.host ? `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}` : "";
-}
+const named = () => location.hash.slice(1);
 
-async function connect(to, username, password) {
-  client?.end(true);
-  if (to !== address) {
-    house = new House();
-    record = new Record();
-    cards.clear();
-    element("rooms").replaceChildren();
-    address = to;
-    const [mine, opened] = [house, record];
-    try {
-      const kept = await opened.open(to, Date.now());
-      for (const window of kept.sort((a, b) => a.received - b.received)) mine.keep(window, Date.now());
-    } catch (error) {
-      console.warn("windows are not kept in this browser", error);
-    }
-    if (mine !== house) return; // somebody chose another broker meanwhile
-  }
-  lostAt = Date.now();
-  tell("connecting", `connecting to ${to}`);
-  // Timers of the page, not of a worker made from text, which the content security policy forbids. Browsers slow them
-  // to one a minute in a hidden tab, so the keepalive is long. Not every dashboard should dial at the same moment.
-  try {
-    client = mqtt.connect(to, {
-      protocolVersion: 4, // spoken by every broker, and nothing of 5 is needed here
-      clientId: `fer-page-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
-      username: username || undefined,
-      password: password || undefined,
-      clean: true,
-      resubscribe: false,
-      keepalive: 50,
-      timerVariant: "native",
-      connectTimeout: 5e3,
-      reconnectPeriod: 1000 + Math.random() * 1000,
-    });
-  } catch (error) {
-    return ask(`${to} is no address of a broker.`);
-  }
-  const mine = client;
-  mine.on("connect", () => {
-    lostAt = null;
-    house.listenAnew();
-    mine.subscribe("fer/v1/+/#", { qos: 1 });
-    tell("connected", `connected to ${to}`);
-  });
-  mine.on("close", () => {
-    if (mine === client) lostAt ??= Date.now();
-  });
-  mine.on("error", (error) => {
-    if (error.code === 4 || error.code === 5) {
-      mine.end(true);
-      ask("The broker wants another user or password.");
-    }
-  });
-  mine.on("message", (topic, payload, packet) => {
-    if (mine !== client) return;
-    const window = house.take(topic, payload, packet.retain, Date.now());
-    if (window) record.add(window);
-  });
-}
-
-function tell(state, sentence) {
-  element("broker").dataset.state = state;
-  if (element("connection").textContent !== sentence) element("connection").textContent = sentence;
-}
-
-function ask(refusal = "") {
-  fields.address.value = address || defaultAddress();
-  element("refusal").textContent = refusal;
-  element("refusal").hidden = !refusal;
-  if (!settings.open) settings.showModal();
-}
-
-/** Bring the cards up to date; charts only now and then, or when a window came. */
+/** Bring the page up to date; charts only now and then, or when a window came. */
 function show(force = false) {
   const now = Date.now();
-  if (client && lostAt !== null && client.disconnecting === false) {
-    const away = Math.floor((now - lostAt) / 5000) * 5; // a screen reader need not hear every second
-    tell("lost", `no connection to ${address}${away ? ` for ${span(away * 1000)}` : ""}, trying again`);
-  }
+  tellLoss(now);
+  totals(now);
+  if (shown !== house) leave();
+  const all = force || now - chartsAt > SPANS[named() ? 1 : hours].binMs / 3;
+  if (all) chartsAt = now;
+  if (named()) showOwn(now, all);
+  else showAll(now, all);
+}
+
+function showAll(now, all) {
   for (const key of [...cards.keys()].filter((key) => !house.rooms.has(key))) {
     cards.get(key).element.remove();
     cards.delete(key);
   }
   for (const [key, room] of house.rooms) if (!cards.has(key)) cards.set(key, new Card(room));
   arrange();
-  const all = force || now - chartsAt > CHART_MS;
-  if (all) chartsAt = now;
   for (const card of cards.values()) {
     card.update(now);
     if (all || card.room.changed) card.chart(hours, now);
   }
-  totals(now);
+}
+
+function showOwn(now, all) {
+  const room = house.rooms.get(named());
+  if (!room) return say(missing, `Waiting for ${named()}.`);
+  const fresh = own?.room !== room;
+  if (fresh) {
+    own = new RoomPage(room);
+    element("own").replaceChildren(own.element);
+  }
+  element("own").ariaLabel = naming(room).name;
+  own.update(now);
+  if (all || fresh || room.changed) own.chart(now);
+}
+
+function leave() {
+  shown = house;
+  own = null;
+  cards.clear();
+  element("rooms").replaceChildren();
+  element("own").replaceChildren(missing);
+  say(missing, "");
+}
+
+/** From all rooms to one and back: the focus goes along, and comes back to where it was. */
+function turn() {
+  const last = own?.room.key;
+  const single = Boolean(named());
+  element("own").hidden = !single;
+  element("rooms").hidden = document.querySelector(".range").hidden = single;
+  leave();
+  show(true);
+  if (single) {
+    scrollTo(0, 0);
+    element("own").focus({ preventScroll: true });
+  } else cards.get(last)?.element.querySelector("a").focus();
 }
 
 /** Cards stand in order of site, room and id; one that is in its place is not touched, it may hold the focus. */
 function arrange() {
-  const sorted = [...cards.values()].sort((a, b) => a.order.localeCompare(b.order, "en", { numeric: true }));
+  const rooms = element("rooms");
+  const sorted = [...cards.values()].sort((a, b) => COLLATOR.compare(a.order, b.order));
   sorted.forEach(({ element: wanted }, i) => {
-    const place = element("rooms").children[i];
-    if (place !== wanted) element("rooms").insertBefore(wanted, place ?? null);
+    const place = rooms.children[i];
+    if (place !== wanted) rooms.insertBefore(wanted, place ?? null);
   });
+  const beside = Math.max(1, Math.floor(innerWidth / FULL_PX.width));
+  const compact = cards.size > beside * Math.max(2, Math.floor(innerHeight / FULL_PX.height));
+  rooms.classList.toggle("compact", compact);
+  for (const card of cards.values()) card.compact = compact;
 }
 
 function totals(now) {
@@ -136,26 +100,28 @@ function totals(now) {
     away && `${away} away`,
     troubled && `${troubled} with problems`,
   ];
-  element("totals").textContent = devices.length ? parts.filter(Boolean).join(" · ") : "";
-  element("empty").hidden = devices.length > 0;
+  say(element("totals"), devices.length ? parts.filter(Boolean).join(" · ") : "");
+  element("empty").hidden = devices.length > 0 || Boolean(named());
   const { ignored } = house;
   const sentence = ignored === 1 ? "1 message was ignored" : `${ignored.toLocaleString("en")} messages were ignored`;
-  element("ignored").textContent = ignored ? `${sentence}: not of the contract.` : "";
+  say(element("ignored"), ignored ? `${sentence}: not of the contract.` : "");
 }
 
+for (const name of EMOTIONS) {
+  const entry = document.querySelector(".legend").appendChild(document.createElement("li"));
+  entry.className = name;
+  entry.textContent = name;
+}
 document.querySelector(".range").addEventListener("change", (event) => {
   hours = Number(event.target.value);
   show(true);
 });
-element("broker").addEventListener("click", () => ask());
-settings.addEventListener("close", () => {
-  if (settings.returnValue === "connect") connect(fields.address.value, fields.username.value, fields.password.value);
+addEventListener("hashchange", turn);
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && named() && !settings.open) location.hash = "";
 });
-addEventListener("resize", () => show(true));
-addEventListener("pagehide", () => record.flush());
 setInterval(() => show(), DRAW_MS);
-setInterval(() => record.flush(), 2e3);
-setInterval(() => house.forget(Date.now()), 60e3);
 
 if (defaultAddress()) connect(defaultAddress());
 else ask();
+turn();

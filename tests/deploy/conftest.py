@@ -1,4 +1,4 @@
-"""A real Chromium, driven through its DevTools protocol."""
+"""A real Chromium, driven through its DevTools protocol, and the broker example of deploy/broker, run as it is."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 from websockets.sync.client import connect
 
-from edge.message import Message
+from edge.broker import Broker
+from edge.mqtt import Connection
 
-DASHBOARD = Path(__file__).parents[2] / "deploy" / "dashboard"
+DEPLOY = Path(__file__).parents[2] / "deploy"
 
 SWITCHES = [
     "--headless",
@@ -74,6 +74,20 @@ class Page:
         """Go there."""
         self.call("Page.navigate", url=address)
 
+    def enter(self, address: str) -> None:
+        """Go there and wait until the page is connected to its broker."""
+        self.open(address)
+        self.wait("document.getElementById('connection').innerText === 'connected'")
+
+    @staticmethod
+    def text_of(room: str, part: str) -> str:
+        """The JavaScript expression of a text in the card or on the page of a room."""
+        return f"document.querySelector('[data-room=\"{room}\"] {part}')?.innerText"
+
+    def text(self, room: str, part: str) -> str:
+        """A text in the card or on the page of a room."""
+        return str(self.ask(self.text_of(room, part)))
+
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression, or of what it promises."""
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
@@ -96,9 +110,10 @@ class Page:
 
     def press(self, key: str) -> None:
         """A key of the keyboard."""
-        codes = {"Tab": 9, "ArrowLeft": 37, "Enter": 13}
-        for kind in ("rawKeyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key])
+        codes = {"Tab": 9, "ArrowLeft": 37, "Enter": 13, "Escape": 27}
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **text)
 
     def look(self, width: int, height: int, *, scheme: str, reduced_motion: bool = False) -> None:
         """As on a screen of this size, in ``light`` or ``dark``."""
@@ -157,56 +172,56 @@ def page(chromium: str) -> Iterator[Page]:
     assert not tab.errors
 
 
-class Fleet:
-    """Devices that are not there but speak as real ones do."""
-
-    def __init__(self, broker: Any) -> None:
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.max_inflight_messages_set(1000)
-        self._client.connect("127.0.0.1", broker.port)
-        self._client.loop_start()
-
-    def say(self, *messages: Message | tuple[str, str]) -> None:
-        """Publish and wait until the broker has it all."""
-        sent = [
-            self._client.publish(m.topic, m.payload, m.qos, m.retain)
-            if isinstance(m, Message)
-            else self._client.publish(m[0], m[1], 1)
-            for m in messages
-        ]
-        for one in sent:
-            one.wait_for_publish(20)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+Certify = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def web_broker(mosquitto: Callable[..., Any]) -> Callable[..., Any]:
-    """``web_broker(*settings)`` starts a mosquitto that serves the page and speaks WebSockets on a second port."""
+def certify() -> Certify:
+    """``certify(folder, broker, *names)`` runs make-certificates.sh."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl program")
+    return lambda *arguments: subprocess.run(
+        [DEPLOY / "broker" / "make-certificates.sh", *arguments], capture_output=True, text=True, check=False
+    )
 
-    def make(*settings: str) -> Any:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            web_port = probe.getsockname()[1]
-        web = [f"listener {web_port} 127.0.0.1", "protocol websockets", f"http_dir {DASHBOARD}"]
-        broker = mosquitto(*(settings or ["allow_anonymous true"]), "max_queued_messages 0", *web)
-        broker.web_port, broker.page = web_port, f"http://127.0.0.1:{web_port}/index.html"
-        return broker
 
-    return make
+@dataclass
+class Site:
+    """A running example broker with its certificates, and connections to it."""
+
+    folder: Path
+    mosquitto: Any
+    websockets_port: int
+    connections: list[Connection]
+
+    def broker(self, name: str | None) -> Broker:
+        """How ``name`` connects; None has no certificate."""
+        plain = Broker("127.0.0.1", self.mosquitto.port, tls_ca=self.folder / "ca.pem")
+        if name is None:
+            return plain
+        return replace(plain, tls_cert=self.folder / f"{name}.pem", tls_key=self.folder / f"{name}.key")
+
+    def connect(self, name: str | None) -> Connection:
+        """A connection of ``name``."""
+        self.connections.append(Connection(self.broker(name), f"client-{name}"))
+        return self.connections[-1]
 
 
 @pytest.fixture
-def broker(web_broker: Callable[..., Any]) -> Any:
-    """The one that lets anybody in."""
-    return web_broker()
-
-
-@pytest.fixture
-def fleet(broker: Any) -> Iterator[Fleet]:
-    """Devices at ``broker``."""
-    devices = Fleet(broker)
-    yield devices
-    devices.close()
+def site(mosquitto: Callable[..., Any], certify: Certify, tmp_path: Path) -> Iterator[Site]:
+    """The example with certificates for fer-a, fer-b, dashboard and home-assistant, and dashboard's password secret."""
+    folder, example = tmp_path / "etc", DEPLOY / "broker"
+    made = certify(folder, "127.0.0.1", "fer-a", "fer-b", "dashboard", "home-assistant")
+    assert made.returncode == 0, made.stderr
+    program = shutil.which("mosquitto_passwd") or "/usr/bin/mosquitto_passwd"
+    subprocess.run([program, "-b", "-c", folder / "passwords", "dashboard", "secret"], check=True, capture_output=True)
+    shutil.copy(example / "access.acl", folder)
+    settings = (example / "mosquitto.conf").read_text("utf-8").replace("/etc/mosquitto/fer-edge", str(folder))
+    assert settings.count("\nlistener 8883\n") == settings.count("\nlistener 8884\n") == 1
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = settings.replace("\nlistener 8883\n", "\n").replace("listener 8884", f"listener {port} 127.0.0.1")
+    site = Site(folder, mosquitto(*settings.splitlines()), port, [])
+    yield site
+    for connection in site.connections:
+        connection.close(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import tarfile
@@ -43,6 +44,13 @@ def test_the_bundle_holds_all_that_its_readme_installs(files: dict[str, bytes]) 
     for name in (wheel, "run.lock.txt", "fer-edge.toml", "fer-edge.service", "60-fer-edge-coral.rules"):
         assert name in files
         assert name in readme
+
+
+def test_the_bundle_holds_the_dashboard_page_with_all_that_it_loads(files: dict[str, bytes]) -> None:
+    page = files["dashboard/index.html"].decode()
+
+    for name in re.findall(r'(?:src|href)="([^":#]+)"', page):
+        assert f"dashboard/{name}" in files
 
 
 def test_the_checksums_of_the_bundle_are_right(files: dict[str, bytes]) -> None:

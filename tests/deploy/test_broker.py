@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
 import ssl
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -17,7 +13,6 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.broker import Broker
 from edge.errors import BrokerError
 from edge.message import Device, Message
 from edge.mqtt import Acknowledged, Connection, Received
@@ -27,34 +22,6 @@ from edge.wallclock import WallClock
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "broker"
 OWN_TOPICS = ("fer/v1/fer-a/availability", "fer/v1/fer-a/cam0/aggregate", "homeassistant/device/fer-a/config")
-
-
-def make_certificates(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl program")
-    return subprocess.run([EXAMPLE / "make-certificates.sh", *arguments], capture_output=True, text=True, check=False)
-
-
-@dataclass
-class Site:
-    """A running example broker with its certificates, and connections to it."""
-
-    folder: Path
-    mosquitto: Any
-    websockets_port: int
-    connections: list[Connection]
-
-    def broker(self, name: str | None) -> Broker:
-        """How ``name`` connects; None has no certificate."""
-        plain = Broker("127.0.0.1", self.mosquitto.port, tls_ca=self.folder / "ca.pem")
-        if name is None:
-            return plain
-        return replace(plain, tls_cert=self.folder / f"{name}.pem", tls_key=self.folder / f"{name}.key")
-
-    def connect(self, name: str | None) -> Connection:
-        """A connection of ``name``."""
-        self.connections.append(Connection(self.broker(name), f"client-{name}"))
-        return self.connections[-1]
 
 
 def answer_to(connection: Connection, topic: str, payload: bytes = b"x") -> str | None:
@@ -83,26 +50,7 @@ def next_received(connection: Connection) -> Received:
                 pytest.fail("nothing was heard")
 
 
-@pytest.fixture
-def site(mosquitto: Callable[..., Any], tmp_path: Path) -> Iterator[Site]:
-    folder = tmp_path / "etc"
-    made = make_certificates(folder, "127.0.0.1", "fer-a", "fer-b", "dashboard", "home-assistant")
-    assert made.returncode == 0, made.stderr
-    program = shutil.which("mosquitto_passwd") or "/usr/bin/mosquitto_passwd"
-    subprocess.run([program, "-b", "-c", folder / "passwords", "dashboard", "secret"], check=True, capture_output=True)
-    shutil.copy(EXAMPLE / "access.acl", folder)
-    settings = (EXAMPLE / "mosquitto.conf").read_text("utf-8").replace("/etc/mosquitto/fer-edge", str(folder))
-    assert settings.count("\nlistener 8883\n") == settings.count("\nlistener 8884\n") == 1
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    settings = settings.replace("\nlistener 8883\n", "\n").replace("listener 8884", f"listener {port} 127.0.0.1")
-    site = Site(folder, mosquitto(*settings.splitlines()), port, [])
-    yield site
-    for connection in site.connections:
-        connection.close(1.0)
-
-
-def test_a_device_writes_its_own_topics(site: Site) -> None:
+def test_a_device_writes_its_own_topics(site: Any) -> None:
     device = site.connect("fer-a")
 
     assert [answer_to(device, topic) for topic in OWN_TOPICS] == [None, None, None]
@@ -118,11 +66,11 @@ def test_a_device_writes_its_own_topics(site: Site) -> None:
         "homeassistant/status",
     ],
 )
-def test_a_device_cannot_write_what_is_not_its_own(site: Site, topic: str) -> None:
+def test_a_device_cannot_write_what_is_not_its_own(site: Any, topic: str) -> None:
     assert answer_to(site.connect("fer-a"), topic) == "Not authorized"
 
 
-def test_a_device_hears_home_assistant_start_and_no_other_device(site: Site) -> None:
+def test_a_device_hears_home_assistant_start_and_no_other_device(site: Any) -> None:
     device, other, home_assistant = site.connect("fer-a"), site.connect("fer-b"), site.connect("home-assistant")
     listen(device, "#")
 
@@ -133,7 +81,7 @@ def test_a_device_hears_home_assistant_start_and_no_other_device(site: Site) -> 
 
 
 @pytest.mark.parametrize("name", ["dashboard", "home-assistant"])
-def test_who_reads_hears_every_device_and_is_none(site: Site, name: str) -> None:
+def test_who_reads_hears_every_device_and_is_none(site: Any, name: str) -> None:
     reader, device = site.connect(name), site.connect("fer-a")
     listen(reader, "fer/v1/+/#")
 
@@ -144,17 +92,17 @@ def test_who_reads_hears_every_device_and_is_none(site: Site, name: str) -> None
     assert answer_to(reader, f"fer/v1/{name}/cam0/aggregate") == "Not authorized"
 
 
-def test_a_dashboard_cannot_invent_entities(site: Site) -> None:
+def test_a_dashboard_cannot_invent_entities(site: Any) -> None:
     assert answer_to(site.connect("dashboard"), "homeassistant/device/dashboard/config") == "Not authorized"
 
 
-def test_without_a_certificate_nobody_comes_in(site: Site) -> None:
+def test_without_a_certificate_nobody_comes_in(site: Any) -> None:
     with pytest.raises(BrokerError):
         site.connect(None)
 
 
-def test_a_certificate_of_another_authority_does_not_count(site: Site, tmp_path: Path) -> None:
-    make_certificates(tmp_path / "other", "127.0.0.1", "fer-a")
+def test_a_certificate_of_another_authority_does_not_count(site: Any, tmp_path: Path, certify: Any) -> None:
+    certify(tmp_path / "other", "127.0.0.1", "fer-a")
     forged = replace(
         site.broker("fer-a"), tls_cert=tmp_path / "other" / "fer-a.pem", tls_key=tmp_path / "other" / "fer-a.key"
     )
@@ -164,7 +112,7 @@ def test_a_certificate_of_another_authority_does_not_count(site: Site, tmp_path:
 
 
 @pytest.mark.parametrize(("password", "answer"), [("secret", "Success"), ("guess", "refused"), (None, "refused")])
-def test_a_browser_needs_the_password(site: Site, password: str | None, answer: str) -> None:
+def test_a_browser_needs_the_password(site: Any, password: str | None, answer: str) -> None:
     answers: SimpleQueue[str] = SimpleQueue()
     browser = Client(CallbackAPIVersion.VERSION2, transport="websockets")
     browser.tls_set_context(ssl.create_default_context(cafile=site.folder / "ca.pem"))
@@ -185,7 +133,7 @@ def test_a_browser_needs_the_password(site: Site, password: str | None, answer: 
         browser.loop_stop()
 
 
-def test_the_daemon_greets_through_its_certificate(site: Site, device: Device) -> None:
+def test_the_daemon_greets_through_its_certificate(site: Any, device: Device) -> None:
     home_assistant = site.connect("home-assistant")
     listen(home_assistant, "#")
     publisher = Publisher(site.broker("fer-a"), replace(device, id="fer-a"), Outbox(None), WallClock())
@@ -197,7 +145,7 @@ def test_the_daemon_greets_through_its_certificate(site: Site, device: Device) -
     assert heard == {"fer/v1/fer-a/availability", "fer/v1/fer-a/info", "homeassistant/device/fer-a/config"}
 
 
-def test_a_stolen_device_is_shut_out_as_the_readme_says(site: Site) -> None:
+def test_a_stolen_device_is_shut_out_as_the_readme_says(site: Any) -> None:
     readme = (EXAMPLE / "README.md").read_text("utf-8")
     rules = re.findall(r"```\n(user .*?)```", readme, re.DOTALL)[0].replace("fer-1a2b3c4d", "fer-a")
 
@@ -210,12 +158,12 @@ def test_a_stolen_device_is_shut_out_as_the_readme_says(site: Site) -> None:
     assert answer_to(site.connect("fer-b"), "fer/v1/fer-b/status") is None
 
 
-def test_certificates_are_made_once_and_one_that_was_deleted_again(tmp_path: Path) -> None:
-    first = make_certificates(tmp_path, "broker.example", "fer-a", "fer-b")
+def test_certificates_are_made_once_and_one_that_was_deleted_again(tmp_path: Path, certify: Any) -> None:
+    first = certify(tmp_path, "broker.example", "fer-a", "fer-b")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     (tmp_path / "fer-a.pem").unlink()
 
-    second = make_certificates(tmp_path, "broker.example", "fer-a", "fer-b", "fer-c")
+    second = certify(tmp_path, "broker.example", "fer-a", "fer-b", "fer-c")
 
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert (first.returncode, second.returncode) == (0, 0)
@@ -226,8 +174,8 @@ def test_certificates_are_made_once_and_one_that_was_deleted_again(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["+", "#", "fer-a/..", "FER-A", "ca", "broker", "fer-a\nfer-b"])
-def test_a_name_that_would_open_other_topics_gets_no_certificate(tmp_path: Path, name: str) -> None:
-    refused = make_certificates(tmp_path / "certificates", "broker.example", name)
+def test_a_name_that_would_open_other_topics_gets_no_certificate(tmp_path: Path, certify: Any, name: str) -> None:
+    refused = certify(tmp_path / "certificates", "broker.example", name)
 
     assert refused.returncode == 1
     assert "is not accepted" in refused.stderr

@@ -1,0 +1,130 @@
+"""The page and its broker: from where it comes, how it connects, and what it does when the broker is away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge.contract import EMOTIONS
+from edge.demo import CLIP
+
+DASHBOARD = Path(__file__).parents[3] / "deploy" / "dashboard"
+
+
+def test_the_vendored_library_is_the_recorded_and_locked_one() -> None:
+    recorded, name = (DASHBOARD / "vendor" / "SHA256SUMS").read_text().split()
+    lock = json.loads((DASHBOARD / "package-lock.json").read_text())
+    wanted = json.loads((DASHBOARD / "package.json").read_text())["dependencies"]["mqtt"]
+
+    library = (DASHBOARD / "vendor" / name).read_bytes()
+
+    assert hashlib.sha256(library).hexdigest() == recorded
+    assert wanted == lock["packages"]["node_modules/mqtt"]["version"]
+    assert f'"{wanted}"'.encode() in library
+    assert all("integrity" in package and "resolved" not in package for at, package in lock["packages"].items() if at)
+
+
+def test_the_page_asks_nobody_but_the_broker(broker: Any, page: Any) -> None:
+    page.enter(broker.page)
+
+    hosts = {address.split("/")[2] for address in page.requested if not address.startswith("data:")}
+    assert hosts == {f"127.0.0.1:{broker.web_port}"}
+    policy = page.ask("document.querySelector('meta[http-equiv]').content")
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+
+
+def test_the_real_daemon_is_shown_and_an_outage_told_and_survived(broker: Any, page: Any, tmp_path: Path) -> None:
+    config = tmp_path / "fer-edge.toml"
+    config.write_text(
+        f'[device]\nid = "fer-clip"\nroom = "Foyer"\n[camera]\nkind = "replay"\npath = {json.dumps(str(CLIP))}\n'
+        f"loop = true\n[privacy]\nmin_people = 1\n[window]\nduration_s = 1\n"
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+    )
+    with (tmp_path / "daemon.log").open("wb") as log:
+        daemon = subprocess.Popen([sys.executable, "-m", "edge", "run", "--config", config], stdout=log, stderr=log)
+    try:
+        page.open(broker.page)
+        page.wait("document.querySelectorAll('.bars:not([hidden])').length === 1")
+        page.wait(f"{page.text_of('fer-clip/cam0', '.state')}.includes('running')")
+        assert page.text("fer-clip/cam0", "h2") == "Foyer"
+        assert sorted(page.text("fer-clip/cam0", ".bars").split()[::3]) == sorted(EMOTIONS)
+
+        page.wait("house.devices.get('fer-clip').last > 0")
+        before = page.ask("house.devices.get('fer-clip').last")
+        broker.kill()
+        page.wait("document.getElementById('connection').innerText.startsWith('no connection')")
+        broker.start()
+        page.wait("document.getElementById('connection').innerText.startsWith('connected')")
+        page.wait(f"house.devices.get('fer-clip').last > {before + 2}")
+
+        assert page.ask("house.devices.get('fer-clip').missing") == 0
+    finally:
+        daemon.terminate()
+        daemon.wait(15)
+    page.wait(f"{page.text_of('fer-clip/cam0', '.state')}.includes('offline')")
+
+
+def test_opened_as_a_file_the_page_takes_the_broker_from_its_address(
+    broker: Any, fleet: Any, page: Any, sensor: Any
+) -> None:
+    fleet.say(*sensor("fer-file", "Library").introduce())
+
+    page.open(f"{(DASHBOARD / 'index.html').as_uri()}?broker=ws://127.0.0.1:{broker.web_port}")
+
+    page.wait(f"{page.text_of('fer-file/cam0', 'h2')} === 'Library'")
+
+
+def test_a_broker_that_refuses_is_asked_again_with_a_password(web_broker: Any, page: Any, tmp_path: Path) -> None:
+    secrets = tmp_path / "passwords"
+    secrets.touch(mode=0o600)
+    subprocess.run(["mosquitto_passwd", "-b", secrets, "wall", "open sesame"], check=True, capture_output=True)
+    broker = web_broker("allow_anonymous false", f"password_file {secrets}")
+
+    page.open(broker.page)
+    page.wait("document.querySelector('dialog[open] #refusal')?.innerText.includes('another user or password')")
+    page.ask(
+        "fields.username.value = 'wall'; fields.password.value = 'open sesame';"
+        "document.querySelector('.primary').click()"
+    )
+
+    page.wait("document.getElementById('connection').innerText.startsWith('connected')")
+    assert page.ask("settings.open") is False
+
+
+def test_the_page_hears_a_device_through_the_example_broker_set_up_as_its_readme_says(site: Any, page: Any) -> None:
+    readme = (DASHBOARD.parent / "broker" / "README.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    for written, here in (
+        ("fer-1a2b3c4d", "fer-a"),
+        ("broker.example", "127.0.0.1"),
+        ("8883", str(site.mosquitto.port)),
+    ):
+        assert written in example
+        example = example.replace(written, here)
+    config = site.folder / "fer-edge.toml"
+    config.write_text(
+        f'{example}\n[camera]\nkind = "replay"\npath = {json.dumps(str(CLIP))}\nloop = true\n'
+        "[privacy]\nmin_people = 1\n[window]\nduration_s = 1\n"
+    )
+    command = [sys.executable, "-m", "edge", "run", "--config", config]
+    address = f"wss://127.0.0.1:{site.websockets_port}"
+    page.call("Security.setIgnoreCertificateErrors", ignore=True)  # our authority is in nobody's browser
+
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as daemon:
+        try:
+            page.open(f"{(DASHBOARD / 'index.html').as_uri()}?broker={address}")
+            page.wait("document.querySelector('dialog[open]')")
+            page.ask(
+                "fields.username.value = 'dashboard'; fields.password.value = 'secret';"
+                "document.querySelector('.primary').click()"
+            )
+
+            page.wait(f"{page.text_of('fer-a/cam0', '.mostly')} === 'mostly happy'")
+        finally:
+            daemon.terminate()
+    assert page.ask("document.getElementById('address').innerText") == f"to {address}"

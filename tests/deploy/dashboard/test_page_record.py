@@ -1,0 +1,72 @@
+"""The record of a day: kept in the browser, told hour by hour, saved as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from edge import message
+from edge.contract import EMOTIONS
+
+
+def test_the_days_record_holds_each_window_once_in_its_own_time(
+    broker: Any, fleet: Any, page: Any, sensor: Any, tmp_path: Path
+) -> None:
+    who = sensor("fer-record")
+    late = message.historical(who.window(1, ago_s=7200))
+    page.enter(broker.page)
+    fleet.say(*who.introduce(), who.window(3, 60), who.window(3, 60), late, who.window(4), late)
+    fleet.say(message.historical(who.window(2, ago_s=100_000)), who.window(5, people=0, ago_s=-30))
+    page.wait("house.rooms.get('fer-record/cam0').windows.length === 4")
+    page.wait("(record.flush(), true)")
+    page.call("Page.reload")
+    page.wait("house.rooms.get('fer-record/cam0').windows.length === 4")
+    page.ask("location.hash = 'fer-record/cam0'")
+    page.wait(f"{page.text_of('fer-record/cam0', '.save')} === 'Save 4 windows as CSV'")
+
+    page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.ask("document.querySelector('[data-room=\"fer-record/cam0\"] .save').click()")
+    page.wait_for_download()
+
+    (file,) = tmp_path.glob("fer-record-cam0-*.csv")
+    rows = list(csv.DictReader(file.read_text("utf-8").splitlines()))
+    assert [row["seq"] for row in rows] == ["1", "3", "4", "5"]
+    assert [row["historical"] for row in rows] == ["true", "false", "false", "false"]
+    assert [row["end"] for row in rows] == sorted(row["end"] for row in rows)
+    assert rows[0]["end"] == json.loads(late.payload)["window"]["end"]
+    assert math.isclose(sum(float(rows[0][name]) for name in EMOTIONS), 1)
+    assert (rows[3]["happy"], rows[3]["people"], rows[3]["dominant"]) == ("", "0", "")
+
+
+def test_the_day_is_told_hour_by_hour_as_what_each_was(broker: Any, fleet: Any, page: Any, sensor: Any) -> None:
+    who = sensor("fer-hours", "Foyer", window_s=60.0)
+    now = datetime.now()
+    # The middle of the last full hours, whatever the time is now.
+    ago_s = [
+        (now - now.replace(minute=30, second=0, microsecond=0) + timedelta(hours=back)).total_seconds()
+        for back in (4, 3, 2, 1)
+    ]
+    said = [
+        who.window(1, ago_s[0], people=0, captured=0, analysed=0),
+        who.window(2, ago_s[1], people=0),
+        who.window(3, ago_s[2], people=2, emotions=None, uncertain=None, suppressed="too_few_people"),
+        who.window(4, ago_s[3] + 60, people=5),
+        who.window(5, ago_s[3], people=7),
+    ]
+
+    page.enter(f"{broker.page}#fer-hours/cam0")
+    fleet.say(*who.introduce(), *said)
+
+    page.wait("document.querySelectorAll('tbody tr').length === 4")
+    rows = page.ask(
+        "[...document.querySelectorAll('tbody tr')].map((row) => [...row.cells].map((cell) => cell.innerText))"
+    )
+    hours = [f"{(now - timedelta(seconds=ago)).hour:02}:00" for ago in reversed(ago_s)]
+    assert [row[0] for row in rows] == hours
+    assert [row[1] for row in rows] == ["7", "2", "0", "0"]
+    assert [row[2] for row in rows] == ["", "withheld", "nobody", "no picture"]
+    assert rows[0][3] == "happy 50 %, neutral 40 %"
