@@ -59,6 +59,13 @@ class Mosquitto:
             self._process.wait(10)
             self._process = None
 
+    def stop(self) -> None:
+        """SIGTERM: with ``persistence`` it writes retained messages and sessions down."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(10)
+        self._process = None
+
     def freeze(self) -> None:
         """SIGSTOP: connections stay open and nothing answers."""
         assert self._process is not None
@@ -68,6 +75,15 @@ class Mosquitto:
         """SIGCONT."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def save(self, database: Path) -> None:
+        """SIGUSR1: write the sessions to ``database``, which the settings name."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+        deadline_s = time.monotonic() + 10
+        while not database.exists():
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
 
 
 def free_port() -> int:

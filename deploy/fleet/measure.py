@@ -1,0 +1,243 @@
+"""What one mosquitto carries here: a simulated fleet, a subscriber that checks every window, and a table in Markdown.
+
+``make fleet`` runs it. Figures are of this machine at this moment; the generator and the subscriber, both in Python,
+share its cores with the broker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import Self
+
+import psutil
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+_SETTINGS = """\
+user {user}
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+max_queued_messages 12000
+set_tcp_nodelay {nodelay}
+"""
+
+
+class Mosquitto:
+    """The broker on a free loopback port, with the queue of deploy/broker; runs from ``with`` to its end."""
+
+    def __init__(self, folder: str, *, nodelay: bool = True) -> None:
+        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+        if program is None:
+            sys.exit("measure.py needs the mosquitto program (apt install mosquitto)")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        settings = Path(folder, "mosquitto.conf")
+        values = {"user": getpass.getuser(), "port": self.port, "folder": folder, "nodelay": str(nodelay).lower()}
+        settings.write_text(_SETTINGS.format(**values))
+        self._command = [program, "-c", str(settings)]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        self.process = psutil.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop it cleanly: it writes its sessions down."""
+        self.process.terminate()
+        self.process.wait()
+
+
+@dataclass
+class Subscriber:
+    """Hears everything the fleet says and keeps the windows by id."""
+
+    port: int
+    messages: int = 0
+    duplicates: int = 0
+    latencies_ms: list[float] = field(default_factory=list)
+    online_at_s: dict[str, float] = field(default_factory=dict)
+    _numbers: dict[str, set[int]] = field(default_factory=dict)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """From subscription to goodbye, through restarts of the broker."""
+        client = Client(CallbackAPIVersion.VERSION2, "measure", clean_session=False)
+        client.reconnect_delay_set(0.1, 0.1)
+        client.on_message = self._take
+        client.on_connect = lambda *_: client.subscribe("fer/v1/#", 1)
+        client.connect("127.0.0.1", self.port)
+        client.loop_start()
+        yield
+        client.disconnect()
+        client.loop_stop()
+
+    def _take(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self.messages += 1
+        kind = message.topic.rpartition("/")[2]
+        if kind == "availability" and message.payload == b"online" and not message.retain:
+            self.online_at_s.setdefault(message.topic, time.monotonic())
+        elif kind == "aggregate":
+            body = json.loads(message.payload)
+            known = self._numbers.setdefault(body["device"], set())
+            self.duplicates += body["seq"] in known
+            known.add(body["seq"])
+            if not body["historical"]:
+                end_s = datetime.fromisoformat(body["window"]["end"]).timestamp()
+                self.latencies_ms.append(1000 * (time.time() - end_s))
+
+    def wait_for(self, devices: int) -> None:
+        """Until so many have said that they are online, for the first time since the dictionary was empty."""
+        until_s = time.monotonic() + 120
+        while len(self.online_at_s) < devices:
+            if time.monotonic() > until_s:
+                sys.exit(f"only {len(self.online_at_s)} of {devices} devices came within 120 s")
+            time.sleep(0.1)
+
+    @property
+    def windows(self) -> int:
+        """Different windows heard."""
+        return sum(map(len, self._numbers.values()))
+
+    def lost(self, report: dict[str, int]) -> int:
+        """Windows that the broker acknowledged and that do not come, even after a while."""
+        until_s = time.monotonic() + 10
+        while (lost := report["windows"] - report["undelivered"] - self.windows) and time.monotonic() < until_s:
+            time.sleep(0.1)
+        return lost
+
+
+@contextmanager
+def fleet(port: int, devices: int, *, live: bool = True) -> Iterator[psutil.Popen]:
+    """``fer-edge simulate`` with a window and, if wished, two live readings a second of each device."""
+    command = [sys.executable, "-m", "edge", "simulate", "--host", "127.0.0.1", "--port", str(port), "--json"]
+    with psutil.Popen(
+        [*command, "--devices", str(devices), "--window", "1", *([] if live else ["--no-live"])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        yield process
+
+
+def end(process: psutil.Popen) -> dict[str, int]:
+    """Stop a fleet; its own report."""
+    process.terminate()
+    report: dict[str, int] = json.loads(process.communicate()[0].splitlines()[-1])
+    return report
+
+
+def cpu_s(*processes: psutil.Process) -> float:
+    """Processor time of these and of what they started."""
+    family = [each for process in processes for each in (process, *process.children(recursive=True))]
+    return sum(sum(each.cpu_times()[:2]) for each in family)
+
+
+def measure(devices: int, seconds: float, *, live: bool, nodelay: bool) -> str:
+    """One line of the first table."""
+    with tempfile.TemporaryDirectory() as folder, Mosquitto(folder, nodelay=nodelay) as broker:
+        heard = Subscriber(broker.port)
+        with heard.listening(), fleet(broker.port, devices, live=live) as simulation:
+            heard.wait_for(devices)
+            time.sleep(3)  # the rush of the first connections is another measurement
+            heard.latencies_ms.clear()
+            before, start_s = (heard.messages, cpu_s(broker.process), cpu_s(simulation)), time.monotonic()
+            time.sleep(seconds)
+            took_s, rss_mb = time.monotonic() - start_s, broker.process.memory_info().rss / 1e6
+            after = (heard.messages, cpu_s(broker.process), cpu_s(simulation))
+            late_ms = quantiles(heard.latencies_ms, n=100)
+            report = end(simulation)
+            lost = heard.lost(report)
+    rate, broker_cpu, fleet_cpu = ((now - then) / took_s for now, then in zip(after, before, strict=True))
+    kept = "yes" if report["kept_pace"] else f"no, {report['behind_s']} s late"
+    return (
+        f"{devices} | {'yes' if live else 'no'} | {rate:.0f} | {heard.windows} | {lost} | {heard.duplicates} "
+        f"| {late_ms[49]:.0f}, {late_ms[94]:.0f}, {late_ms[98]:.0f} | {broker_cpu:.0%} | {rss_mb:.0f} "
+        f"| {fleet_cpu:.0%} | {kept}"
+    )
+
+
+def storm(devices: int, outage_s: float) -> str:
+    """One line of the second table: the broker goes and comes back."""
+    with tempfile.TemporaryDirectory() as folder, Mosquitto(folder) as broker:
+        heard = Subscriber(broker.port)
+        with heard.listening(), fleet(broker.port, devices) as simulation:
+            heard.wait_for(devices)
+            time.sleep(5)
+            broker.stop()
+            heard.online_at_s.clear()
+            time.sleep(outage_s)
+            broker.start()
+            start_s = time.monotonic()
+            heard.wait_for(devices)
+            time.sleep(outage_s + 5)  # replay
+            report = end(simulation)
+            lost = heard.lost(report)
+    back_s = [at_s - start_s for at_s in heard.online_at_s.values()]
+    busiest = max(sum(0 <= other - one < 1 for other in back_s) for one in back_s)
+    return (
+        f"{devices} | {outage_s:.0f} s | {min(back_s):.1f} s | {max(back_s):.1f} s | {busiest} "
+        f"| {heard.windows} | {lost} | {heard.duplicates}"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    numbers = {"type": int, "nargs": "*", "metavar": "N"}
+    parser.add_argument("--devices", **numbers, default=[200, 500, 1000], help="fleets with live readings")
+    parser.add_argument("--windows-only", **numbers, default=[500, 1000, 1500], help="fleets without")
+    parser.add_argument("--seconds", type=float, default=30, help="to measure each (default: 30)")
+    parser.add_argument("--outages", type=float, nargs="*", default=[1, 30], metavar="S", help="of 200 devices")
+    parser.add_argument("--delay", action="store_true", help="leave mosquitto's set_tcp_nodelay off, as it comes")
+    options = parser.parse_args()
+    tell(
+        "devices | live | messages/s | windows | lost | twice | ms late: 50, 95, 99 % | broker | MB | fleet | pace kept"
+    )
+    tell("|".join(["---"] * 11))
+    for devices in options.devices:
+        tell(measure(devices, options.seconds, live=True, nodelay=not options.delay))
+    for devices in options.windows_only:
+        tell(measure(devices, options.seconds, live=False, nodelay=not options.delay))
+    sys.stdout.write("\n")
+    tell("devices | broker away | first back | last back | most in a second | windows | lost | twice")
+    tell("|".join(["---"] * 8))
+    for outage_s in options.outages:
+        tell(storm(200, outage_s))
+
+
+def tell(row: str) -> None:
+    """A row of a table."""
+    sys.stdout.write(f"| {row} |\n".replace("| ---|", "|---|").replace("--- |", "---|"))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""deploy/fleet run as it is: the bridge of a site, archives that share their work; EMQX's rules read as EMQX does."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from random import Random
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.broker import Broker
+from edge.homeassistant import discovery
+from edge.message import Device, Message, aggregate, availability, historical, info
+from edge.mqtt import Acknowledged, Connection
+from edge.pipeline import LIVE_EVERY_S
+from edge.records import WindowSummary
+from edge.session import REPLAY_PER_S
+from edge.simulated import SimulatedRoom
+from edge.wallclock import WallClock
+
+ROOT = Path(__file__).parents[2]
+FLEET = ROOT / "deploy" / "fleet"
+BROKER = ROOT / "deploy" / "broker"
+
+
+def a_window() -> WindowSummary:
+    return SimulatedRoom(Random(1)).summarise(0.0, 60.0)
+
+
+def say(connection: Connection, *messages: Message) -> None:
+    """Publish, each one acknowledged before the next."""
+    for message in messages:
+        mid = connection.publish(message)
+        while not isinstance(event := connection.next_event(10), Acknowledged) or event.mid != mid:
+            assert event is not None, f"nobody acknowledged {message.topic}"
+        assert event.refusal is None
+
+
+@dataclass
+class Site:
+    """A site's broker with the bridge of deploy/fleet, and the centre with the broker of deploy/broker."""
+
+    site: Any
+    centre: Any
+    folder: Path
+    listeners: list[Client]
+
+    def listen(self) -> SimpleQueue[MQTTMessage]:
+        """A dashboard at the centre with a session that survives its broker; what it hears."""
+        heard: SimpleQueue[MQTTMessage] = SimpleQueue()
+        subscribed: SimpleQueue[None] = SimpleQueue()
+        client = Client(CallbackAPIVersion.VERSION2, f"dashboard-{len(self.listeners)}", clean_session=False)
+        client.tls_set(
+            str(self.folder / "ca.pem"),
+            str(self.folder / "home-assistant.pem"),
+            str(self.folder / "home-assistant.key"),
+        )
+        client.reconnect_delay_set(0.1, 0.1)
+        client.on_connect = lambda client, *_: client.subscribe([("fer/#", 1), ("homeassistant/#", 1)])
+        client.on_subscribe = lambda *_: subscribed.put(None)
+        client.on_message = lambda _client, _data, message: heard.put(message)
+        client.connect(self.centre.host, self.centre.port)
+        client.loop_start()
+        self.listeners.append(client)
+        subscribed.get(timeout=10)
+        return heard
+
+
+def hear(heard: SimpleQueue[MQTTMessage], topic: str, payload: bytes | None = None) -> MQTTMessage:
+    """The next message on ``topic``, with that payload if one is given."""
+    while True:
+        message = heard.get(timeout=20)
+        if message.topic == topic and payload in (None, message.payload):
+            return message
+
+
+@pytest.fixture
+def two_brokers(mosquitto: Callable[..., Any], certify: Callable[..., Any], tmp_path: Path) -> Iterator[Site]:
+    """The examples as they are, but for ports and paths, on disks of their own."""
+    folder = tmp_path / "etc"
+    assert certify(folder, "127.0.0.1", "site-north", "home-assistant").returncode == 0
+    access = [(BROKER / "access.acl").read_text("utf-8"), (FLEET / "centre.acl").read_text("utf-8")]
+    (folder / "access.acl").write_text("\n".join(access))
+    (folder / "passwords").touch()
+
+    def example(path: Path, **changes: str) -> list[str]:
+        text = path.read_text("utf-8").replace("/etc/mosquitto/fer-edge", str(folder))
+        for old, new in changes.items():
+            text, count = re.subn(old, new, text, flags=re.DOTALL)
+            assert count == 1, old
+        disk = tmp_path / path.stem
+        disk.mkdir()
+        return [*text.splitlines(), "persistence true", f"persistence_location {disk}/"]
+
+    browsers = r"# Browsers.*?\n\n"
+    centre = mosquitto(*example(BROKER / "mosquitto.conf", **{"listener 8883\n": "", browsers: ""}))
+    moved = {"centre.example:8883": f"{centre.host}:{centre.port}", "timeout 2 30": "timeout 1 1"}
+    site = mosquitto("allow_anonymous true", *example(FLEET / "bridge.conf", **moved))
+    both = Site(site, centre, folder, [])
+    yield both
+    for client in both.listeners:
+        client.disconnect()
+        client.loop_stop()
+
+
+def test_what_a_site_knows_arrives_at_the_centre_and_stays_retained_there(two_brokers: Site, device: Device) -> None:
+    heard = two_brokers.listen()
+    here = Broker(two_brokers.site.host, two_brokers.site.port)
+    connection = Connection(here, device.id, will=availability(device, online=False))
+
+    say(connection, availability(device, online=True), info(device), discovery(device))
+    say(connection, aggregate(device, 1, a_window(), WallClock()))
+
+    assert hear(heard, device.topic("cam0/aggregate")).qos == 1
+    late = two_brokers.listen()
+    say(connection, Message(device.topic("last"), b""))
+    retained = {}
+    while (message := late.get(timeout=20)).topic != device.topic("last"):
+        retained[message.topic] = message.payload
+    assert retained == {
+        device.topic("availability"): b"online",
+        device.topic("info"): info(device).payload,
+        discovery(device).topic: discovery(device).payload,
+        "fer/site/site-north": b"1",
+    }
+    connection._cut()
+    hear(heard, device.topic("availability"), b"offline")
+
+
+def test_an_outage_of_the_centre_and_a_restart_of_the_site_lose_no_window(two_brokers: Site, device: Device) -> None:
+    heard = two_brokers.listen()
+    here = Broker(two_brokers.site.host, two_brokers.site.port)
+    connection = Connection(here, device.id)
+    windows = [aggregate(device, seq, a_window(), WallClock()) for seq in range(1, 101)]
+    say(connection, availability(device, online=True), windows[0])
+    hear(heard, device.topic("cam0/aggregate"))
+
+    two_brokers.centre.stop()
+    say(connection, *windows[1:60])
+    two_brokers.site.stop()
+    two_brokers.site.start()
+    again = Connection(here, device.id)
+    say(again, *windows[60:])
+    two_brokers.centre.start()
+
+    missing = set(range(2, 101))
+    while missing:
+        missing.discard(json.loads(hear(heard, device.topic("cam0/aggregate")).payload)["seq"])
+    again.close(1.0)
+    connection.close(1.0)
+
+
+def test_a_centre_that_forgot_what_was_retained_is_told_again(two_brokers: Site, device: Device) -> None:
+    heard = two_brokers.listen()
+    here = Broker(two_brokers.site.host, two_brokers.site.port)
+    connection = Connection(here, device.id)
+    say(connection, availability(device, online=True))
+    hear(heard, device.topic("availability"), b"online")
+
+    two_brokers.centre.kill()
+    two_brokers.centre.start()
+
+    assert hear(two_brokers.listen(), device.topic("availability")).payload == b"online"
+    connection.close(1.0)
+
+
+def test_the_centre_sees_that_a_site_is_cut_off_and_the_site_hears_home_assistant(two_brokers: Site) -> None:
+    heard = two_brokers.listen()
+    hear(heard, "fer/site/site-north", b"1")
+    at_site: SimpleQueue[bytes] = SimpleQueue()
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda *_: client.subscribe("homeassistant/status", 1)
+    client.on_subscribe = lambda *_: two_brokers.listeners[0].publish("homeassistant/status", "online", 1)
+    client.on_message = lambda _client, _data, message: at_site.put(message.payload)
+    client.connect(two_brokers.site.host, two_brokers.site.port)
+    client.loop_start()
+
+    assert at_site.get(timeout=10) == b"online"
+    two_brokers.site.kill()
+
+    hear(heard, "fer/site/site-north", b"0")
+    client.disconnect()
+    client.loop_stop()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """``archive(name, broker)`` starts the example of deploy/fleet."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, broker: Any) -> subprocess.Popen[bytes]:
+        arguments = [name, str(tmp_path / "windows.db"), broker.host, str(broker.port)]
+        started.append(subprocess.Popen([sys.executable, str(FLEET / "archive.py"), *arguments]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_two_archives_share_the_windows_and_keep_each_once_though_one_is_killed(
+    mosquitto: Any, archive: Any, device: Device, tmp_path: Path
+) -> None:
+    broker = mosquitto("allow_anonymous true", "log_type subscribe")
+    log = tmp_path / "broker0" / "mosquitto.log"
+    first, _second = archive("archive-1", broker), archive("archive-2", broker)
+    wait(lambda: log.read_text().count("$share/archive/") == 2)
+    connection = Connection(Broker(broker.host, broker.port), device.id)
+    windows = [aggregate(device, seq, a_window(), WallClock()) for seq in range(1, 101)]
+
+    say(connection, *windows[:50], Message(device.topic("cam0/aggregate"), b"not of the contract"))
+    first.kill()
+    say(connection, *map(historical, windows[30:50]), *windows[50:])
+    archive("archive-1", broker)
+
+    with closing(sqlite3.connect(tmp_path / "windows.db", timeout=60)) as table:
+        wait(lambda: table.execute("SELECT count(*) FROM windows").fetchone() == (100,))
+        assert table.execute("SELECT count(DISTINCT seq), min(seq), max(seq) FROM windows").fetchone() == (100, 1, 100)
+    connection.close(1.0)
+
+
+def wait(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    until_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+
+
+def emqx_allows(user: str, action: str, topic: str) -> bool:
+    """What acl.conf answers: the first rule that fits decides, and the last one fits everything."""
+    text = (FLEET / "emqx" / "acl.conf").read_text("utf-8")
+    assert text.endswith("{deny, all}.\n")
+    for permission, who, what, topics in re.findall(
+        r"^\{(allow|deny), (.+?), (publish|subscribe|all), \[(.+)\]\}\.$", text, re.MULTILINE
+    ):
+        named = re.search(r'"(.+)"', who)
+        filters = [re.escape(each.replace("${username}", user)) for each in re.findall(r'"(.+?)"', topics)]
+        patterns = [each.replace(r"\#", ".*").replace(r"\+", "[^/]+") for each in filters]
+        fits = re.fullmatch(named[1] if named else ".*", user) and what in (action, "all")
+        if fits and any(re.fullmatch(pattern, topic) for pattern in patterns):
+            return bool(permission == "allow")
+    return False
+
+
+@pytest.mark.parametrize(
+    ("user", "action", "topic", "allowed"),
+    [
+        ("fer-a", "publish", "fer/v1/fer-a/cam0/aggregate", True),
+        ("fer-a", "publish", "fer/v1/fer-a/availability", True),
+        ("fer-a", "publish", "homeassistant/device/fer-a/config", True),
+        ("fer-a", "publish", "fer/v1/fer-b/availability", False),
+        ("fer-a", "publish", "homeassistant/device/fer-b/config", False),
+        ("fer-a", "publish", "homeassistant/status", False),
+        ("fer-a", "subscribe", "homeassistant/status", True),
+        ("fer-a", "subscribe", "fer/v1/#", False),
+        ("archive", "subscribe", "fer/v1/+/+/aggregate", True),
+        ("archive", "publish", "fer/v1/archive/availability", False),
+        ("dashboard", "publish", "fer/v1/dashboard/status", False),
+        ("dashboard", "subscribe", "fer/v1/+/#", True),
+        ("dashboard", "subscribe", "homeassistant/#", False),
+        ("home-assistant", "subscribe", "homeassistant/#", True),
+        ("home-assistant", "publish", "homeassistant/status", True),
+    ],
+)
+def test_emqx_rules_let_a_device_write_its_own_topics_only(user: str, action: str, topic: str, allowed: bool) -> None:
+    assert emqx_allows(user, action, topic) is allowed
+
+
+def test_emqx_settings_fit_what_a_device_sends() -> None:
+    settings = (FLEET / "emqx" / "emqx.conf").read_text("utf-8")
+
+    (per_s,) = map(float, re.findall(r'messages_rate = "(\d+)/s"', settings))
+    assert per_s > REPLAY_PER_S + 1 / LIVE_EVERY_S + 1
+    assert settings.count("{") == settings.count("}")
+    assert "fail_if_no_peer_cert = true" in settings
+
+
+@pytest.mark.usefixtures("mosquitto")
+def test_the_measurement_runs_and_its_tables_are_those_of_the_page() -> None:
+    short = ["--devices", "5", "--windows-only", "--seconds", "1", "--outages"]
+    done = subprocess.run(
+        [sys.executable, FLEET / "measure.py", *short], cwd=ROOT, capture_output=True, text=True, check=True, timeout=90
+    )
+
+    first, _, row, _, second, _ = done.stdout.splitlines()
+    names, figures = ([cell.strip() for cell in line.strip("|").split("|")] for line in (first, row))
+    told = dict(zip(names, figures, strict=True))
+    assert (told["devices"], told["lost"], told["twice"], told["pace kept"]) == ("5", "0", "0", "yes")
+    page = (ROOT / "docs" / "fleet.md").read_text("utf-8")
+    assert first in page
+    assert second in page
