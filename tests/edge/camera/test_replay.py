@@ -117,19 +117,21 @@ def test_a_huge_picture_is_reduced(tmp_path: Path) -> None:
     assert np.all(frame.pixels == 77)
 
 
-def png_of_3600_megapixels() -> bytes:
+def black_png(width: int, height: int, rows: int) -> bytes:
+    """A PNG that announces ``height`` rows and holds ``rows``."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    header, pixels = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), zlib.compress(bytes((width + 1) * rows), 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 UNREADABLE = {
     "empty.jpg": b"",
     "noise.png": bytes(range(256)) * 4,
     "signature.png": b"\x89PNG\r\n\x1a\n",
-    "bomb.png": png_of_3600_megapixels(),
+    "bomb.png": black_png(60000, 60000, rows=1),
     "text.gif": b"not a picture",
 }
 
@@ -149,6 +151,28 @@ def test_an_unreadable_picture_is_skipped_once_and_counted(
     assert [record.getMessage() for record in caplog.records] == [
         f"replay {folder / name}: skipped, it is not a readable picture"
     ]
+
+
+@pytest.mark.parametrize(("rows", "readable"), [(5000, True), (5001, False)])
+def test_a_picture_of_more_than_fifty_megapixels_is_refused_by_its_header(
+    tmp_path: Path, rows: int, readable: bool
+) -> None:
+    (tmp_path / "huge.png").write_bytes(black_png(10_000, rows, rows))
+    write_picture(tmp_path / "small.png", 10)
+
+    camera = ReplayCamera(tmp_path, pace="fast", loop=False)
+
+    assert len(levels_of(camera)) == 1 + readable
+    assert camera.skipped == 1 - readable
+
+
+def test_a_video_of_more_than_sixteen_megapixels_is_refused_by_its_header(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "huge.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 5, (5000, 4000))
+    writer.write(np.zeros((4000, 5000, 3), np.uint8))
+    writer.release()
+
+    with pytest.raises(CameraError, match=r"video of 5000x4000 pixels; accepted are at most 16 megapixels"):
+        ReplayCamera(tmp_path / "huge.avi", pace="fast", loop=False)
 
 
 def test_other_files_in_the_folder_are_none_of_its_business(folder: Path) -> None:
@@ -200,6 +224,29 @@ def test_an_animated_picture_plays_as_a_video_and_counts_once_in_a_folder(tmp_pa
 
     assert len(as_video) == 3
     assert len(levels_of(in_folder)) + in_folder.skipped == 2  # OpenCV 4.11 reads no GIF as a picture
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_an_animation_that_opencv_may_crash_on_is_skipped(folder: Path, suffix: str) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pictures = [image.new("L", (48, 32), level) for level in (100, 200)]
+    pictures[0].save(folder / f"d.{suffix}", save_all=True, append_images=pictures[1:], duration=100)
+    pictures[0].save(folder / f"e.{suffix}", lossless=True)
+
+    camera = ReplayCamera(folder, pace="fast", loop=False)
+
+    assert levels_of(camera) == [10, 20, 30, 100]
+    assert camera.skipped == 1
+
+
+def test_a_png_that_announces_more_than_it_holds_is_skipped(folder: Path) -> None:
+    whole = black_png(48, 32, rows=32)
+    (folder / "d.png").write_bytes(whole[:33] + (len(whole) - 33 - 11).to_bytes(4, "big") + whole[37:])
+
+    camera = ReplayCamera(folder, pace="fast", loop=False)
+
+    assert levels_of(camera) == [10, 20, 30]
+    assert camera.skipped == 1
 
 
 def test_a_truncated_video_plays_what_it_holds_and_counts_the_rest(

@@ -1,0 +1,65 @@
+"""Messages of strangers, as everybody may write to a broker: whoever watches goes on as if nothing had come."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mutation import corpus, damaged, warped
+
+from edge.house import House
+from edge.watch import line
+
+pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
+from rich.console import Console
+
+from edge.screen import Drawing
+
+SEEDS = list(corpus("messages").values())
+BODIES = [json.loads(seed) for seed in SEEDS if seed.startswith(b"{")]
+KINDS = ("availability", "status", "info", "cam0/live", "cam0/aggregate", "cam1/aggregate")
+
+
+def encoded(body: dict[str, Any], ascii_only: bool) -> bytes:
+    return json.dumps(body, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+
+
+payloads = st.one_of(
+    st.sampled_from(SEEDS),
+    st.builds(encoded, warped(BODIES), st.booleans()),
+    damaged(SEEDS),
+    st.binary(max_size=50),
+    st.builds(
+        lambda text, coding: text.decode().encode(coding), st.sampled_from(SEEDS), st.sampled_from(["utf-16", "utf-32"])
+    ),
+    st.integers(1, 60_000).map(lambda depth: b"[" * depth),
+    st.integers(1, 10_000).map(lambda depth: b'{"state":"running","problems":[' + b"[" * depth + b"]" * depth + b"]}"),
+)
+topics = st.builds(
+    "fer/v1/{}/{}".format, st.sampled_from(["fer-1a2b3c4d", "fer-2", "../x", "FER"]), st.sampled_from(KINDS)
+) | st.text(max_size=30)
+
+
+def shown(house: House) -> str:
+    """The screen, on a terminal that takes UTF-8 and nothing else."""
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
+    console = Console(file=terminal, width=80, height=40)
+    console.print(Drawing(house, "connected", now_s=100.0))
+    terminal.flush()
+    terminal.seek(0)
+    return terminal.read()
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(topics, payloads), min_size=1, max_size=12))
+def test_a_watcher_takes_ignores_and_shows_whatever_comes(messages: list[tuple[str, bytes]]) -> None:
+    house = House()
+
+    lines = [line(*news) for topic, payload in messages if (news := house.take(topic, payload, 99.0)) is not None]
+
+    assert all(each.isprintable() and len(each) < 1000 for each in lines)
+    assert all(each.isprintable() for each in shown(house).splitlines())
