@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYTHON
 DATA ?= data/fer2013.csv
 VOTES ?= data/fer2013new.csv
+FACES ?= data/faces
 RECIPE ?= first
 RUN ?=
 OUT ?= $(RUN)/release
@@ -23,24 +24,28 @@ votes = $(if $(or $(filter-out file,$(origin VOTES)),$(wildcard $(VOTES))),--vot
 help:  ## this page
 	@awk 'BEGIN { FS = ":.*## " } \
 	/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nVariables\n'
 	@printf '  %-9s %s\n' PYTHON 'the interpreter for .venv, 3.11 to 3.13 (found by itself)' \
 	  DATA 'FER2013: csv, .gz, .xz or folder ($(DATA))' VOTES 'FER+ votes beside it ($(VOTES))' \
+	  FACES 'portraits, noface and dev for the detector ($(FACES))' \
 	  RECIPE 'what to train ($(RECIPE))' RUN 'a folder of make train, runs/...' OUT 'where the release goes (RUN/release)' \
 	  MODEL 'what to evaluate ($(MODEL))' \
 	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
 
 ##@ See it
-.PHONY: demo bench
+.PHONY: demo bench fleet
 demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, dashboard's view
 	@$(bin)/fer-edge demo $(ARGS)
 
 bench: .venv/.demo  ## speed of each stage and memory of the daemon on this machine
 	@$(bin)/fer-edge bench $(ARGS)
 
+fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as in docs/fleet.md (8 minutes)
+	@$(bin)/python deploy/fleet/measure.py $(ARGS)
+
 ##@ Work on it
-.PHONY: setup test test-bookworm check format lint types lock clean
+.PHONY: setup test test-bookworm check faults soak fuzz format lint types lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -51,6 +56,17 @@ test-bookworm: .venv-pi/.bookworm  ## the daemon's tests with the package versio
 	.venv-pi/bin/pytest tests/edge $(ARGS)
 
 check: lint types test test-bookworm  ## all that CI runs
+
+faults: .venv/.dev  ## break everything and write down what it costs, docs/faults.md (45 minutes)
+	status=0; FER_FAULTS=docs/faults.json $(bin)/pytest tests/faults -m 'faults and not soak' $(ARGS) || status=$$?; \
+	  $(bin)/python tests/faults/report.py; exit $$status
+
+soak: .venv/.dev  ## half an hour under a dying broker, into docs/faults.md (make soak FER_SOAK_MINUTES=600: longer)
+	status=0; FER_FAULTS=docs/faults.json nice -n 10 $(bin)/pytest tests/faults/test_soak.py -m soak || status=$$?; \
+	  $(bin)/python tests/faults/report.py; exit $$status
+
+fuzz: .venv/.dev  ## hostile input for hours (make fuzz EXAMPLES=5000: shorter)
+	$(bin)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)
 
 format: .venv/.dev  ## put the code into the house style
 	$(bin)/ruff format .
@@ -74,9 +90,12 @@ clean:  ## remove what make made; runs/ and data/ stay
 	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Make a model
-.PHONY: train evaluate report compare ablate quantize have-data have-run
+.PHONY: train train-detector evaluate report compare ablate quantize quantize-detector have-data have-run
 train: have-data .venv/.dev  ## train RECIPE on DATA and VOTES into runs/
 	$(bin)/fer-train fit --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
+
+train-detector: .venv/.dev  ## train the face detector on the photographs of FACES, and DATA if it is there, into runs/
+	$(bin)/fer-train detector fit --faces $(FACES) $(if $(wildcard $(DATA)),--data $(DATA) $(votes)) $(ARGS)
 
 evaluate: have-data .venv/.dev  ## measure MODEL (or RUN's) on PublicTest of DATA
 	$(bin)/fer-train evaluate $(MODEL) --data $(DATA) $(votes) --split PublicTest $(ARGS)
@@ -92,6 +111,9 @@ ablate: have-data .venv/.dev  ## what each ingredient of RECIPE gives: make abla
 
 quantize: have-run have-data .venv/.dev .venv-pi/.bookworm  ## RUN's float model to an int8 release, verified in both runtimes
 	$(bin)/fer-quantize release $(RUN) --out $(OUT) --data $(DATA) $(votes) --python .venv-pi/bin/python $(ARGS)
+
+quantize-detector: have-run have-data .venv/.dev .venv-pi/.bookworm  ## the same for a face detector of make train-detector
+	$(bin)/fer-quantize detector $(RUN) --out $(OUT) --faces $(FACES) --data $(DATA) --python .venv-pi/bin/python $(ARGS)
 
 have-data:
 	@[[ -e "$(DATA)" ]] || { echo "DATA=$(DATA) is absent; name FER2013's csv (also .gz, .xz, icml_face_data.csv or a" \

@@ -58,6 +58,11 @@ def test_a_system_call_that_is_not_allowed_is_refused_and_does_not_kill() -> Non
     assert "SystemCallErrorNumber=EPERM\n" in UNIT
 
 
+@pytest.mark.parametrize("directive", ["LimitCORE=0", "MemorySwapMax=0"])
+def test_the_kernel_writes_no_frame_to_disk_either(directive: str) -> None:
+    assert f"{directive}\n" in UNIT
+
+
 def test_systemd_does_not_restart_without_the_password_file() -> None:
     drop_in = (SYSTEMD / "mqtt-password.conf").read_text("utf-8")
 

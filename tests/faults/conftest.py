@@ -1,0 +1,145 @@
+"""The fault table: every row of it a test of this folder, see docs/faults.md."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from daemon import Daemon
+from fake_broker import FakeBroker
+from proxy import Proxy
+from report import Record
+from witness import Witness
+
+record = Record()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    record.add(item, report)
+    return report
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    record.collect(item)
+
+
+def pytest_sessionfinish() -> None:
+    if path := os.environ.get("FER_FAULTS"):
+        record.write(Path(path))
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """``figures(recovery_s=1.2, lost=0, note="...")`` puts what a test saw into docs/faults.md."""
+
+    def note(**values: object) -> None:
+        for name, value in values.items():
+            record_property(name, value)
+
+    return note
+
+
+@pytest.fixture
+def broker(mosquitto: Callable[..., Any], tmp_path: Path) -> Any:
+    """A real broker that can be killed without the witness being forgotten."""
+    return mosquitto(
+        "allow_anonymous true",
+        "persistence true",
+        f"persistence_location {tmp_path}/",
+        "max_queued_messages 0",
+        "queue_qos0_messages true",
+    )
+
+
+@pytest.fixture
+def witness(broker: Any, tmp_path: Path) -> Iterator[Witness]:
+    """Hears everything that ``broker`` is told."""
+    witness = Witness(broker.port)
+    broker.save(tmp_path / "mosquitto.db")
+    yield witness
+    witness.close()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """``daemon(port, start=True, ...)`` is a ``Daemon`` for the broker there."""
+    daemons: list[Daemon] = []
+
+    def make(port: int, *, start: bool = True, **options: Any) -> Daemon:
+        daemons.append(Daemon(tmp_path / f"daemon{len(daemons)}", port, **options))
+        if start:
+            daemons[-1].start()
+        return daemons[-1]
+
+    yield make
+    for one in daemons:
+        one.close()
+        print("\n".join(one.journal.entries()))  # noqa: T201
+
+
+@pytest.fixture
+def proxy() -> Iterator[Callable[[int], Proxy]]:
+    """``proxy(port)`` is a link to the broker there."""
+    proxies: list[Proxy] = []
+
+    def make(port: int) -> Proxy:
+        proxies.append(Proxy(port))
+        return proxies[-1]
+
+    yield make
+    for one in proxies:
+        one.close()
+
+
+@pytest.fixture
+def fake_broker() -> Iterator[Callable[..., FakeBroker]]:
+    """``fake_broker(...)``, see there."""
+    brokers: list[FakeBroker] = []
+
+    def make(**manners: Any) -> FakeBroker:
+        brokers.append(FakeBroker(**manners))
+        return brokers[-1]
+
+    yield make
+    for one in brokers:
+        one.close()
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Callable[[int], Path]:
+    """``clip(frames)`` is a small moving video without faces, 10 frames a second."""
+
+    def make(frames: int) -> Path:
+        path = tmp_path / f"{frames}.avi"
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+        for index in range(frames):
+            writer.write(np.full((48, 64, 3), index % 256, np.uint8))
+        writer.release()
+        return path
+
+    return make
+
+
+@pytest.fixture
+def compiled(tmp_path: Path) -> Callable[[str, str], Path]:
+    """``compiled("x.c", "libx.so")`` is that source of this folder as a shared library."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler, cc")
+
+    def make(source: str, library: str) -> Path:
+        path = tmp_path / library
+        command = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", path, Path(__file__).with_name(source)]
+        subprocess.run([*command, "-ldl", "-lpthread"], check=True)
+        return path
+
+    return make

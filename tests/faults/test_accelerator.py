@@ -1,0 +1,80 @@
+"""The accelerator's library aborts or hangs, or there is no accelerator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from daemon import READY, WATCHDOG_S
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
+
+CORAL = '[privacy]\nmin_people = 1\n[model]\ndevice = "edgetpu"\n'
+
+
+@pytest.fixture
+def coral(tmp_path: Path, compiled: Callable[[str, str], Path]) -> dict[str, str]:
+    """The environment of a daemon that finds a Coral."""
+    library = compiled("fake_edgetpu.c", "libedgetpu.so.1")
+    return {"LD_LIBRARY_PATH": str(library.parent), "EDGETPU_FAULT": str(tmp_path / "fault")}
+
+
+@pytest.mark.parametrize(
+    ("fault", "ended"), [("abort", "ended with -6"), ("hang", "watchdog timeout")], ids=["abort", "hang"]
+)
+@pytest.mark.row(12, "fake libedgetpu.so.1")
+def test_a_failing_accelerator_costs_one_restart(
+    broker: Any, witness: Any, daemon: Any, coral: dict[str, str], fault: str, ended: str, figures: Any
+) -> None:
+    running = daemon(broker.port, extra=CORAL, environment=coral)
+    running.supervise()
+    witness.windows.wait(lambda window: window["model"]["device"] == "edgetpu" and window["dominant"] is not None)
+
+    Path(coral["EDGETPU_FAULT"]).write_text(fault)
+    begun_s = time.monotonic()
+    ended_s = running.wait(f"systemd: {ended}", WATCHDOG_S + 10, since_s=begun_s)
+    Path(coral["EDGETPU_FAULT"]).unlink()
+    recovery_s = running.wait(READY, since_s=ended_s) - ended_s
+    witness.windows.wait(lambda window: window["dominant"] is not None, since_s=ended_s)
+
+    account = witness.account()
+    figures(recovery_s=recovery_s, note=f"ended after {ended_s - begun_s:.1f} s, then started again", **account)
+    assert recovery_s < 10
+    assert account["lost"] == 0
+
+
+@pytest.mark.parametrize("library", [False, True], ids=["no library", "no device"])
+@pytest.mark.row(12, "fallback allowed")
+def test_without_an_accelerator_the_cpu_does_it_and_says_so(
+    broker: Any, witness: Any, daemon: Any, request: pytest.FixtureRequest, library: bool, figures: Any
+) -> None:
+    environment = request.getfixturevalue("coral") | {"EDGETPU_ABSENT": "1"} if library else {}
+
+    begun_s = time.monotonic()
+    daemon(broker.port, extra=f'{CORAL}fallback = "cpu"', environment=environment)
+    told_s, status = witness.status(since_s=begun_s, problem="accelerator_missing")
+    witness.windows.wait(lambda window: window["model"]["device"] == "cpu" and window["dominant"] is not None)
+
+    figures(
+        recovery_s=told_s - begun_s,
+        problem="accelerator_missing",
+        note=status["problems"][0]["sentence"].removeprefix("The classifier runs on the CPU: "),
+        **witness.account(),
+    )
+    assert told_s - begun_s < 10
+
+
+@pytest.mark.row(12, "no fallback allowed")
+def test_without_an_accelerator_nothing_runs_where_no_fallback_is_allowed(daemon: Any, figures: Any) -> None:
+    running = daemon(1, extra=CORAL)
+
+    status = running.process.wait(20)
+    running.join()
+
+    (words,) = [line for line in running.journal.entries() if line.startswith("fer-edge: ")]
+    figures(note=f"exit {status}: {words.removeprefix('fer-edge: ')}")
+    assert status == 1
+    assert "libedgetpu.so.1" in words

@@ -1,0 +1,222 @@
+"""The disk below the outbox is full, read-only or damaged; and how much is written to a healthy one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psutil
+import pytest
+from daemon import READY
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB in memory."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"needs to mount a tmpfs, which root may: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """A file that leaves nothing free."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return filler
+
+
+def wait_until_disk_is_well(running: Any, since_s: float) -> float:
+    """When no problem of the outbox was told any more."""
+    well_s: float = running.journal.wait(
+        lambda line: line.startswith("STATUS=") and "outbox" not in line and "numbers" not in line, 60, since_s=since_s
+    )
+    return well_s
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.row(15, "tmpfs of 1 MB filled while the daemon runs, 80 s of outage")
+def test_with_a_full_disk_windows_wait_in_memory(
+    broker: Any, witness: Any, daemon: Any, small_disk: Path, figures: Any
+) -> None:
+    running = daemon(broker.port, outbox=small_disk / "outbox.sqlite")
+    witness.wait(2)
+
+    broker.kill()
+    filler = fill(small_disk)
+    begun_s = time.monotonic()
+    problem_s = running.wait(": windows wait in memory", 60) - begun_s
+    running.wait_for_queue(70, 90)
+    filler.unlink()
+    cured_s = time.monotonic()
+    # The outage lasts: what waits in memory moves to the disk now.
+    recovery_s = wait_until_disk_is_well(running, cured_s) - cured_s
+    broker.start()
+    running.wait("no window waits", 120, since_s=cured_s)
+
+    account = witness.account()
+    note = f"reported at the first write to the card, after {problem_s:.0f} s"
+    figures(recovery_s=recovery_s, problem="outbox_degraded", note=note, **account)
+    assert running.process.poll() is None
+    assert account["lost"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.row(15, "tmpfs read-only at the start of the daemon, 40 s of outage")
+def test_with_a_read_only_disk_windows_wait_in_memory(
+    broker: Any, witness: Any, daemon: Any, small_disk: Path, figures: Any
+) -> None:
+    running = daemon(broker.port, outbox=small_disk / "outbox.sqlite")
+    witness.wait(2)
+    running.stop()
+    broker.kill()
+
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    begun_s = time.monotonic()
+    running.start()
+    problem_s = running.wait("STATUS=degraded", since_s=begun_s) - begun_s
+    told = running.said("windows wait in memory")
+    running.wait_for_queue(40, 60)
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    cured_s = time.monotonic()
+    recovery_s = wait_until_disk_is_well(running, cured_s) - cured_s
+    broker.start()
+    running.wait("no window waits", 120, since_s=cured_s)
+
+    account = witness.account()
+    figures(recovery_s=recovery_s, problem="outbox_degraded", note=f"reported after {problem_s:.0f} s", **account)
+    assert told
+    assert account["lost"] == 0
+
+
+@pytest.mark.row(15, "bytes of the outbox flipped between two runs")
+def test_a_damaged_outbox_is_set_aside_and_no_number_comes_again(
+    broker: Any, witness: Any, daemon: Any, clip: Any, figures: Any
+) -> None:
+    broker.kill()
+    running = daemon(broker.port, camera=f'kind = "replay"\npath = "{clip(300)}"\npace = "fast"')
+    assert running.process.wait(30) == 0
+    outbox = running.folder / "outbox.sqlite"
+    content = bytearray(outbox.read_bytes())
+    random = Random(15)
+    for _ in range(200):
+        content[random.randrange(100, len(content))] ^= 0xFF
+    outbox.write_bytes(content)
+    # The outbox on the RAM disk is empty after a stop; a power cut would have emptied it too.
+    shutil.rmtree(running.folder / "run")
+    (running.folder / "run").mkdir()
+
+    broker.start()
+    running.configure()
+    running.start()
+    begun_s = time.monotonic()
+    witness.windows.wait(lambda window: window["seq"] > 30)
+
+    seqs = [window["seq"] for window in witness.windows.entries()]
+    figures(note="30 windows were in it, the next one got number 31", **witness.account())
+    assert running.wait("set aside as outbox.sqlite.damaged") - begun_s < 10
+    assert outbox.with_name("outbox.sqlite.damaged").read_bytes() == content
+    assert len(seqs) == len(set(seqs))
+    assert min(seq for seq in seqs if seq > 30) == 31
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.row(15, "bytes of the outbox flipped under the running daemon")
+def test_an_outbox_damaged_while_it_is_open_does_not_stop_the_daemon(
+    broker: Any, witness: Any, daemon: Any, figures: Any
+) -> None:
+    running = daemon(broker.port)
+    witness.wait(2)
+    broker.kill()
+    running.wait_for_queue(45, 90)
+
+    outbox = running.folder / "outbox.sqlite"
+    for file in (outbox, outbox.with_name("outbox.sqlite-wal")):
+        size = file.stat().st_size
+        with file.open("r+b") as damaged:
+            damaged.write(Random(1).randbytes(size))
+    broker.start()
+    returned_s = time.monotonic()
+    running.wait("no window waits", 90, since_s=returned_s)
+    witness.windows.wait(lambda window: not window["historical"], since_s=returned_s)
+
+    account = witness.account()
+    told = running.said("windows wait in memory")
+    figures(note="told and given up" if told else "SQLite still had it in memory: all arrived", **account)
+    assert running.process.poll() is None
+    assert told or account["lost"] == 0
+
+
+@pytest.fixture
+def ram_disk() -> Iterator[Path]:
+    """Where $RUNTIME_DIRECTORY lies on a Pi."""
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("needs the RAM disk /dev/shm")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def written_bytes(process: psutil.Process) -> int:
+    """What the kernel counts as caused by the process: whole pages, without the file system's own journal."""
+    return int(process.io_counters().write_bytes)
+
+
+@pytest.fixture
+def counted_disk(tmp_path: Path) -> None:
+    """A disk below the outbox, so that there is something to count."""
+    before = written_bytes(psutil.Process())
+    with (tmp_path / "probe").open("wb") as probe:
+        probe.write(bytes(4096))
+        os.fsync(probe.fileno())
+    if written_bytes(psutil.Process()) == before:
+        pytest.skip(f"needs a disk below {tmp_path.parent}, not a RAM disk")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("counted_disk")
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("outage", "window_s", "windows"), [(False, 1, 320), (True, 31, 10)], ids=["steady", "outage"])
+@pytest.mark.row(
+    "written", "windows of 1 s with a broker, of 31 s without: each is written alone, as those of 60 s are"
+)
+def test_the_card_is_spared(
+    broker: Any, witness: Any, daemon: Any, ram_disk: Path, outage: bool, window_s: int, windows: int, figures: Any
+) -> None:
+    if outage:
+        broker.kill()
+    running = daemon(broker.port, window_s=window_s, environment={"RUNTIME_DIRECTORY": str(ram_disk)})
+    running.wait(READY)
+    process = psutil.Process(running.process.pid)
+    if not outage:
+        witness.wait(1)
+
+    before = written_bytes(process)
+    time.sleep(windows * window_s)
+    bytes_a_window = (written_bytes(process) - before) / windows
+
+    figures(bytes_a_window=bytes_a_window, kb_an_hour=60 * bytes_a_window / 1000)
+    if outage:
+        running.kill()
+        assert running.said(f"{windows - 2} windows wait")
+    assert 0 < bytes_a_window < (100_000 if outage else 2_000)
