@@ -12,6 +12,7 @@ from typing import Any
 
 from edge.capture import Capture
 from edge.config import Config
+from edge.cooling import Cooling
 from edge.health import Meter, resident_mb
 from edge.records import Percentiles, RoomReading, WindowSummary
 from edge.service import build_pipeline, open_camera, open_classifier, open_detector
@@ -51,14 +52,14 @@ def bench(config: Config) -> Benchmark:
     Raises:
         FerEdgeError: as a start of the daemon would.
     """
-    detector = open_detector(config.detector)
+    detector, _ = open_detector(config.detector, config.model)
     classifier, _ = open_classifier(config.model)
     camera = replace(config.camera, pace="fast", loop=False)
     capture, meter = Capture(lambda: open_camera(camera)), Meter()
     capture.start()
     try:
         begun_s = time.perf_counter()
-        build_pipeline(config, capture, detector, classifier, Bin(), meter).run(threading.Event())
+        build_pipeline(config, capture, detector, classifier, Bin(), meter, Cooling()).run(threading.Event())
         elapsed_s = time.perf_counter() - begun_s
     finally:
         capture.stop()

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.camera import Camera
+from edge.classifier import EmotionClassifier, load_release
 from edge.config import Config, device_id
+from edge.detector.fer import FerDetector, load_detector
+from edge.detector.manifest import DETECTOR_SCHEMA
 from edge.errors import CameraError, FerEdgeError
+from edge.manifest import ReleaseManifest
 from edge.mqtt import Connection
+from edge.records import Problem
+from edge.release import read_schema
 from edge.service import broker, open_camera, open_classifier, open_detector
 
 
@@ -28,7 +34,7 @@ def check(config: Config) -> Iterator[Finding]:
     parts: dict[str, Callable[[Config], str]] = {
         "device": lambda config: f"id {device_id(config.device)}",
         "model": _model,
-        "detector": lambda config: open_detector(config.detector).name,
+        "detector": _detector,
         "camera": _camera,
         "outbox": _outbox,
         "broker": _broker,
@@ -40,11 +46,32 @@ def check(config: Config) -> Iterator[Finding]:
             yield Finding(part, str(error), error.exit_code)
 
 
+def prove(folder: Path) -> tuple[str, ReleaseManifest]:
+    """Load a release folder and run it once; the part of the daemon that it is for, and its manifest.
+
+    Raises:
+        ModelError: it is damaged, or no release.
+    """
+    if read_schema(folder) == DETECTOR_SCHEMA:
+        return "detector", FerDetector(load_detector(folder)).manifest
+    return "model", EmotionClassifier(load_release(folder)).manifest
+
+
 def _model(config: Config) -> str:
     classifier, problems = open_classifier(config.model)
-    manifest = classifier.manifest
+    return _released(classifier.manifest, classifier.device, problems)
+
+
+def _detector(config: Config) -> str:
+    detector, problems = open_detector(config.detector, config.model)
+    if isinstance(detector, FerDetector):
+        return _released(detector.manifest, detector.device, problems)
+    return detector.name
+
+
+def _released(manifest: ReleaseManifest, device: str, problems: tuple[Problem, ...]) -> str:
     notes = "".join(f"; {problem.sentence}" for problem in problems)
-    return f"{manifest.id} on {classifier.device}, sha256 {manifest.sha256[:12]}, golden vectors agree{notes}"
+    return f"{manifest.id} on {device}, sha256 {manifest.sha256[:12]}, golden vectors agree{notes}"
 
 
 def _camera(config: Config) -> str:

@@ -54,9 +54,9 @@ class CameraConfig:
 
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
-    """How faces are found."""
+    """How faces are found; an empty ``model`` is the one in the package, or the one that was fetched."""
 
-    kind: str = _key("haar", choices=("haar", "yunet"))
+    kind: str = _key("haar", choices=("fer", "haar", "yunet"))
     model: str = _key("")
     min_face_px: int = _key(40, low=16, high=400)
     every: int = _key(3, low=1, high=30)
@@ -64,7 +64,10 @@ class DetectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """How faces are read; an empty ``folder`` is the model in the package, an empty ``public_key`` takes any model."""
+    """How faces are read; an empty ``folder`` is the model in the package, an empty ``public_key`` takes any model.
+
+    ``public_key``, ``device``, ``fallback`` and ``threads`` hold for our own detector too.
+    """
 
     folder: str = _key("")
     public_key: str = _key("")
@@ -138,12 +141,15 @@ def load(path: Path) -> Config:
         raise ConfigError(
             f"config {path}: cannot be read ({error.strerror}); name a TOML file with --config"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOML's own, or a number of thousands of digits
         raise ConfigError(f"config {path}: is not TOML ({error})") from error
+    except RecursionError as error:
+        raise ConfigError(f"config {path}: is not TOML that can be read (nested too deeply)") from error
     problems: list[str] = []
     config = _read(document, path.parent, problems)
-    if not problems:
-        problems = _contradictions(config)
+    # What a mistake above already explains is not told again.
+    mistaken = {problem.partition(" ")[0] for problem in problems}
+    problems += [problem for problem in _contradictions(config) if mistaken.isdisjoint(problem.split())]
     if problems:
         raise ConfigError("\n".join(f"config {path}: {problem}" for problem in problems))
     return config
@@ -156,7 +162,7 @@ def _read(document: dict[str, Any], folder: Path, problems: list[str]) -> Config
     for name, section in sections.items():
         table = document.get(name, {})
         if not isinstance(table, dict):
-            problems.append(f"[{name}] is {table!r}, accepted is a section of keys")
+            problems.append(f"[{name}] is {_shown(table)}, accepted is a section of keys")
             continue
         read[name] = section(**_read_section(name, section, table, folder, problems))
     return Config(**read)
@@ -201,18 +207,31 @@ def _problem(
 ) -> str | None:
     accepted = {str: "a text in quotes", bool: "true or false", int: "a whole number", float: "a number"}[kind]
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    shown = "..." if place == "camera.url" else _shown(value)  # may hold a password
     if not fits:
-        return f"{place} is {value!r}, accepted is {accepted}"
+        return f"{place} is {shown}, accepted is {accepted}"
+    if isinstance(value, str) and not value.isprintable():
+        return f"{place} is {shown}, accepted is {accepted} without control characters"
     if choices is not None and value not in choices:
-        return f"{place} is {value!r}, accepted is one of {', '.join(choices)}"
+        return f"{place} is {shown}, accepted is one of {', '.join(choices)}"
     if low is not None and high is not None and not low <= float(str(value)) <= high:
-        return f"{place} is {value}, accepted is {accepted} from {low:g} to {high:g}"
+        return f"{place} is {shown}, accepted is {accepted} from {low:g} to {high:g}"
     return None
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    return f"{what} {name} is unknown; the nearest known one is {near[0]}"
+    near = difflib.get_close_matches(name[:_SHOWN], known, n=1, cutoff=0)
+    shown = name[:_SHOWN] if name.isprintable() else _shown(name)
+    return f"{what} {shown} is unknown; the nearest known one is {near[0]}"
+
+
+_SHOWN = 80
+"""Characters that a message repeats of what is wrong."""
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
 def _contradictions(config: Config) -> list[str]:
@@ -227,8 +246,6 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("camera.url is needed for camera.kind 'stream', accepted is an rtsp:// or http:// address")
     if camera.kind == "replay" and not camera.path:
         problems.append("camera.path is needed for camera.kind 'replay', accepted is a video file or a folder")
-    if config.detector.kind == "yunet" and not config.detector.model:
-        problems.append("detector.model is needed for detector.kind 'yunet', accepted is YuNet's .onnx file")
     if bool(mqtt.tls_cert) != bool(mqtt.tls_key):
         problems.append("mqtt.tls_cert and mqtt.tls_key belong together, one of them is missing")
     if mqtt.password_file and not mqtt.username:

@@ -1,9 +1,7 @@
-"""What training, quantising and the daemon must agree on: labels, input size and the model manifest."""
+"""What training, quantising and the daemon must agree on: labels, input size and the classifier's manifest."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ModelError
+from edge.manifest import GoldenVector, TensorSpec, read_golden_vectors, read_tensor_spec, seal, unseal
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Order of every vector of emotion scores; the label numbers of FER2013."""
@@ -21,26 +19,6 @@ INPUT_SIZE_PX = 48
 """Side of the square grey picture of a face that FER2013 holds and our classifier takes."""
 
 MANIFEST_SCHEMA = "fer-edge/model/1"
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """One input or output tensor: int8 values ``q`` stand for ``scale * (q - zero_point)``."""
-
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenVector:
-    """What the released file answers to ``golden_input(seed, shape)``.
-
-    Runtimes round a few units apart (XNNPACK against the reference kernels), so the comparison has a tolerance.
-    """
-
-    seed: int
-    output: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,72 +43,45 @@ class Manifest:
     licence: str
     schema: str = MANIFEST_SCHEMA
 
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """All outputs: the one."""
+        return (self.output,)
+
     def to_json(self) -> str:
-        """The manifest as an indented JSON document; its last field, ``checksum``, covers all others."""
-        document = asdict(self)
-        checksum = hashlib.sha256(json.dumps(document).encode()).hexdigest()
-        return json.dumps({**document, "checksum": checksum}, indent=1) + "\n"
+        """The manifest as a document, see ``seal``."""
+        return seal(asdict(self))
 
     @classmethod
     def from_json(cls, content: bytes, path: Path) -> Self:
         """Read and check ``content``, which lay at ``path``.
 
         Raises:
-            ModelError: it is not JSON, a field is absent or out of its range, or a byte differs from what ``to_json``
-                wrote.
+            ModelError: see ``unseal``.
         """
-        try:
-            document = json.loads(content)
-        except ValueError as error:
-            raise ModelError(
-                f"model manifest {path}: is not JSON ({error}); expected a model.json of fer-quantize"
-            ) from error
-        try:
-            manifest = cls._parse(document)
-        except KeyError as error:
-            raise ModelError(f"model manifest {path}: field {error} is missing") from error
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ModelError(f"model manifest {path}: {error}") from error
-        if manifest.to_json().encode() != content:
-            raise ModelError(f"model manifest {path}: its content does not fit its checksum; copy the release again")
-        return manifest
+        return unseal(content, path, MANIFEST_SCHEMA, cls._parse)
 
     @classmethod
     def _parse(cls, document: dict[str, Any]) -> Self:
-        if document["schema"] != MANIFEST_SCHEMA:
-            raise ValueError(f"schema is {document['schema']!r}, accepted is {MANIFEST_SCHEMA!r}")
         manifest = cls(
             id=str(document["id"]),
             sha256=str(document["sha256"]),
             labels=tuple(str(label) for label in document["labels"]),
-            input=_tensor_spec(document["input"]),
-            output=_tensor_spec(document["output"]),
+            input=read_tensor_spec(document["input"]),
+            output=read_tensor_spec(document["output"]),
             temperature=float(document["temperature"]),
-            golden=tuple(GoldenVector(int(g["seed"]), tuple(int(v) for v in g["output"])) for g in document["golden"]),
+            golden=read_golden_vectors(document["golden"]),
             golden_tolerance=int(document["golden_tolerance"]),
             metrics=document["metrics"],
             tools=document["tools"],
             training=document["training"],
             licence=str(document["licence"]),
         )
-        if len(manifest.sha256) != 64:
-            raise ValueError(f"sha256 has {len(manifest.sha256)} characters, expected 64 hexadecimal digits")
         if manifest.output.shape != (1, len(manifest.labels)):
             raise ValueError(f"output shape {manifest.output.shape} does not fit {len(manifest.labels)} labels")
         if not 0.05 <= manifest.temperature <= 20:
             raise ValueError(f"temperature {manifest.temperature} is outside 0.05..20")
-        if not manifest.golden:
-            raise ValueError("golden holds no vector, expected at least one")
         return manifest
-
-
-def _tensor_spec(document: dict[str, Any]) -> TensorSpec:
-    spec = TensorSpec(tuple(int(n) for n in document["shape"]), float(document["scale"]), int(document["zero_point"]))
-    if not 0 < spec.scale < float("inf"):
-        raise ValueError(f"tensor scale {spec.scale} is not a positive number")
-    if not -128 <= spec.zero_point <= 127:
-        raise ValueError(f"tensor zero point {spec.zero_point} is outside -128..127")
-    return spec
 
 
 def golden_input(seed: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:

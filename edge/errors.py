@@ -44,6 +44,10 @@ class BrokerError(FerEdgeError, ConnectionError):
     """A broker that cannot be reached or that refuses us."""
 
 
+class DownloadError(FerEdgeError, OSError):
+    """A file that cannot be fetched from its home."""
+
+
 class DataError(FerEdgeError, ValueError):
     """A data set or file that does not hold what it should."""
 

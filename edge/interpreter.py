@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract import TensorSpec
 from edge.errors import DelegateError, ModelError
 from edge.flatbuffer import verify_model
+from edge.manifest import TensorSpec
 
 try:
     from ai_edge_litert import interpreter as tflite

@@ -6,9 +6,10 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from edge import __version__
 from edge.broker import Broker
@@ -20,9 +21,12 @@ from edge.camera.usb import UsbCamera
 from edge.capture import Capture
 from edge.classifier import EmotionClassifier, load_release
 from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig, MqttConfig, device_id
+from edge.cooling import Cooling
 from edge.detector import FaceDetector
+from edge.detector.fer import PACKAGED_DETECTOR, FerDetector, load_detector
 from edge.detector.haar import HaarDetector
 from edge.detector.yunet import YuNetDetector
+from edge.download import YUNET
 from edge.errors import DelegateError
 from edge.health import HealthMonitor, Meter, TimedDetector
 from edge.message import STATUS_PERIOD_S, Device
@@ -60,15 +64,26 @@ def open_camera(section: CameraConfig) -> Camera:
     return ReplayCamera(Path(section.path), pace=pace, loop=section.loop)
 
 
-def open_detector(section: DetectorConfig) -> FaceDetector:
-    """The face detector that the configuration names.
+def open_detector(section: DetectorConfig, models: ModelConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
+    """The face detector that the configuration names, and what is to be said of it.
 
     Raises:
-        ModelError: its model file is missing or no such model.
+        ModelError: its model is missing, damaged or no such model.
+        DelegateError: an accelerator is asked for, absent, and no fallback is allowed.
     """
+    if section.kind == "haar":
+        return HaarDetector(min_face_px=section.min_face_px), ()
     if section.kind == "yunet":
-        return YuNetDetector(Path(section.model), min_face_px=section.min_face_px)
-    return HaarDetector(min_face_px=section.min_face_px)
+        model = Path(section.model) if section.model else YUNET.find()
+        return YuNetDetector(model, min_face_px=section.min_face_px), ()
+    release = load_detector(Path(section.model) if section.model else PACKAGED_DETECTOR, _public_key(models))
+    return _on_device(
+        "detector",
+        models,
+        lambda delegate: FerDetector(
+            release, min_face_px=section.min_face_px, threads=models.threads, delegate=delegate
+        ),
+    )
 
 
 def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
@@ -78,19 +93,30 @@ def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Prob
         ModelError: the release is missing, damaged or not what its manifest says.
         DelegateError: an accelerator is asked for, absent, and no fallback is allowed.
     """
-    release = load_release(
-        Path(section.folder) if section.folder else PACKAGED_MODEL,
-        Path(section.public_key) if section.public_key else None,
+    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL, _public_key(section))
+    return _on_device(
+        "classifier", section, lambda delegate: EmotionClassifier(release, threads=section.threads, delegate=delegate)
     )
-    delegate = None if section.device == "cpu" else section.device
+
+
+_Part = TypeVar("_Part")
+
+
+def _on_device(
+    name: str, section: ModelConfig, make: Callable[[str | None], _Part]
+) -> tuple[_Part, tuple[Problem, ...]]:
+    """What ``make`` makes for the configured device, or for the CPU where that is absent and a fallback allowed."""
     try:
-        return EmotionClassifier(release, threads=section.threads, delegate=delegate), ()
+        return make(None if section.device == "cpu" else section.device), ()
     except DelegateError as error:
         if section.fallback != "cpu":
             raise
-        _log.warning("%s; going on with the cpu as model.fallback says", error)
-        problem = Problem("accelerator_missing", f"The classifier runs on the CPU: {error}.")
-        return EmotionClassifier(release, threads=section.threads), (problem,)
+        _log.warning("%s; the %s goes on with the cpu as model.fallback says", error, name)
+        return make(None), (Problem("accelerator_missing", f"The {name} runs on the CPU: {error}."),)
+
+
+def _public_key(section: ModelConfig) -> Path | None:
+    return Path(section.public_key) if section.public_key else None
 
 
 def broker(section: MqttConfig) -> Broker:
@@ -118,6 +144,7 @@ def build_pipeline(
     classifier: EmotionClassifier,
     outlet: Outlet,
     meter: Meter,
+    cooling: Cooling,
 ) -> Pipeline:
     """The corridor between a started capture and an outlet."""
     tracker = FaceTracker(TimedDetector(detector, meter), detect_every=config.detector.every)
@@ -127,7 +154,7 @@ def build_pipeline(
         counts_only=config.privacy.counts_only,
         uncertain_below=config.model.uncertain_below,
     )
-    return Pipeline(capture, tracker, detector.crop_rule, classifier, window, outlet, meter)
+    return Pipeline(capture, tracker, detector.crop_rule, classifier, window, outlet, meter, cooling)
 
 
 class Service:
@@ -143,8 +170,9 @@ class Service:
         """
         self._notifier = notifier
         self._stop = threading.Event()
-        self._detector = open_detector(config.detector)
-        self._classifier, self._standing = open_classifier(config.model)
+        self._detector, slow_detector = open_detector(config.detector, config.model)
+        self._classifier, slow_classifier = open_classifier(config.model)
+        self._standing = (*slow_detector, *slow_classifier)
         self._config = config
         self._identity = device_id(config.device)
 
@@ -173,10 +201,11 @@ class Service:
             publisher = Publisher(broker(config.mqtt), self._describe(capture.name), outbox, WallClock())
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
-            meter = Meter()
+            meter, cooling = Meter(), Cooling()
             monitor = HealthMonitor(
                 capture,
                 meter,
+                cooling,
                 publisher,
                 device=self._classifier.device,
                 standing=self._standing,
@@ -185,7 +214,8 @@ class Service:
             reporter = _Reporter(monitor, meter, publisher, self._notifier)
             parts.callback(reporter.stop)
             reporter.start()
-            build_pipeline(config, capture, self._detector, self._classifier, publisher, meter).run(self._stop)
+            pipeline = build_pipeline(config, capture, self._detector, self._classifier, publisher, meter, cooling)
+            pipeline.run(self._stop)
 
     def _describe(self, camera: str) -> Device:
         config, manifest, place = self._config, self._classifier.manifest, self._config.device

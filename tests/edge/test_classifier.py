@@ -147,6 +147,10 @@ def break_manifest(folder: Path) -> None:
     (folder / "model.json").write_text("{", "utf-8")
 
 
+def nest_manifest(folder: Path) -> None:
+    (folder / "model.json").write_text("[" * 100_000, "utf-8")
+
+
 def forget_temperature(folder: Path) -> None:
     path = folder / "model.json"
     document = json.loads(path.read_text("utf-8"))
@@ -164,6 +168,7 @@ def forget_temperature(folder: Path) -> None:
         ),
         (drop_manifest, r"model\.json: cannot be read"),
         (break_manifest, r"model\.json: is not JSON"),
+        (nest_manifest, r"model\.json: is not JSON \(maximum recursion depth exceeded"),
         (forget_temperature, r"model\.json: field 'temperature' is missing"),
     ],
 )

@@ -53,11 +53,12 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) ->
         ("[camera]\nkind = 'webcam'", "camera.kind is 'webcam', accepted is one of csi, usb, stream, replay"),
         ("[camera]\nfps = 0", "camera.fps is 0, accepted is a number from 1 to 60"),
         ("[camera]\nloop = 1", "camera.loop is 1, accepted is true or false"),
+        ("[camera]\nurl = ['rtsp://me:secret@cam']", "camera.url is ..., accepted is a text in quotes"),
         ("[camera]\nkind = 'stream'", "camera.url is needed for camera.kind 'stream'"),
         ("[camera]\nkind = 'replay'", "camera.path is needed for camera.kind 'replay'"),
         ("[camera]\nsource = 'a/b'", "camera.source is 'a/b', accepted are 1 to 32 of a-z"),
         ("camera = 3", "[camera] is 3, accepted is a section of keys"),
-        ("[detector]\nkind = 'yunet'", "detector.model is needed for detector.kind 'yunet'"),
+        ("[detector]\nkind = 'face'", "detector.kind is 'face', accepted is one of fer, haar, yunet"),
         ("[device]\nid = 'Küche'", "device.id is 'Küche', accepted are 3 to 32 of a-z"),
         ("[window]\nduration_s = 'long'", "window.duration_s is 'long', accepted is a number"),
         ("[window]\nduration_s = nan", "window.duration_s is nan, accepted is a number from 1 to 3600"),
@@ -85,6 +86,41 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     lines = str(refusal.value).splitlines()
     assert len(lines) == 3
     assert all(line.startswith(f"config {tmp_path}/fer-edge.toml: ") for line in lines)
+
+
+def test_a_contradiction_is_said_beside_mistakes_elsewhere_and_not_beside_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(write(tmp_path, "[camera]\nkind = 'replay'\npath = 3\n[mqtt]\nport = 0\ntls_cert = 'a.pem'"))
+
+    assert [line.split()[2] for line in str(refusal.value).splitlines()] == [
+        "camera.path",
+        "mqtt.port",
+        "mqtt.tls_cert",
+        "mqtt.tls_cert",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param("[camera]\nfps = 1" + "0" * 5000, "is not TOML (Exceeds the limit", id="a number without end"),
+        pytest.param("[camera]\nfps = 1" + "0" * 400, "0000..., accepted is a number from 1 to 60", id="a long number"),
+        pytest.param("x = " + "[" * 20_000, "is not TOML that can be read (nested too deeply)", id="brackets"),
+        pytest.param(
+            '[mqtt]\nusername = "u"\npassword_file = "a\\u0000b"',
+            "mqtt.password_file is 'a\\x00b', accepted is a text in quotes without control characters",
+            id="no name of a file",
+        ),
+        pytest.param('["a\\nb"]', "section 'a\\nb' is unknown", id="a name of two lines"),
+        pytest.param(f"{'a' * 5000} = 1", f"section {'a' * 80} is unknown", id="a long name"),
+    ],
+)
+def test_what_nobody_would_write_is_refused_in_one_short_line(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)) as refusal:
+        load(write(tmp_path, text))
+
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 300 + len(str(tmp_path))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from edge.detector import FaceDetector
 from edge.detector.box import clip_box
+from edge.detector.fer import PACKAGED_DETECTOR, FerDetector, load_detector
 from edge.detector.haar import HaarDetector
 from edge.detector.yunet import YuNetDetector
 from edge.errors import ModelError
@@ -17,11 +18,15 @@ from edge.records import Face, Pixels
 YUNET = "face_detection_yunet_2023mar.onnx"
 
 
-@pytest.fixture(params=["haar", "yunet"])
+@pytest.fixture(params=["fer", "haar", "yunet"])
 def make_detector(request: pytest.FixtureRequest, shared: Path) -> Callable[[int], FaceDetector]:
     """Makes the detector under test for a smallest face."""
     if request.param == "haar":
         return HaarDetector
+    if request.param == "fer":
+        if not PACKAGED_DETECTOR.is_dir():
+            pytest.skip("needs a release of our own detector in the package")
+        return lambda min_face_px: FerDetector(load_detector(PACKAGED_DETECTOR), min_face_px=min_face_px)
     return lambda min_face_px: YuNetDetector(shared / "models" / YUNET, min_face_px=min_face_px)
 
 

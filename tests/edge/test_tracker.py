@@ -56,6 +56,16 @@ def test_a_single_false_face_is_never_confirmed() -> None:
     assert not any(track.confirmed for tracks in seen for track in tracks)
 
 
+def test_false_faces_that_flash_up_now_and_then_or_here_and_there_are_never_confirmed() -> None:
+    elsewhere = [[face(20 + 120 * (step % 5))] for step in range(20)]
+    same_place = [[face(100)] if step % 5 == 0 else [] for step in range(20)]
+
+    for script, step_s in ((elsewhere, 0.3), (same_place, 0.3)):
+        tracker = FaceTracker(ScriptedDetector(*script), detect_every=1, max_missing_s=1.0)
+        seen = follow(tracker, *(step * step_s for step in range(20)))
+        assert not any(track.confirmed for tracks in seen for track in tracks)
+
+
 def test_the_detector_runs_on_every_nth_frame_and_boxes_are_carried_between() -> None:
     detector = ScriptedDetector([face(100)], [face(120)], [face(140)])
     tracker = FaceTracker(detector, detect_every=3)

@@ -2,7 +2,8 @@
 
 ``python tests/data/tiny/make.py`` (extra ``train``) writes them again. The classifier needs no training: it averages
 the picture's quarters and weighs them by hand, so that a test can say what it must answer: a bright picture is happy, a
-dark one sad, a bright left half surprise, a bright right half fear.
+dark one sad, a bright left half surprise, a bright right half fear. For the detector, a white block of 8 pixels is the
+middle of a small face and a black one of 16 that of a large face.
 """
 
 from __future__ import annotations
@@ -15,11 +16,18 @@ import numpy as np
 import tensorflow as tf
 
 from edge import int8
-from edge.contract import EMOTIONS, INPUT_SIZE_PX, GoldenVector, Manifest, golden_input
+from edge.contract import EMOTIONS, INPUT_SIZE_PX, Manifest, golden_input
+from edge.crop import CropRule
+from edge.detector.manifest import DetectorManifest, map_shapes
 from edge.interpreter import Interpreter
+from edge.manifest import GoldenVector, golden_numbers
 
 HERE = Path(__file__).parent
 QUARTERS = ("top left", "top right", "bottom left", "bottom right")
+
+STRIDES = (8, 16)
+SMALL_FACE, LARGE_FACE = (1, 1, 1, 1.5), (2, 2, 2, 2.5)
+"""Distances from the middle to the left, top, right and bottom side, in strides."""
 
 
 def quarters(channels: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -51,6 +59,30 @@ def two_outputs() -> keras.Model:
     return keras.Model(
         picture, [keras.layers.Dense(4, name="boxes")(means), keras.layers.Dense(2, name="scores")(means)]
     )
+
+
+def detector() -> keras.Model:
+    """White blocks on the fine map, black ones on the coarse map; every box has the same size."""
+    picture = keras.Input(batch_shape=(1, 96, 128, 1), name="picture")
+    logits, boxes = [], []
+    for stride, face, slope, middle in (
+        (STRIDES[0], SMALL_FACE, 0.1, 190),
+        (STRIDES[1], LARGE_FACE, -0.1, 65),
+    ):
+        mean = keras.layers.AveragePooling2D(stride)(picture)
+        score = keras.layers.Conv2D(
+            1, 1, kernel_initializer=constant(slope), bias_initializer=constant(-slope * middle), name=f"score{stride}"
+        )
+        box = keras.layers.Conv2D(4, 1, kernel_initializer="zeros", name=f"box{stride}")
+        logits.append(score(mean))
+        boxes.append(box(mean))
+        box.set_weights([np.zeros((1, 1, 1, 4)), np.log(face)])
+    return keras.Model(picture, [*boxes, *logits])  # not in the manifest's order, as no converter promises one
+
+
+def constant(value: float) -> keras.initializers.Initializer:
+    """An initializer."""
+    return keras.initializers.Constant(value)
 
 
 def convert(model: keras.Model, *, quantised: bool = True) -> bytes:
@@ -103,17 +135,48 @@ def manifest(model: bytes, name: str) -> Manifest:
     )
 
 
-def write_release(folder: Path, model: bytes) -> None:
+def detector_manifest(model: bytes, name: str) -> DetectorManifest:
+    """The same for the detector."""
+    interpreter = Interpreter(model)
+    taken = interpreter.inputs[0]
+    places = [[given.shape for given in interpreter.outputs].index(shape) for shape in map_shapes(taken.shape, STRIDES)]
+    golden = []
+    for seed in range(2):
+        given = interpreter.run(int8.quantize(golden_input(seed, taken.shape), taken.scale, taken.zero_point))
+        numbers = golden_numbers(np.concatenate([given[place].ravel() for place in places]))
+        golden.append(GoldenVector(seed, numbers))
+    return DetectorManifest(
+        id=name,
+        sha256=hashlib.sha256(model).hexdigest(),
+        input=taken,
+        outputs=tuple(interpreter.outputs[place] for place in places),
+        strides=STRIDES,
+        threshold=0.5,
+        max_overlap=0.4,
+        crop=CropRule(side=1.0, offset_y=-0.1),
+        golden=tuple(golden),
+        golden_tolerance=2,
+        metrics={},
+        tools={"tensorflow": tf.__version__},
+        training={"method": "weights by hand"},
+        licence="MIT",
+    )
+
+
+def write_release(folder: Path, model: bytes, told: Manifest | DetectorManifest) -> None:
     """A release folder: model.tflite and model.json."""
     folder.mkdir(exist_ok=True)
     (folder / "model.tflite").write_bytes(model)
-    (folder / "model.json").write_text(manifest(model, folder.name).to_json(), "utf-8")
+    (folder / "model.json").write_text(told.to_json(), "utf-8")
 
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
-    write_release(HERE / "grey", convert(classifier(1)))
-    write_release(HERE / "colour", convert(classifier(3)))
+    for name, channels in (("grey", 1), ("colour", 3)):
+        content = convert(classifier(channels))
+        write_release(HERE / name, content, manifest(content, name))
+    content = convert(detector())
+    write_release(HERE / "face", content, detector_manifest(content, "face"))
     (HERE / "float.tflite").write_bytes(convert(classifier(1), quantised=False))
     (HERE / "open_batch.tflite").write_bytes(convert(open_batch()))
     (HERE / "two_outputs.tflite").write_bytes(convert(two_outputs()))
