@@ -4,6 +4,8 @@
         -answers-> int8 logits -compare-> Comparison -layers-> LayerError* -report-> comparison.md, comparison.png
         -release-> model.tflite, model.json, MODEL_CARD.md
 
+    a detector's model.keras -detector-> the same, with boxes instead of answers -> the same release folder
+
     model of other people -foreign-> Keras model -adopt-> the same release folder
 
 ``calibration`` is the committed sample of faces that sets the ranges; ``equalise`` mends a network that quantises

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.classifier import MANIFEST_FILE, MODEL_FILE
 from edge.contract import Manifest
 from edge.errors import ModelError
+from edge.release import MANIFEST_FILE, MODEL_FILE
 from quantize.answers import answer
 from quantize.compare import MIN_AGREEMENT
 from quantize.convert import convert_float, convert_int8

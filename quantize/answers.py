@@ -1,5 +1,7 @@
 """A model file's int8 answers to many pictures, in this process or in another Python with another TFLite runtime.
 
+An answer is one row of numbers: of a model with several outputs, all of them one after another in the file's order.
+
 ``python -m quantize.answers MODEL < pixels.npy > answers.npz`` is the other process: it needs ``edge`` alone.
 """
 
@@ -9,6 +11,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +26,9 @@ from edge.interpreter import Interpreter
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Logits of n pictures as the model gives them, int8 (n, classes), and the runtime that computed them.
+    """Answers to n pictures as the model gives them, int8 (n, numbers), and the runtime that computed them.
 
-    One step of a logit is ``scale`` wide; ``zero_point`` stands for 0.
+    One step is ``scale`` wide; ``zero_point`` stands for 0. Both are those of the first output.
     """
 
     runtime: str
@@ -35,8 +38,13 @@ class Answers:
 
     @property
     def logits(self) -> npt.NDArray[np.float32]:
-        """The real numbers, float32 (n, classes)."""
+        """The real numbers of a model with one output, float32 (n, classes)."""
         return int8.dequantize(self.steps, self.scale, self.zero_point)
+
+
+def in_one_row(outputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """All numbers of ``outputs``, one after another."""
+    return np.concatenate([output.ravel() for output in outputs])
 
 
 def as_input(pixels: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[Any]:
@@ -59,7 +67,7 @@ def answer(model: bytes, pixels: npt.NDArray[np.uint8]) -> Answers:
         shapes = ", ".join(str(spec.shape) for spec in interpreter.inputs)
         raise ModelError(f"model takes {shapes}, expected one picture {(1, *pictures.shape[1:])}")
     pictures = int8.quantize(pictures, taken.scale, taken.zero_point)
-    steps = np.array([interpreter.run(picture[np.newaxis])[0][0] for picture in pictures])
+    steps = np.array([in_one_row(interpreter.run(picture[np.newaxis])) for picture in pictures])
     return Answers(interpreter.runtime, steps, given.scale, given.zero_point)
 
 

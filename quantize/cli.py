@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.status import Status
-
-from edge.classifier import MODEL_FILE
 from edge.errors import ConfigError, FerEdgeError, ModelError
 from edge.interpreter import Interpreter
+from edge.release import MODEL_FILE
 from quantize import calibration, edgetpu
 from quantize.adopt import adopt
 from quantize.answers import answer
 from quantize.calibration import Calibration
 from quantize.compare import compare
+from quantize.detector_cli import add_detector
 from quantize.foreign import INPUT_RANGES
 from quantize.graph import read_graph
 from quantize.layers import layer_errors
@@ -27,7 +23,7 @@ from quantize.pictures import read_pictures
 from quantize.release import HELD_OUT, PROBES, prove, release
 from quantize.report import mended, percent, save_picture, speed
 from quantize.runtimes import compare_runtimes
-from quantize.screen import say, show_comparison, show_differences, show_forecast, show_layers
+from quantize.screen import busy, say, show_comparison, show_differences, show_forecast, show_layers
 from quantize.verify import verify
 from train import fer2013
 from train.fer2013 import FaceSet
@@ -91,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     make.set_defaults(command=_release)
 
+    add_detector(commands, [data, signed, pythons])
+
     convert = commands.add_parser(
         "convert", parents=[signed, pythons], help="make a release from a classifier that somebody else trained"
     )
@@ -142,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _release(options: argparse.Namespace) -> None:
     sample, faces = Calibration.read(options.calibration), _load(options)
-    with _status("opening the run") as status:
+    with busy("opening the run") as status:
         outcome = release(
             options.run,
             faces,
@@ -169,7 +167,7 @@ def _release(options: argparse.Namespace) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    with _status(f"converting {options.model}"):
+    with busy(f"converting {options.model}"):
         adoption = adopt(
             options.model,
             options.labels,
@@ -202,7 +200,7 @@ def _compare(options: argparse.Namespace) -> None:
 
     model, network = _read(options.model), load_keras(options.original)
     faces = _split(_load(options), options.split)
-    with _status("running both models"):
+    with busy("running both models"):
         comparison = compare(float_logits(network, faces.pixels), answer(model, faces.pixels).logits, faces)
         layers = layer_errors(convert_float(network), model, faces.pixels[:PROBES])
     show_comparison(comparison)
@@ -224,7 +222,7 @@ def _runtimes(options: argparse.Namespace) -> None:
 
     model = _model_file(options.model)
     taken = Interpreter(_read(model)).inputs[0]
-    with _status(f"running {options.pictures} pictures"):
+    with busy(f"running {options.pictures} pictures"):
         differences = compare_runtimes(model, golden_pixels(range(options.pictures), taken.shape), options.python)
     show_differences(differences)
 
@@ -236,20 +234,6 @@ def _calibration(options: argparse.Namespace) -> None:
     sample = Calibration.draw(training.select(keep), options.seed, options.per_emotion)
     _write(options.out, sample.to_json().encode())
     say(f"{options.out}: {len(sample.rows)} faces of Training, {sample.per_emotion} of each emotion")
-
-
-@contextmanager
-def _status(step: str) -> Iterator[Status]:
-    """A line of progress on stderr. Meanwhile TensorFlow, which logs dozens of lines there whatever is set, cannot."""
-    stderr = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere, os.fdopen(stderr, "w", closefd=False) as terminal:
-            os.dup2(nowhere.fileno(), 2)
-            with Console(file=terminal).status(step) as status:
-                yield status
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def _load(options: argparse.Namespace) -> Mapping[str, FaceSet]:

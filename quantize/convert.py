@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.detector.manifest import map_shapes
 from edge.errors import ConfigError, ModelError
 from quantize.answers import as_input
 
@@ -27,15 +28,7 @@ def load_keras(path: Path) -> Any:
     Raises:
         ModelError: the file is absent or no Keras model, or takes or gives something else than our contract says.
     """
-    import keras
-
-    if not path.is_file():
-        raise ModelError(f"model {path}: no such file; expected the model.keras of a run folder")
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"model {path}: is no Keras model ({reason}); expected a .keras file") from error
+    model = _open(path)
     wanted_input, wanted_output = (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), (None, len(EMOTIONS))
     for what, shape, wanted in (
         ("takes", getattr(model, "input_shape", None), wanted_input),
@@ -44,6 +37,39 @@ def load_keras(path: Path) -> Any:
         if shape != wanted:
             raise ModelError(f"model {path}: {what} {shape}, accepted is {wanted}; train it with fer-train")
     return model
+
+
+def load_keras_detector(path: Path) -> tuple[Any, tuple[int, ...]]:
+    """Open a trained face detector; answers it and the strides of its maps.
+
+    Raises:
+        ModelError: the file is absent or no Keras model, or is no detector as ``edge.detector.decode`` reads it.
+    """
+    model = _open(path)
+    taken, given = model.input_shape, model.output_shape
+    advice = "accepted are maps of logits, then as many of boxes, of a grey picture; train it with fer-train"
+    if not isinstance(given, list) or len(taken) != 4 or None in taken[1:] or taken[3] != 1:
+        raise ModelError(f"model {path}: takes {taken} and gives {given}; {advice}")
+    strides = tuple(taken[1] // shape[1] for shape in given[: len(given) // 2])
+    try:
+        expected = [(None, *shape[1:]) for shape in map_shapes(taken, strides)]
+    except ValueError as error:
+        raise ModelError(f"model {path}: {error}; {advice}") from error
+    if [tuple(shape) for shape in given] != expected:
+        raise ModelError(f"model {path}: gives {given}, expected {expected}; {advice}")
+    return model, strides
+
+
+def _open(path: Path) -> Any:
+    import keras
+
+    if not path.is_file():
+        raise ModelError(f"model {path}: no such file; expected the model.keras of a run folder")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"model {path}: is no Keras model ({reason}); expected a .keras file") from error
 
 
 def convert_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
@@ -90,9 +116,41 @@ def _converter(model: Any) -> Any:
 
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(f"KERAS_BACKEND is {keras.backend.backend()!r}, accepted for converting is 'tensorflow'")
+    model = _with_resizing(model)
     # With an open batch the Edge TPU would refuse every operator.
     pixels = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="pixels")
     return tf.lite.TFLiteConverter.from_keras_model(keras.Model(pixels, model(pixels, training=False), name="fer"))
+
+
+def _with_resizing(model: Any) -> Any:
+    """``model`` with TFLite's own operator for nearest upsampling.
+
+    Keras repeats rows and columns by way of tensors with five dimensions, which no Edge TPU takes.
+    """
+    import keras
+    import tensorflow as tf
+
+    class Enlarge(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, maps: Any) -> Any:
+            size = [2 * n for n in maps.shape[1:3]]
+            # The corner of a cell and not its centre is asked for: Coral's compiler knows the older form.
+            return tf.raw_ops.ResizeNearestNeighbor(images=maps, size=size, half_pixel_centers=False)
+
+    def is_nearest(layer: Any) -> bool:
+        return (
+            isinstance(layer, keras.layers.UpSampling2D) and layer.interpolation == "nearest" and layer.size == (2, 2)
+        )
+
+    if not any(is_nearest(layer) for layer in model.layers):
+        return model
+    enlarging = keras.models.clone_model(
+        model,
+        clone_function=lambda layer: (
+            Enlarge(name=layer.name) if is_nearest(layer) else type(layer).from_config(layer.get_config())
+        ),
+    )
+    enlarging.set_weights(model.get_weights())
+    return enlarging
 
 
 def _samples(calibration: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import edge
-from edge.contract import EMOTIONS, GoldenVector, Manifest, TensorSpec, golden_input
+from edge.contract import EMOTIONS, Manifest, golden_input
+from edge.crop import CropRule
+from edge.detector.decode import SAME_FACE_IOU
+from edge.detector.manifest import DetectorManifest, map_shapes
+from edge.manifest import GoldenVector, TensorSpec, golden_numbers
 from quantize.compare import Comparison
 from quantize.graph import Graph, Tensor
 from quantize.runtimes import Difference, answer_in_tensorflow
@@ -23,6 +29,11 @@ GOLDEN_SEEDS = range(8)
 LICENCE = (
     "Weights: MIT, like the code. Trained on FER2013 (ICML 2013 challenge on Kaggle), which carries no explicit "
     "licence: clear it before commercial use. FER+ votes: MIT (Microsoft)."
+)
+
+DETECTOR_LICENCE = (
+    "Weights: MIT, like the code. Trained on pictures of other people, whose licences the model card names: clear them "
+    "before commercial use."
 )
 
 _TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert")
@@ -53,13 +64,44 @@ def fill_manifest(
         # Twice what was seen here, at least 4: the kernels for another processor round in yet another way.
         golden_tolerance=2 * max(2, *(difference.largest for difference in differences)),
         metrics=metrics,
-        tools={
-            "fer-edge": edge.__version__,
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in _TOOLS},
-        },
+        tools=_tools(),
         training=training,
         licence=licence,
+    )
+
+
+def fill_detector_manifest(
+    model: bytes,
+    graph: Graph,
+    name: str,
+    differences: Sequence[Difference],
+    *,
+    strides: tuple[int, ...],
+    threshold: float,
+    crop: CropRule,
+    metrics: Mapping[str, Any],
+    training: Mapping[str, Any],
+) -> DetectorManifest:
+    """The manifest of a verified detector; ``name`` is the run's. Without ``differences`` it has no golden vectors."""
+    sha256 = hashlib.sha256(model).hexdigest()
+    shape = graph.inputs[0].shape
+    by_shape = {output.shape: output for output in graph.outputs}
+    outputs = [by_shape[each] for each in map_shapes(shape, strides)]
+    return DetectorManifest(
+        id=f"{name}-{sha256[:8]}",
+        sha256=sha256,
+        input=_tensor_spec(graph.inputs[0]),
+        outputs=tuple(_tensor_spec(output) for output in outputs),
+        strides=strides,
+        threshold=threshold,
+        max_overlap=SAME_FACE_IOU,
+        crop=crop,
+        golden=_golden_vectors(model, shape, _places(graph.outputs, outputs)) if differences else (),
+        golden_tolerance=2 * max(2, *(difference.largest for difference in differences), 2),
+        metrics=metrics,
+        tools=_tools(),
+        training=training,
+        licence=DETECTOR_LICENCE,
     )
 
 
@@ -68,10 +110,31 @@ def golden_pixels(seeds: Sequence[int], shape: tuple[int, ...]) -> npt.NDArray[n
     return np.concatenate([golden_input(seed, shape) for seed in seeds])
 
 
-def _golden_vectors(model: bytes, shape: tuple[int, ...]) -> tuple[GoldenVector, ...]:
-    """What the reference kernels answer: the middle, from which every faster runtime strays its own way."""
+def _golden_vectors(
+    model: bytes, shape: tuple[int, ...], places: npt.NDArray[np.intp] | None = None
+) -> tuple[GoldenVector, ...]:
+    """What the reference kernels answer: the middle, from which every faster runtime strays its own way.
+
+    ``places`` puts the numbers of several outputs into the manifest's order.
+    """
     steps = answer_in_tensorflow(model, golden_pixels(GOLDEN_SEEDS, shape), "BUILTIN_REF").steps
-    return tuple(GoldenVector(seed, tuple(row.tolist())) for seed, row in zip(GOLDEN_SEEDS, steps, strict=True))
+    ordered = steps if places is None else steps[:, places]
+    return tuple(GoldenVector(seed, golden_numbers(row)) for seed, row in zip(GOLDEN_SEEDS, ordered, strict=True))
+
+
+def _places(given: Sequence[Tensor], wanted: Sequence[Tensor]) -> npt.NDArray[np.intp]:
+    """Where the numbers of the outputs ``wanted`` lie in an answer, which has those of ``given`` one after another."""
+    ends = np.cumsum([0, *(math.prod(output.shape) for output in given)])
+    ranges = {output.name: np.arange(*each) for output, each in zip(given, pairwise(ends), strict=True)}
+    return np.concatenate([ranges[output.name] for output in wanted])
+
+
+def _tools() -> dict[str, str]:
+    return {
+        "fer-edge": edge.__version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in _TOOLS},
+    }
 
 
 def _tensor_spec(tensor: Tensor) -> TensorSpec:

@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.classifier import MANIFEST_FILE, MODEL_FILE, EmotionClassifier, load_release
+from edge.classifier import EmotionClassifier, load_release
 from edge.contract import EMOTIONS, Manifest
+from edge.detector.fer import FerDetector, load_detector
+from edge.detector.manifest import DETECTOR_SCHEMA, DetectorManifest
 from edge.errors import ConfigError, ModelError
+from edge.release import MANIFEST_FILE, MODEL_FILE, read_schema
 from edge.signature import SIGNATURE_FILE
 from quantize.answers import answer
 from quantize.calibration import Calibration
@@ -29,7 +32,7 @@ from quantize.manifest import fill_manifest, golden_pixels, summary
 from quantize.report import markdown, save_picture
 from quantize.runtimes import Difference, compare_runtimes
 from quantize.sign import sign
-from quantize.verify import Contract, check_range, verify
+from quantize.verify import Contract, DetectorContract, check_range, verify
 from train.fer2013 import FaceSet
 
 HELD_OUT = "PublicTest"
@@ -89,7 +92,7 @@ def release(
         ConfigError: the run is no run folder, a split, a Python or the key is missing, or ``out`` cannot be written.
         DataError: the calibration sample does not fit the data.
     """
-    training = _read_run(run)
+    training = read_run(run)
     splits = tuple(dict.fromkeys((HELD_OUT, *splits)))
     for split in ("Training", *splits):
         if split not in faces:
@@ -159,12 +162,17 @@ def _quantise(
     return model, graph, tuple(compare(*part, temperature) for part in parts)
 
 
-def prove(folder: Path) -> Manifest:
+def prove(folder: Path) -> Manifest | DetectorManifest:
     """Load a release folder as the daemon does, and check its file and labels as strictly as when it was made.
 
     Raises:
         ModelError: file, manifest, labels or answers do not belong together.
     """
+    if read_schema(folder) == DETECTOR_SCHEMA:
+        face = load_detector(folder)
+        verify(face.model, DetectorContract(face.manifest.input.shape, face.manifest.strides))
+        FerDetector(face)
+        return face.manifest
     released = load_release(folder)
     manifest = released.manifest
     if CONVERTED_FROM in manifest.training:
@@ -180,7 +188,12 @@ def prove(folder: Path) -> Manifest:
     return manifest
 
 
-def _read_run(run: Path) -> dict[str, Any]:
+def read_run(run: Path) -> dict[str, Any]:
+    """The settings of a run folder.
+
+    Raises:
+        ConfigError: it holds no ``run.json`` of fer-train.
+    """
     advice = "expected a folder of fer-train fit"
     try:
         document = json.loads((run / "run.json").read_text("utf-8"))

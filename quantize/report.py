@@ -16,7 +16,7 @@ from quantize.runtimes import Difference
 from train.evaluate import Evaluation
 from train.metrics import Metrics
 
-_INK, _FAINT, _FLOAT, _INT8, _ALARM = "#22303c", "#8a97a3", "#e08a3c", "#2a6f97", "#c1452b"
+INK, FAINT, FLOAT, INT8, _ALARM = "#22303c", "#8a97a3", "#e08a3c", "#2a6f97", "#c1452b"
 
 LOW_SNR_DB = 15.0
 """Below it, error is over 18 % of the signal's amplitude: a layer worth a look."""
@@ -34,12 +34,12 @@ def figures(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     """Rows of (what, float, int8, change) that tell the outcome of one split."""
     rows = []
     for title, before, after in _measured(comparison.original, comparison.quantised):
-        rows.append(_row(f"{title} accuracy", before.accuracy, after.accuracy))
-        rows.append(_row(f"{title} macro-F1", before.macro_f1, after.macro_f1))
+        rows.append(change_row(f"{title} accuracy", before.accuracy, after.accuracy))
+        rows.append(change_row(f"{title} macro-F1", before.macro_f1, after.macro_f1))
     before, after = comparison.original.fer2013, comparison.quantised.fer2013
-    rows.append(_row("FER2013 calibration error", before.calibration_error, after.calibration_error))
+    rows.append(change_row("FER2013 calibration error", before.calibration_error, after.calibration_error))
     if comparison.temperature != 1:
-        rows.append(_row(f"... at temperature {comparison.temperature:g}", *comparison.calibration_errors))
+        rows.append(change_row(f"... at temperature {comparison.temperature:g}", *comparison.calibration_errors))
     return rows
 
 
@@ -73,34 +73,51 @@ def markdown(
         lines += [mended(spoilt), ""]
     for each in comparisons:
         lines += [f"## {each.original.split}, {each.original.fer2013.faces} faces", ""]
-        lines += _table(("", "float", "int8", "change in points"), figures(each))
+        lines += table(("", "float", "int8", "change in points"), figures(each))
         lines += [
             f"The same emotion on top for {percent(each.agreement)} of the faces. Logits differ by "
             f"{each.mean_logit_error:.3f} on average and {each.largest_logit_error:.3f} at most.",
             "",
         ]
-        lines += _table(("recall", "float", "int8", "change in points"), _recalls(each))
+        lines += table(("recall", "float", "int8", "change in points"), _recalls(each))
     lines += [
         "The device divides the logits by the temperature "
         f"{comparisons[0].temperature}, chosen on {comparisons[0].original.split}: there, the calibration error is the "
         "best case.",
         "",
+    ]
+    return "\n".join([*lines, *layer_lines(layers), *runtime_lines(differences, "logits", "other emotion")])
+
+
+def layer_lines(layers: Sequence[LayerError]) -> list[str]:
+    """The part of a page on the noise of each layer."""
+    rows = [(str(e.operator), e.name, e.layer, "x".join(map(str, e.shape[1:])), f"{e.snr_db:.1f}") for e in layers]
+    return [
         "## Layers",
         "",
         "Signal-to-noise ratio of each output: power of the float signal over that of the error gathered up to there.",
         "",
+        *table(("", "operator", "layer", "shape", "dB"), rows),
     ]
-    rows = [(str(e.operator), e.name, e.layer, "x".join(map(str, e.shape[1:])), f"{e.snr_db:.1f}") for e in layers]
-    lines += _table(("", "operator", "layer", "shape", "dB"), rows)
-    lines += ["## Runtimes", "", "Steps of the int8 logits away from TensorFlow's reference kernels.", ""]
-    lines += _table(
-        ("runtime", "pictures", "all equal", "mean", "largest", "other emotion"),
-        [
-            (d.runtime, str(d.pictures), percent(d.equal), f"{d.mean:.3f}", str(d.largest), percent(d.changed))
-            for d in differences
-        ],
-    )
-    return "\n".join(lines)
+
+
+def runtime_lines(differences: Sequence[Difference], numbers: str, changed: str | None = None) -> list[str]:
+    """The part of a page on TFLite's runtimes.
+
+    ``numbers`` are what the model gives, ``changed`` is what it means when another one is on top, None for nothing.
+    """
+    head = ["runtime", "pictures", "all equal", "mean", "largest", *([changed] if changed else [])]
+    rows = [
+        (d.runtime, str(d.pictures), percent(d.equal), f"{d.mean:.3f}", str(d.largest), percent(d.changed))[: len(head)]
+        for d in differences
+    ]
+    return [
+        "## Runtimes",
+        "",
+        f"Steps of the int8 {numbers} away from TensorFlow's reference kernels.",
+        "",
+        *table(head, rows),
+    ]
 
 
 def save_picture(comparison: Comparison, layers: Sequence[LayerError], png: Path) -> None:
@@ -112,9 +129,9 @@ def save_picture(comparison: Comparison, layers: Sequence[LayerError], png: Path
     for name, each in (("float", comparison.original), ("int8", comparison.quantised)):
         _draw_confusion(axes[name], each.fer2013, f"{name}: {percent(each.fer2013.accuracy)} of {each.fer2013.faces}")
     _draw_recalls(axes["recall"], comparison)
-    _draw_layers(axes["layers"], layers)
+    draw_layers(axes["layers"], layers)
     figure.suptitle(
-        f"{comparison.original.split}: int8 agrees with float on {percent(comparison.agreement)}", color=_INK, size=14
+        f"{comparison.original.split}: int8 agrees with float on {percent(comparison.agreement)}", color=INK, size=14
     )
     figure.savefig(png, dpi=110, metadata={"Software": None})
 
@@ -130,14 +147,16 @@ def _measured(original: Evaluation, quantised: Evaluation) -> list[tuple[str, Me
 
 def _recalls(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     classes = zip(comparison.original.fer2013.classes, comparison.quantised.fer2013.classes, strict=True)
-    return [_row(before.name, before.recall, after.recall) for before, after in classes]
+    return [change_row(before.name, before.recall, after.recall) for before, after in classes]
 
 
-def _row(what: str, before: float, after: float) -> tuple[str, str, str, str]:
+def change_row(what: str, before: float, after: float) -> tuple[str, str, str, str]:
+    """A figure 0..1 in float and in int8, and the change in points."""
     return what, percent(before), percent(after), f"{100 * (after - before):+.2f}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table, and an empty one."""
     cells = [head, ["---"] * len(head), *rows]
     return [f"| {' | '.join(row)} |" for row in cells] + [""]
 
@@ -148,48 +167,50 @@ def _draw_confusion(axes: Any, metrics: Metrics, title: str) -> None:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         axes.text(
-            column, row, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.55 else _INK, size=9
+            column, row, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.55 else INK, size=9
         )
     axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
-    axes.set_xlabel("answer, percent of the true emotion", color=_INK)
-    axes.set_ylabel("true emotion", color=_INK)
-    axes.tick_params(length=0, colors=_INK)
+    axes.set_xlabel("answer, percent of the true emotion", color=INK)
+    axes.set_ylabel("true emotion", color=INK)
+    axes.tick_params(length=0, colors=INK)
     axes.spines[:].set_visible(False)
-    axes.set_title(title, color=_INK, loc="left")
+    axes.set_title(title, color=INK, loc="left")
 
 
 def _draw_recalls(axes: Any, comparison: Comparison) -> None:
     places = np.arange(len(EMOTIONS))
     for shift, name, colour, each in (
-        (-0.2, "float", _FLOAT, comparison.original),
-        (0.2, "int8", _INT8, comparison.quantised),
+        (-0.2, "float", FLOAT, comparison.original),
+        (0.2, "int8", INT8, comparison.quantised),
     ):
         recalls = [100 * emotion.recall for emotion in each.fer2013.classes]
         axes.bar(places + shift, recalls, 0.38, color=colour, label=name)
         for place, recall in zip(places + shift, recalls, strict=True):
-            axes.text(place, recall + 1, f"{recall:.0f}", ha="center", color=_INK, size=8)
+            axes.text(place, recall + 1, f"{recall:.0f}", ha="center", color=INK, size=8)
     axes.set_xticks(places, EMOTIONS, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_ylim(0, 105)
-    axes.set_title("Recognised, percent of each emotion", color=_INK, loc="left")
-    axes.legend(frameon=False, labelcolor=_INK)
-    _plain(axes)
+    axes.set_title("Recognised, percent of each emotion", color=INK, loc="left")
+    axes.legend(frameon=False, labelcolor=INK)
+    plain(axes)
 
 
-def _draw_layers(axes: Any, layers: Sequence[LayerError]) -> None:
+def draw_layers(axes: Any, layers: Sequence[LayerError]) -> None:
+    """Draw the noise of each layer as bars; a noisy one stands out."""
     places = np.arange(len(layers))
     heights = [min(each.snr_db, _CEILING_DB) for each in layers]
-    axes.bar(places, heights, color=[_ALARM if height < LOW_SNR_DB else _INT8 for height in heights])
+    axes.bar(places, heights, color=[_ALARM if height < LOW_SNR_DB else INT8 for height in heights])
     axes.axhline(LOW_SNR_DB, color=_ALARM, linewidth=1, linestyle="--")
     axes.text(len(layers), LOW_SNR_DB + 0.3, f"{LOW_SNR_DB:.0f} dB", color=_ALARM, size=8)
     axes.set_xlim(-1, len(layers) + 1)
     labels = [f"{e.operator} {e.name.replace('_2D', '').replace('_', ' ').lower()}" for e in layers]
     axes.set_xticks(places, labels, rotation=60, ha="right", rotation_mode="anchor", size=8)
-    axes.set_title("Signal-to-noise ratio per layer, dB", color=_INK, loc="left")
-    _plain(axes)
+    axes.set_title("Signal-to-noise ratio per layer, dB", color=INK, loc="left")
+    plain(axes)
 
 
-def _plain(axes: Any) -> None:
+def plain(axes: Any) -> None:
+    """Axes without a box."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_FAINT)
-    axes.tick_params(colors=_INK, length=0)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(colors=INK, length=0)

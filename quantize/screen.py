@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 from quantize import edgetpu
@@ -18,6 +22,20 @@ from quantize.runtimes import Difference
 def say(content: str | Table) -> None:
     """Print a sentence or a table."""
     Console(highlight=False, markup=False, soft_wrap=True).print(content)
+
+
+@contextmanager
+def busy(step: str) -> Iterator[Status]:
+    """A line of progress on stderr. Meanwhile TensorFlow, which logs dozens of lines there whatever is set, cannot."""
+    stderr = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere, os.fdopen(stderr, "w", closefd=False) as terminal:
+            os.dup2(nowhere.fileno(), 2)
+            with Console(file=terminal).status(step) as status:
+                yield status
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -37,6 +55,11 @@ def show_comparison(comparison: Comparison) -> None:
     _show(f"{comparison.original.split}, {faces} faces", ("", "float", "int8", "points"), rows)
 
 
+def show_boxes(threshold: float, rows: Iterable[Sequence[str]]) -> None:
+    """Figures of a detector on its development set: what, float, int8, change."""
+    _show(f"development set, scores from {threshold:.3f}", ("", "float", "int8", "points"), rows)
+
+
 def show_layers(layers: Sequence[LayerError]) -> None:
     """The layer that adds most noise."""
     worst = min(layers, key=lambda layer: layer.snr_db)
@@ -46,11 +69,11 @@ def show_layers(layers: Sequence[LayerError]) -> None:
     )
 
 
-def show_differences(differences: Sequence[Difference]) -> None:
-    """How far runtimes lie apart."""
+def show_differences(differences: Sequence[Difference], changed: str = "other emotion") -> None:
+    """How far runtimes lie apart; ``changed`` says what it means when another number is on top."""
     _show(
         f"{differences[0].pictures} pictures, int8 steps away from TensorFlow's reference kernels",
-        ("runtime", "all equal", "mean", "largest", "other emotion"),
+        ("runtime", "all equal", "mean", "largest", changed),
         [(d.runtime, percent(d.equal), f"{d.mean:.3f}", str(d.largest), percent(d.changed)) for d in differences],
     )
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edge import int8
 from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.detector.manifest import map_shapes
 from edge.errors import ModelError
 from edge.int8 import INT8_MAX, INT8_MIN
 from quantize.graph import Graph, Operator, Tensor, read_graph
@@ -27,6 +28,7 @@ OPERATORS = {
     "MUL": 2,
     "PAD": 2,
     "RESHAPE": 1,
+    "RESIZE_NEAREST_NEIGHBOR": 2,
 }
 """Operators that may be released, and the highest version of each that was run in tflite-runtime 2.14: there every one
 answered within a step of TensorFlow's newest kernels, and an Edge TPU maps them too."""
@@ -46,12 +48,41 @@ class Contract:
     labels: tuple[str, ...]
     max_bytes: int
 
+    @property
+    def outputs(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of the one output."""
+        return ((1, len(self.labels)),)
+
+    @property
+    def meaning(self) -> str:
+        """What the output tells."""
+        return f"logits of {', '.join(self.labels)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorContract:
+    """What a detector's file must take, which maps it must give, in any order, and how large it may be."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    max_bytes: int = 500_000
+
+    @property
+    def outputs(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the maps, see ``map_shapes``."""
+        return map_shapes(self.shape, self.strides)
+
+    @property
+    def meaning(self) -> str:
+        """What the outputs tell."""
+        return f"maps of logits and boxes at the strides {', '.join(map(str, self.strides))}"
+
 
 OURS = Contract((1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), EMOTIONS, 1_000_000)
 """The contract of what fer-train trains."""
 
 
-def verify(model: bytes, contract: Contract = OURS) -> Graph:
+def verify(model: bytes, contract: Contract | DetectorContract = OURS) -> Graph:
     """Check the content of a .tflite file: size, operators and versions, tensor types, quantisation, ``contract``.
 
     Returns:
@@ -75,20 +106,25 @@ def verify(model: bytes, contract: Contract = OURS) -> Graph:
     return graph
 
 
-def check_range(graph: Graph, logits: npt.NDArray[np.float32]) -> None:
-    """Check that what the float network answers to the calibration pictures, (n, classes), fits into the int8 output.
+def check_range(graph: Graph, *answers: npt.NDArray[np.float32]) -> None:
+    """Check that what the float network answers to the calibration pictures fits into the int8 outputs.
+
+    Args:
+        graph: the int8 file.
+        answers: for each of its outputs, in its order, the answers to all pictures, (n, ...).
 
     Raises:
-        ModelError: a logit lies more than a step outside: the file can only answer with the end of its range.
+        ModelError: a number lies more than a step outside: the file can only answer with the end of its range.
     """
-    output = graph.outputs[0]
-    lowest, highest = int8.dequantize(np.array([INT8_MIN, INT8_MAX], np.int8), output.scales[0], output.zero_points[0])
-    outside = np.maximum(lowest - logits, logits - highest).max()
-    if outside > output.scales[0]:
-        raise ModelError(
-            f"model output {output.name!r} saturates: it holds {lowest:.2f}..{highest:.2f}, the calibration pictures "
-            f"need {logits.min():.2f}..{logits.max():.2f}; convert with those very pictures"
-        )
+    for output, answer in zip(graph.outputs, answers, strict=True):
+        ends = np.array([INT8_MIN, INT8_MAX], np.int8)
+        lowest, highest = int8.dequantize(ends, output.scales[0], output.zero_points[0])
+        outside = np.maximum(lowest - answer, answer - highest).max()
+        if outside > output.scales[0]:
+            raise ModelError(
+                f"model output {output.name!r} saturates: it holds {lowest:.2f}..{highest:.2f}, the calibration "
+                f"pictures need {answer.min():.2f}..{answer.max():.2f}; convert with those very pictures"
+            )
 
 
 def _place(operator: Operator, tensor: Tensor) -> str:
@@ -147,10 +183,12 @@ def _check_scales(operator: Operator) -> None:
         raise ModelError(f"{_place(operator, bias[0])}: scale of the bias is not input scale x weight scale")
 
 
-def _check_contract(graph: Graph, contract: Contract) -> None:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise ModelError(f"model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, expected 1 of each")
-    taken, given = graph.inputs[0], graph.outputs[0]
+def _check_contract(graph: Graph, contract: Contract | DetectorContract) -> None:
+    inputs, outputs, wanted = len(graph.inputs), len(graph.outputs), len(contract.outputs)
+    if (inputs, outputs) != (1, wanted):
+        expected = "1 of each" if wanted == 1 else f"1 and {wanted}"
+        raise ModelError(f"model has {inputs} inputs and {outputs} outputs, expected {expected}")
+    taken = graph.inputs[0]
     if taken.shape != contract.shape:
         raise ModelError(
             f"model input {taken.name!r} has the shape {taken.shape}, accepted is {contract.shape}; "
@@ -162,9 +200,11 @@ def _check_contract(graph: Graph, contract: Contract) -> None:
             f"model input {taken.name!r} has scale {taken.scales} and zero point {taken.zero_points}, accepted are "
             f"1 and {INT8_MIN}; calibrate with pictures from black 0 to white 255"
         )
-    classes = (1, len(contract.labels))
-    if given.shape != classes:
-        raise ModelError(
-            f"model output {given.name!r} has the shape {given.shape}, accepted is {classes}, "
-            f"logits of {', '.join(contract.labels)}"
-        )
+    missing = list(contract.outputs)
+    for given in graph.outputs:
+        if given.shape not in missing:
+            accepted = " or ".join(map(str, missing))
+            raise ModelError(
+                f"model output {given.name!r} has the shape {given.shape}, accepted is {accepted}, {contract.meaning}"
+            )
+        missing.remove(given.shape)

@@ -12,6 +12,7 @@ from edge.contract import EMOTIONS
 from edge.errors import ConfigError, FerEdgeError
 from train import fer2013, recipes
 from train.backend import wake
+from train.detector.cli import add_commands
 from train.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -144,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     crop.add_argument("--detector", required=True, choices=("fer", "haar", "yunet"))
     crop.add_argument("--model", type=Path, metavar="PATH", help="fer: its release folder; yunet: its .onnx file")
     crop.set_defaults(command=_crop_rule)
+
+    detector = commands.add_parser("detector", help="train and measure the face detector")
+    add_commands(detector, CACHE)
     return parser
 
 

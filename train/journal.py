@@ -73,7 +73,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
 class History(keras.callbacks.Callback):  # type: ignore[misc]
     """One row of ``history.csv`` and new curves after every epoch."""
 
-    COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
+    COLUMNS: tuple[str, ...] = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
 
     draw = staticmethod(save_curves)
 

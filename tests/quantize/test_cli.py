@@ -134,5 +134,5 @@ def test_help_needs_no_tensorflow_and_names_every_command() -> None:
 
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    for command in ("release", "convert", "verify", "compare", "edgetpu", "runtimes", "calibration"):
+    for command in ("release", "detector", "convert", "verify", "compare", "edgetpu", "runtimes", "calibration"):
         assert command in shown

@@ -1,0 +1,38 @@
+"""Photographs of drawn faces: nothing is read from a disk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.contract import golden_input
+from train.detector.photographs import Photograph
+from train.detector.pieces import Collection
+
+FACE_PX = 40
+
+
+def drawn_face(seed: int, side_px: int = 48) -> np.ndarray:
+    return golden_input(seed, (1, side_px, side_px, 1))[0, :, :, 0]
+
+
+def portrait(number: int) -> Photograph:
+    """A drawn face in the middle of a plain picture of 100x120."""
+    pixels = np.full((120, 100), 60 + number, np.uint8)
+    pixels[30 : 30 + FACE_PX, 30 : 30 + FACE_PX] = drawn_face(number, FACE_PX)
+    box = [34, 30, 66, 30 + FACE_PX]
+    return Photograph(f"portrait{number}.jpg", pixels, np.array([box], np.float32))
+
+
+def view(number: int) -> Photograph:
+    """Stripes of 160x120."""
+    rows = np.arange(120)[:, None] * (number + 1) // 3 % 256
+    pixels = np.broadcast_to(rows, (120, 160)).astype(np.uint8)
+    return Photograph(f"view{number}.jpg", pixels, np.empty((0, 4), np.float32))
+
+
+@pytest.fixture(scope="session")
+def collection() -> Collection:
+    """Forty portraits, thirty views and three of FER2013's kind of faces."""
+    faces = np.stack([drawn_face(number) for number in range(100, 103)])
+    return Collection([portrait(n) for n in range(40)], [view(n) for n in range(30)], faces)

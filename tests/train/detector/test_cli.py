@@ -1,0 +1,70 @@
+"""``fer-train detector`` from folders of pictures to a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the extra train")
+
+from train import cli
+from train.detector import development
+from train.detector import recipe as recipe_module
+from train.detector.pieces import Collection
+from train.detector.sources import read_sources
+
+
+@pytest.fixture
+def folder(tmp_path: Path, collection: Collection) -> Path:
+    """The folder that --faces names."""
+    for name, photographs in (("portraits", collection.photographs), ("noface", collection.empty)):
+        (tmp_path / name).mkdir()
+        for photograph in photographs:
+            cv2.imwrite(str(tmp_path / name / photograph.name.replace("jpg", "png")), photograph.pixels)
+    rows = [f"portrait{number}.png,34,30,32,40\n" for number in range(len(collection.photographs))]
+    (tmp_path / "portraits.csv").write_text("image,left_px,top_px,width_px,height_px\n" + "".join(rows))
+    return tmp_path
+
+
+def test_a_folder_becomes_what_to_learn_from_and_what_is_held_back(folder: Path) -> None:
+    sources = read_sources(folder)
+
+    assert len(sources.training.photographs) + len(sources.held_back.photographs) == 40
+    assert len(sources.training.empty) + len(sources.held_back.empty) == 30
+    assert len(sources.training.faces) == 0
+    assert sources.clips == []
+
+
+def test_a_detector_is_trained_and_measured(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(recipe_module.Recipe, "__init__", _tiny(recipe_module.Recipe.__init__))
+    monkeypatch.setattr(development, "COMPOSED", 4)
+    run = str(tmp_path / "run")
+
+    fitted = cli.main(["detector", "fit", "--faces", str(folder), "--run", run, "--epochs", "1", "--workers", "1"])
+    measured = cli.main(["detector", "evaluate", run, "--faces", str(folder)])
+
+    assert (fitted, measured) == (0, 0)
+    assert "| | model.keras | haar-alt2 |".replace("| |", "|  |") in capsys.readouterr().out
+    ours, haar = json.loads((tmp_path / "run/development/figures.json").read_text("utf-8"))
+    assert 0 < ours["threshold"] < 1
+    assert haar["time_ms"] > 0
+    assert np.asarray(cv2.imread(str(tmp_path / "run/development/scenes.png"))).size
+
+
+def _tiny(init: object) -> object:
+    def small(self: object, **settings: object) -> None:
+        init(self, **{"steps": 2, "batch": 2, "canvas_px": (64, 64), "mined": 0, **settings})
+
+    return small
+
+
+def test_an_absent_folder_ends_with_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["detector", "fit", "--faces", str(tmp_path / "absent")]) == 78
+
+    assert "holds no picture" in capsys.readouterr().err

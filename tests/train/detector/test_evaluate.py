@@ -1,0 +1,118 @@
+"""Detectors side by side: figures, the threshold that development chooses, the table and the pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.detector.decode import Boxes
+from edge.errors import ModelError
+from train.detector.development import Frame
+from train.detector.evaluate import Figures, figures, look, markdown
+from train.detector.pictures import FALSE, HIT, MISS, save_frames
+from train.detector.subjects import Subject, haar_subject, keras_subject, release_subject, yunet_subject
+
+NOBODY = np.empty((0, 4), np.float32)
+NEAR, FAR = [100, 100, 180, 200], [400, 300, 420, 325]
+
+
+def frame(*faces: list[float]) -> Frame:
+    return Frame(np.full((480, 640), 100, np.uint8), np.array(faces, np.float32).reshape(-1, 4))
+
+
+DEVELOPMENT = {"scenes": [frame(NEAR, FAR), frame(NEAR)], "dark": [frame(NEAR)], "empty": [frame()] * 20}
+
+
+def find_near(frames: list[np.ndarray]) -> list[Boxes]:
+    """Finds the near face everywhere, surer with every frame, and once something that is none."""
+    near, wrong = np.array([NEAR], np.float32), np.array([NEAR, [0, 0, 50, 50]], np.float32)
+    return [
+        Boxes(wrong, np.array([0.9, 0.8], np.float32)) if number == 1 else Boxes(near, np.array([0.6], np.float32))
+        for number in range(len(frames))
+    ]
+
+
+def test_figures_count_faces_by_size_and_set() -> None:
+    subject = Subject("near", lambda frames: iter(find_near(frames)), threshold=0.5)
+
+    result = figures(subject, look(subject, DEVELOPMENT), DEVELOPMENT)
+
+    assert (result.recall_40, result.recall_20) == (1, pytest.approx(2 / 3))
+    assert result.sizes["20-40 px"] == 0
+    assert result.sizes["80-160 px"] == 1
+    assert math.isnan(result.sizes["160 px and more"])
+    assert result.sets == {"scenes": pytest.approx(2 / 3), "dark": 1}
+    assert result.false_faces == {"empty": pytest.approx(21 / 20)}
+    assert result.false_beside == 0.5
+    assert result.time_ms is None
+
+
+def test_a_threshold_that_is_not_given_is_chosen_on_the_frames_of_nobody() -> None:
+    subject = Subject("near", lambda frames: iter(find_near(frames)), threshold=None)
+
+    result = figures(subject, look(subject, DEVELOPMENT), DEVELOPMENT)
+
+    assert 0.8 <= result.threshold < 0.9
+    assert result.false_faces == {"empty": 1 / 20}
+    assert result.recall_20 == pytest.approx(1 / 3)
+
+
+def test_a_detector_of_the_daemon_is_timed() -> None:
+    seen = []
+    subject = Subject("near", lambda frames: iter(find_near(frames)), 0.5, seen.append)
+
+    assert subject.time_ms(np.zeros((480, 640), np.uint8), rounds=3) >= 0
+    assert len(seen) == 3
+
+
+def test_the_table_has_a_column_for_each_and_figures_that_json_takes() -> None:
+    subjects = [Subject(name, lambda frames: iter(find_near(frames)), 0.5) for name in ("ours", "theirs")]
+    rows: list[Figures] = [figures(each, look(each, DEVELOPMENT), DEVELOPMENT) for each in subjects]
+
+    lines = markdown(rows).splitlines()
+
+    assert lines[0] == "|  | ours | theirs |"
+    assert "| recall, 20 px and more | 66.7% | 66.7% |" in lines
+    assert "| false faces in empty | 1.050 | 1.050 |" in lines
+    assert json.loads(json.dumps(rows[0].to_dict()))["sets"]["dark"] == 1
+
+
+def test_hits_misses_and_false_faces_are_drawn_in_their_colours(tmp_path: Path) -> None:
+    frames = DEVELOPMENT["scenes"]
+
+    save_frames(frames, find_near([each.pixels for each in frames]), 0.5, tmp_path / "frames.png")
+
+    picture = cv2.imread(str(tmp_path / "frames.png"))
+    for colour in (HIT, MISS, FALSE):
+        assert (picture == colour).all(axis=2).any()
+
+
+def test_haar_finds_a_face_and_its_boxes_all_count(shared: Path) -> None:
+    subject = haar_subject()
+    clip = cv2.imread(str(shared / "data/faces/dev/v_intel_head-pose-face-detection-male_1.jpg"), cv2.IMREAD_GRAYSCALE)
+
+    (boxes,) = subject.find([clip])
+
+    assert subject.threshold == 0
+    assert len(boxes) >= 1
+    assert boxes.sides[0][2] > boxes.sides[0][0]
+
+
+def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras", reason="needs the extra train")
+    (tmp_path / "text.keras").write_text("no zip")
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(tmp_path / "flat.keras")
+
+    with pytest.raises(ModelError, match=r"text\.keras: cannot be loaded by Keras"):
+        keras_subject(tmp_path / "text.keras")
+    with pytest.raises(ModelError, match=r"flat\.keras: takes \(None, 8, 8, 1\) and gives 1 maps, is no detector"):
+        keras_subject(tmp_path / "flat.keras")
+    with pytest.raises(ModelError):
+        release_subject(tmp_path)
+    with pytest.raises(ModelError):
+        yunet_subject(tmp_path / "absent.onnx")

@@ -1,0 +1,111 @@
+"""A detector's run: what it leaves, and that a stopped one goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the extra train")
+
+from edge.errors import ConfigError, DataError  # noqa: E402
+from train import journal  # noqa: E402
+from train.detector import fit as fit_module  # noqa: E402
+from train.detector import journal as detector_journal  # noqa: E402
+from train.detector.curves import save_curves  # noqa: E402
+from train.detector.development import Frame, compose  # noqa: E402
+from train.detector.fit import fit  # noqa: E402
+from train.detector.lesson import Lesson  # noqa: E402
+from train.detector.network import build  # noqa: E402
+from train.detector.pieces import Collection  # noqa: E402
+from train.detector.recipe import Recipe, Synthesis  # noqa: E402
+from train.fit import RunOptions  # noqa: E402
+
+TINY = Recipe(
+    epochs=3,
+    steps=3,
+    batch=2,
+    canvas_px=(64, 64),
+    input_px=(64, 96),
+    warmup_steps=2,
+    mined=4,
+    synthesis=Synthesis(largest_px=40),
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def small(size_px: tuple[int, int]) -> keras.Model:
+        return build(size_px, stem=4, channels=(4, 4, 4), top=4)
+
+    monkeypatch.setattr(fit_module, "build", small)
+    monkeypatch.setattr(detector_journal, "build", small)
+    monkeypatch.setattr(detector_journal, "HARDEST", 2)
+    monkeypatch.setattr(detector_journal.Rows, "draw", staticmethod(lambda history, png: None))  # takes long
+    compiled = Lesson.compile
+    # To trace three steps takes longer than to run them.
+    monkeypatch.setattr(Lesson, "compile", lambda lesson, optimizer, **_: compiled(lesson, optimizer, run_eagerly=True))
+
+
+@pytest.fixture(scope="module")
+def development(collection: Collection) -> dict[str, list[Frame]]:
+    return dict(compose(collection, [], share=0.02))
+
+
+def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
+    tmp_path: Path,
+    collection: Collection,
+    development: dict[str, list[Frame]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = fit(TINY, collection, development, tmp_path / "whole", RunOptions(), resume=False)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.History, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(TINY, collection, development, tmp_path / "broken", RunOptions(), resume=False)
+    resumed = fit(TINY, collection, development, tmp_path / "broken", RunOptions(), resume=True)
+
+    network = keras.saving.load_model(whole)
+    run = json.loads((tmp_path / "whole" / "run.json").read_text("utf-8"))
+    history = (tmp_path / "whole" / "history.csv").read_text("ascii").splitlines()
+    for ours, theirs in zip(keras.saving.load_model(resumed).get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert network.input_shape == (None, 64, 96, 1)
+    assert run["recipe"]["synthesis"]["largest_px"] == 40
+    assert run["photographs"] == 40
+    assert history[0].startswith("epoch,loss,score_loss,box_loss,recall_40")
+    assert len(history) == 1 + 3
+    assert json.loads((tmp_path / "whole" / "hard.json").read_text("ascii"))
+
+
+def test_a_run_in_the_way_is_not_overwritten_and_an_empty_folder_not_resumed(
+    tmp_path: Path, collection: Collection
+) -> None:
+    with pytest.raises(ConfigError, match=r"holds no state\.npz to resume from"):
+        fit(TINY, collection, {}, tmp_path, RunOptions(), resume=True)
+    (tmp_path / "state.npz").touch()
+    with pytest.raises(ConfigError, match="already holds a run; add --resume"):
+        fit(TINY, collection, {}, tmp_path, RunOptions(), resume=False)
+
+
+def test_the_curves_of_a_history_are_drawn(tmp_path: Path) -> None:
+    rows = [",".join(map(str, (epoch, *[0.5] * 9))) for epoch in (1, 2)]
+    (tmp_path / "history.csv").write_text("\n".join([",".join(detector_journal.Rows.COLUMNS), *rows]) + "\n")
+
+    save_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("content", ["epoch,loss\n1,2\n", "", "epoch,score_loss\n1,x\n"])
+def test_a_history_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "history.csv").write_text(content)
+
+    with pytest.raises(DataError, match=r"history\.csv: cannot be read"):
+        save_curves(tmp_path / "history.csv", tmp_path / "curves.png")

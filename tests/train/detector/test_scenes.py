@@ -1,0 +1,94 @@
+"""Scenes: drawn again from their key, faces where they are said to be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.detector.decode import overlaps
+from train.detector import scenes
+from train.detector.pieces import Collection
+from train.detector.recipe import Synthesis
+from train.detector.scenes import Frame, Painter, mirrored
+from train.detector.spoil import spoil
+
+SIZE = (96, 128)
+
+
+@pytest.fixture
+def painter(collection: Collection) -> Painter:
+    return Painter(collection, SIZE, Synthesis(largest_px=80))
+
+
+def test_a_key_draws_the_same_scene_in_any_order(painter: Painter) -> None:
+    first = [painter.scene((3, 0, number)) for number in range(8)]
+    again = [painter.scene((3, 0, number)) for number in reversed(range(8))][::-1]
+
+    for ours, theirs in zip(first, again, strict=True):
+        np.testing.assert_array_equal(ours.pixels, theirs.pixels)
+        np.testing.assert_array_equal(ours.faces, theirs.faces)
+    assert len({frame.pixels.tobytes() for frame in first}) == 8
+
+
+def test_faces_lie_in_the_picture_and_do_not_hide_each_other(painter: Painter) -> None:
+    counts = []
+    for number in range(60):
+        faces = painter.scene((0, number)).faces
+        ratios = overlaps(faces, faces) - np.eye(len(faces))
+        assert (faces >= 0).all()
+        assert (faces <= [SIZE[1], SIZE[0]] * 2).all()
+        assert ratios.max(initial=0) < 0.25
+        counts.append(len(faces))
+
+    assert 0 in counts
+    assert max(counts) > 5
+
+
+def test_faces_are_where_they_are_said_to_be(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenes, "spoil", lambda pixels, _: pixels)
+    options = Synthesis(nobody=0, crowds=0, tiles=1, covered=0, swapped=0, smallest_px=40, largest_px=40)
+    painter = Painter(collection, SIZE, replace(options, most_faces=1))
+
+    for number in range(10):
+        frame = painter.scene((1, number))
+        backdrop = painter.backdrop((1, number))
+        changed = (frame.pixels != backdrop) & (frame.pixels != backdrop[:, ::-1])
+        rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
+        left, top, right, bottom = frame.faces[0]
+        assert rows[0] <= top + 1
+        assert bottom - 1 <= rows[-1] + 1
+        assert columns[0] <= left + 1
+        assert right - 1 <= columns[-1] + 1
+
+
+def test_a_scene_can_be_drawn_on_the_backdrop_of_another(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenes, "spoil", lambda pixels, _: pixels)
+    painter.options = replace(painter.options, nobody=1)
+    backdrop = painter.backdrop((7, 7))
+
+    pixels = painter.scene((0, 1), (7, 7)).pixels
+
+    assert np.array_equal(pixels, backdrop) or np.array_equal(pixels, backdrop[:, ::-1])
+
+
+def test_a_mirrored_frame_has_mirrored_faces() -> None:
+    faces = np.array([[10, 5, 30, 25]], np.float32)
+    frame = Frame(np.tile(np.arange(0, 250, 2, dtype=np.uint8), (40, 1)), faces)
+
+    once = mirrored(frame, np.random.default_rng(0))
+    twice = mirrored(once, np.random.default_rng(0))
+
+    np.testing.assert_array_equal(once.faces, [[95, 5, 115, 25]])
+    np.testing.assert_array_equal(twice.faces, faces)
+    assert once.pixels[0, 0] > once.pixels[0, -1]
+
+
+def test_a_camera_spoils_a_picture_without_changing_its_shape() -> None:
+    pixels = np.tile(np.arange(128, dtype=np.uint8), (96, 1))
+
+    spoiled = [spoil(pixels, np.random.default_rng(seed)) for seed in range(40)]
+
+    assert {(each.shape, each.dtype.name) for each in spoiled} == {((96, 128), "uint8")}
+    assert min(each.mean() for each in spoiled) < 25 < 60 < max(each.mean() for each in spoiled)

@@ -1,0 +1,59 @@
+"""Which cells answer for a face."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from train.detector.targets import DOUBT, FACE, Grid
+
+GRID = Grid((192, 256))
+
+
+def face(x: float, y: float, height: float) -> np.ndarray:
+    return np.array([[x - 0.38 * height, y - height / 2, x + 0.38 * height, y + height / 2]], np.float32)
+
+
+@pytest.mark.parametrize("height", [4, 8, 12, 20, 30, 41, 60, 81, 120, 190])
+@pytest.mark.parametrize(("x", "y"), [(100, 90), (103.9, 95.9), (20, 180)])
+def test_every_face_has_cells_that_answer_and_they_lie_in_it(height: float, x: float, y: float) -> None:
+    (box,) = face(x, y, height)
+
+    cells = GRID.assign(face(x, y, height))
+
+    answering = cells[:, 0] == FACE
+    centres = GRID.centres()[answering]
+    assert answering.any()
+    assert (np.abs(centres[:, :2] - [x, y]) <= np.maximum((box[2:] - box[:2]) / 2, centres[:, 2:] / 2)).all()
+    np.testing.assert_array_equal(cells[answering, 1:], np.tile(box, (answering.sum(), 1)))
+
+
+@pytest.mark.parametrize(("height", "strides"), [(10, {8}), (35, {8, 16}), (45, {16}), (70, {16, 32}), (150, {32})])
+def test_a_face_belongs_to_the_maps_of_its_size(height: float, strides: set[int]) -> None:
+    cells = GRID.assign(face(128, 96, height))
+
+    assert set(GRID.centres()[cells[:, 0] == FACE, 2].astype(int)) == strides
+
+
+def test_a_map_next_to_the_right_one_may_say_what_it_likes() -> None:
+    cells = GRID.assign(face(128, 96, 45))
+
+    assert set(GRID.centres()[cells[:, 0] == DOUBT, 2].astype(int)) == {8, 32}
+
+
+def test_of_overlapping_faces_the_smaller_has_the_cell() -> None:
+    both = np.concatenate([face(100, 90, 12), face(100, 90, 30)])
+
+    cells = GRID.assign(both)
+
+    nearest = np.abs(GRID.centres() - [100, 90, 8]).sum(axis=1).argmin()
+    np.testing.assert_array_equal(cells[nearest, 1:], both[0])
+
+
+def test_an_empty_picture_asks_for_nothing_and_a_face_beyond_the_border_is_no_error() -> None:
+    nothing = GRID.assign(np.empty((0, 4), np.float32))
+    beyond = GRID.assign(np.array([[240, 180, 300, 260]], np.float32))
+
+    assert nothing.shape == (24 * 32 + 12 * 16 + 6 * 8, 5)
+    assert not nothing.any()
+    assert beyond.shape == nothing.shape

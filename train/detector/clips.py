@@ -1,0 +1,264 @@
+"""Detectors with the daemon's tracker on films: people who are not there, people who are missed, time.
+
+Nobody has marked the films, so two of YuNet's networks at full resolution stand for the truth: a face that both find is
+one, a face that one of them finds is doubtful and counts neither way. YuNet at 320 is a relative of theirs, so what it
+is told here is kind; the others' figures are as fair as these two are right.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import cv2
+import numpy as np
+from cv2.data import haarcascades
+
+from edge.crop import CropRule
+from edge.detector import FaceDetector
+from edge.detector.box import clip_box
+from edge.detector.decode import Floats, overlaps
+from edge.detector.fer import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.detector.haar import HaarDetector
+from edge.detector.yunet import YuNetDetector
+from edge.errors import DataError
+from edge.records import Face, Frame, Pixels, Track
+from edge.tracker import FaceTracker
+from train.progress import Progress, silent
+
+LEAST_PX = 20
+"""Height of the smallest face in these small films (480 pixels wide) that detectors are asked for."""
+
+COUNTED_PX = 24
+"""Height from which a face counts, so that no box is right or wrong by a pixel."""
+
+SAME_IOU, TOUCH_IOU = 0.4, 0.2
+"""Overlap from which two networks see the same face, and from which a track is on it: detectors frame differently."""
+
+PERSON_S = 1.0
+"""Who is there for so long is a person that should be counted."""
+
+REFERENCE_SCORE = 0.6
+
+DETECT_EVERY = 3
+"""The daemon's default."""
+
+Person: TypeAlias = tuple[int, int]
+"""Place of the film, number of the person in it."""
+
+_SUFFIXES = {".gif", ".mp4", ".avi", ".mkv"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The frames of a film in which the daemon would look for faces: grey, uint8 (height, width), ``fps`` a second."""
+
+    name: str
+    fps: float
+    frames: Sequence[Pixels]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """For each frame the boxes (n, 4) of the faces, of the doubtful ones, and the number of the person of each face."""
+
+    faces: Sequence[Floats]
+    doubtful: Sequence[Floats]
+    people: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one detector and the tracker made of some films.
+
+    ``false_people`` are confirmed tracks that never touch a face, sure or doubtful. Of ``people``, ``missed`` have no
+    confirmed track in any frame; ``seen`` is the share of all moments in which a person has one.
+    """
+
+    name: str
+    minutes: float
+    false_people: int
+    people: int
+    missed: int
+    seen: float
+
+
+class TutorialHaar:
+    """Haar as every tutorial runs it: the default cascade, 5 neighbours, the full frame. Times are compared with it."""
+
+    name = "haar-default"
+    crop_rule = CropRule(1.0)
+
+    def __init__(self) -> None:
+        self._cascade = cv2.CascadeClassifier(str(Path(haarcascades) / "haarcascade_frontalface_default.xml"))
+
+    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+        """Faces of one grey frame."""
+        boxes = self._cascade.detectMultiScale(pixels, 1.1, 5, minSize=(LEAST_PX, LEAST_PX))
+        faces = [clip_box(pixels, box, 0.5) for box in np.reshape(boxes, (-1, 4)).tolist()]
+        return tuple(face for face in faces if face)
+
+
+def read_clips(folder: Path) -> list[Clip]:
+    """Every film of ``folder``.
+
+    Raises:
+        DataError: there is none, or one cannot be read.
+    """
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise DataError(f"folder {folder}: holds no film, expected {', '.join(sorted(_SUFFIXES))} files")
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> Clip:
+    film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    frames = []
+    while (answer := film.read())[0]:
+        frames.append(np.asarray(cv2.cvtColor(answer[1], cv2.COLOR_BGR2GRAY), np.uint8))
+    fps = film.get(cv2.CAP_PROP_FPS)
+    if not frames or not 1 <= fps <= 240:
+        raise DataError(f"film {path}: cannot be read ({len(frames)} frames, {fps} a second)")
+    return Clip(path.stem, fps / DETECT_EVERY, frames[::DETECT_EVERY])
+
+
+def find_truth(clip: Clip, references: Sequence[Path]) -> Truth:
+    """What two YuNet files see in ``clip``; people are their faces, followed by the daemon's tracker."""
+    height, width = clip.frames[0].shape
+    nets = [cv2.FaceDetectorYN.create(str(path), "", (width, height), REFERENCE_SCORE) for path in references]
+    faces, doubtful = [], []
+    for pixels in clip.frames:
+        ours, theirs = (_reference(net, pixels) for net in nets)
+        same = overlaps(ours, theirs) >= SAME_IOU
+        agreed = same.any(axis=1) & (ours[:, 3] - ours[:, 1] >= COUNTED_PX)
+        faces.append(ours[agreed])
+        doubtful.append(np.concatenate([ours[~agreed], theirs[~same.any(axis=0)]]))
+    people = [[track.id for track in tracks] for tracks in _follow(_Told(faces), clip)]
+    return Truth(faces, doubtful, people)
+
+
+def _reference(net: cv2.FaceDetectorYN, pixels: Pixels) -> Floats:
+    found = cast("Floats | None", net.detect(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR))[1])
+    if found is None:
+        return np.empty((0, 4), np.float32)
+    return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1)
+
+
+class _Told:
+    """A detector that finds what it is told, frame by frame."""
+
+    name = "told"
+    crop_rule = CropRule(1.0)
+
+    def __init__(self, faces: Sequence[Floats]) -> None:
+        self._faces = iter(faces)
+
+    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+        """The next frame's."""
+        found = [
+            clip_box(pixels, (left, top, right - left, bottom - top), 1.0)
+            for left, top, right, bottom in next(self._faces).tolist()
+        ]
+        return tuple(face for face in found if face)
+
+
+def _follow(detector: FaceDetector, clip: Clip) -> Iterator[tuple[Track, ...]]:
+    tracker = FaceTracker(detector, detect_every=1)
+    for number, pixels in enumerate(clip.frames):
+        yield tracker.update(Frame(number, number / clip.fps, pixels))
+
+
+def judge_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Sequence[Truth]) -> Outcome:
+    """Follow people through ``clips`` as the daemon does."""
+    false_people, moments, seen = 0, Counter[Person](), Counter[Person]()
+    for place, (clip, truth) in enumerate(zip(clips, truths, strict=True)):
+        known: dict[int, bool] = {}  # of each confirmed track, whether it ever touched a face
+        for number, tracks in enumerate(_follow(detector, clip)):
+            confirmed = [track for track in tracks if track.confirmed]
+            sides = _sides([track.face for track in confirmed])
+            on_faces = overlaps(sides, truth.faces[number]) >= TOUCH_IOU
+            on_doubtful = overlaps(sides, truth.doubtful[number]) >= TOUCH_IOU
+            for index, track in enumerate(confirmed):
+                touches = bool(on_faces[index].any() or on_doubtful[index].any())
+                known[track.id] = known.get(track.id, False) or touches
+            for index, person in enumerate(truth.people[number]):
+                moments[place, person] += 1
+                seen[place, person] += bool(on_faces[:, index].any())
+        false_people += sum(not touched for touched in known.values())
+    people = [each for each in moments if moments[each] >= PERSON_S * clips[each[0]].fps]
+    return Outcome(
+        name=detector.name,
+        minutes=sum(len(clip.frames) / clip.fps for clip in clips) / 60,
+        false_people=false_people,
+        people=len(people),
+        missed=sum(not seen[each] for each in people),
+        seen=sum(seen[each] for each in people) / max(1, sum(moments[each] for each in people)),
+    )
+
+
+def time_ms(detectors: Sequence[FaceDetector], clips: Sequence[Clip], frames: int = 60) -> list[float]:
+    """Median time of each detector for a frame, in turns over the same frames, one thread.
+
+    The processor's time: whatever else the machine does meets a slow detector more often than a quick one.
+    """
+    every = [pixels for clip in clips for pixels in clip.frames]
+    chosen = every[:: -(-len(every) // frames)]
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        durations_s = [[_duration_s(detector, pixels) for detector in detectors] for pixels in chosen]
+    finally:
+        cv2.setNumThreads(threads)
+    return [float(each) for each in 1000 * np.median(durations_s, axis=0)]
+
+
+def _duration_s(detector: FaceDetector, pixels: Pixels) -> float:
+    begun_s = time.process_time()
+    detector.detect(pixels)
+    return time.process_time() - begun_s
+
+
+def _sides(faces: Sequence[Face]) -> Floats:
+    sides = [(f.left_px, f.top_px, f.left_px + f.width_px, f.top_px + f.height_px) for f in faces]
+    return np.array(sides, np.float32).reshape(-1, 4)
+
+
+def compare_on_clips(
+    clips: Sequence[Clip], references: Sequence[Path], release: Path | None, progress: Progress = silent
+) -> str:
+    """A Markdown table of Haar as in tutorials, the daemon's Haar and YuNet, and our own detector.
+
+    Raises:
+        ModelError: a model is missing or damaged.
+    """
+    detectors: list[FaceDetector] = [
+        TutorialHaar(),
+        HaarDetector(LEAST_PX),
+        YuNetDetector(references[0], min_face_px=LEAST_PX),
+        FerDetector(load_detector(release or PACKAGED_DETECTOR), min_face_px=LEAST_PX),
+    ]
+    steps = len(clips) + len(detectors) + 1
+    truths = []
+    for clip in clips:
+        truths.append(find_truth(clip, references))
+        progress(len(truths), steps)
+    outcomes = []
+    for detector in detectors:
+        outcomes.append(judge_on_clips(detector, clips, truths))
+        progress(len(truths) + len(outcomes), steps)
+    return markdown(outcomes, time_ms(detectors, clips))
+
+
+def markdown(outcomes: Sequence[Outcome], times_ms: Sequence[float]) -> str:
+    """A line for each detector; times as ratios to the first."""
+    lines = ["| detector | false people a minute | missed people | seen | time |", "|---|---|---|---|---|"]
+    for outcome, duration_ms in zip(outcomes, times_ms, strict=True):
+        lines.append(
+            f"| {outcome.name} | {outcome.false_people / outcome.minutes:.1f} | {outcome.missed} of {outcome.people} | "
+            f"{outcome.seen:.1%} | {duration_ms / times_ms[0]:.3f} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,115 @@
+"""Measures detectors on the development set, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge.detector.decode import Boxes
+from train.detector.development import FACES, NOBODY, Frame
+from train.detector.measure import Judged, judge
+from train.detector.subjects import SMALLEST_PX, Subject
+
+FALSE = 0.05
+"""False faces per picture without any that the chosen threshold allows."""
+
+SIZES_PX = (20, 40, 80, 160)
+"""Heights at which the bins of size begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one detector reaches at ``threshold``.
+
+    Recall, 0..1, is that of faces of at least 20 px unless said, and counts the sets of ``FACES`` together; ``sizes``
+    by height, ``sets`` by set. ``false_faces`` are boxes without a face per picture of each set without faces,
+    ``false_beside`` the same beside faces. ``time_ms`` for a frame of 640x480 on this machine, one thread.
+    """
+
+    name: str
+    threshold: float
+    recall_40: float
+    recall_20: float
+    average_precision: float
+    sizes: Mapping[str, float]
+    sets: Mapping[str, float]
+    false_faces: Mapping[str, float]
+    false_beside: float
+    time_ms: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+Found = Mapping[str, Sequence[Boxes]]
+"""The boxes of every frame of every set."""
+
+
+def look(subject: Subject, development: Mapping[str, Sequence[Frame]]) -> Found:
+    """Let ``subject`` look at all frames."""
+    return {
+        name: list(subject.find([frame.pixels for frame in frames])) for name, frames in development.items() if frames
+    }
+
+
+def figures(subject: Subject, found: Found, development: Mapping[str, Sequence[Frame]]) -> Figures:
+    """What ``subject`` found against what is there; a threshold that is not given is chosen for ``FALSE``."""
+
+    def judged(*names: str) -> Judged:
+        here = [name for name in names if name in found]
+        return judge(_pairs(here, found, development), SMALLEST_PX)
+
+    faces = judged(*FACES)
+    threshold = judged(*NOBODY).threshold(FALSE) if subject.threshold is None else subject.threshold
+    edges = zip(SIZES_PX, (*SIZES_PX[1:], float("inf")), strict=True)
+    return Figures(
+        subject.name,
+        threshold,
+        faces.recall(threshold, 40),
+        faces.recall(threshold),
+        faces.average_precision(),
+        {_size(low, high): faces.recall(threshold, low, high) for low, high in edges},
+        {name: judged(name).recall(threshold) for name in found if name not in NOBODY},
+        {name: judged(name).false(threshold) for name in found if name in NOBODY},
+        faces.false(threshold),
+        subject.time_ms(development["scenes"][0].pixels),
+    )
+
+
+def _pairs(
+    names: Iterable[str], found: Found, development: Mapping[str, Sequence[Frame]]
+) -> Iterable[tuple[Boxes, Any]]:
+    for name in names:
+        for boxes, frame in zip(found[name], development[name], strict=True):
+            yield boxes, frame.faces
+
+
+def markdown(rows: Sequence[Figures]) -> str:
+    """One table: a line per figure, a column per detector."""
+    lines = [["", *(row.name for row in rows)], ["---"] * (len(rows) + 1)]
+
+    def add(title: str, values: Iterable[str]) -> None:
+        lines.append([title, *values])
+
+    add("threshold", (f"{row.threshold:.3f}" for row in rows))
+    add("recall, faces of 40 px and more", (_percent(row.recall_40) for row in rows))
+    add("recall, 20 px and more", (_percent(row.recall_20) for row in rows))
+    add("average precision", (_percent(row.average_precision) for row in rows))
+    for kind, title in (("sizes", "recall, {}"), ("sets", "recall in {}"), ("false_faces", "false faces in {}")):
+        for key in getattr(rows[0], kind):
+            write = "{:.3f}".format if kind == "false_faces" else _percent
+            add(title.format(key), (write(getattr(row, kind)[key]) for row in rows))
+    add("false faces beside faces", (f"{row.false_beside:.3f}" for row in rows))
+    add("time, 640x480, one thread", ("" if row.time_ms is None else f"{row.time_ms:.2f} ms" for row in rows))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _size(low: float, high: float) -> str:
+    return f"{low:g} px and more" if math.isinf(high) else f"{low:g}-{high:g} px"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"

@@ -1,0 +1,65 @@
+"""Pictures of hits, misses and false faces. They show people, so they belong into the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.detector.decode import Boxes, Floats, overlaps
+from train.detector.development import Frame
+from train.detector.measure import HIT_IOU
+
+HIT, MISS, FALSE = (90, 200, 60), (0, 200, 255), (60, 60, 255)
+"""Green, amber and red, as OpenCV orders channels."""
+
+TILE_PX = 320
+COLUMNS = 5
+
+
+def save_frames(frames: Sequence[Frame], found: Sequence[Boxes], threshold: float, png: Path, most: int = 40) -> None:
+    """Draw the frames with the most mistakes: hits green, false faces red, missed faces amber, scores beside."""
+    drawn: list[tuple[int, int, npt.NDArray[np.uint8]]] = []
+    for frame, boxes in zip(frames, found, strict=True):
+        sure = boxes.scores >= threshold
+        ratios = overlaps(boxes.sides[sure], frame.faces)
+        hits = ratios.max(axis=1, initial=0) >= HIT_IOU
+        missed = ratios.max(axis=0, initial=0) < HIT_IOU
+        mistakes = int((~hits).sum() + missed.sum())
+        picture = _draw(frame, boxes.sides[sure], boxes.scores[sure], hits, frame.faces[missed])
+        drawn.append((-mistakes, len(drawn), picture))
+    _save_sheet([picture for _, _, picture in sorted(drawn, key=lambda each: each[:2])[:most]], png)
+
+
+def _draw(
+    frame: Frame, sides: Floats, scores: Floats, hits: npt.NDArray[np.bool_], missed: Floats
+) -> npt.NDArray[np.uint8]:
+    scale = TILE_PX / max(frame.pixels.shape)
+    small = cv2.resize(frame.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    canvas = np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR), np.uint8)
+    for box in missed:
+        _box(canvas, box * scale, MISS)
+    for box, score, hit in zip(sides, scores, hits, strict=True):
+        _box(canvas, box * scale, HIT if hit else FALSE)
+        corner = (int(box[0] * scale), max(8, int(box[1] * scale) - 2))
+        cv2.putText(canvas, f"{score:.2f}", corner, cv2.FONT_HERSHEY_SIMPLEX, 0.3, HIT if hit else FALSE, 1)
+    return canvas
+
+
+def _box(canvas: npt.NDArray[np.uint8], box: Floats, colour: tuple[int, int, int]) -> None:
+    left, top, right, bottom = (round(float(side)) for side in box)
+    cv2.rectangle(canvas, (left, top), (right, bottom), colour, 1)
+
+
+def _save_sheet(tiles: Sequence[npt.NDArray[np.uint8]], png: Path) -> None:
+    """Rows of ``COLUMNS`` pictures, each in a square of ``TILE_PX``'s width."""
+    height = max((tile.shape[0] for tile in tiles), default=TILE_PX)
+    rows = max(1, -(-len(tiles) // COLUMNS))
+    sheet = np.full((rows * (height + 4), COLUMNS * (TILE_PX + 4), 3), 255, np.uint8)
+    for index, tile in enumerate(tiles):
+        top, left = index // COLUMNS * (height + 4), index % COLUMNS * (TILE_PX + 4)
+        sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+    cv2.imwrite(str(png), sheet)

@@ -1,0 +1,73 @@
+"""What light, lens, sensor and compression take from a picture."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from train.detector.cutout import Picture, stretch
+
+
+def spoil(pixels: Picture, random: np.random.Generator) -> Picture:
+    """``pixels`` as a camera delivers them, (height, width); neither side may exceed that of the grain."""
+    pixels = expose(pixels, random)
+    if random.random() < 0.15:
+        pixels = _shade(pixels, random)
+    if random.random() < 0.1:
+        height, width = pixels.shape
+        share = random.uniform(0.45, 0.9)
+        pixels = stretch(stretch(pixels, width * share, height * share), width, height)
+    if random.random() < 0.25:
+        pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), random.uniform(0.4, 1.3)), np.uint8)
+    if random.random() < 0.08:
+        pixels = _move(pixels, random)
+    if random.random() < 0.6:
+        pixels = _grain(pixels, random)
+    if random.random() < 0.3:
+        _, coded = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 90))))
+        pixels = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return pixels
+
+
+def expose(pixels: Picture, random: np.random.Generator) -> Picture:
+    """Gamma, contrast and brightness; one in eight pictures is dark."""
+    levels = (np.arange(256) / 255) ** np.exp(random.normal(0, 0.3))
+    levels = (levels - 0.5) * np.exp(random.normal(-0.25, 0.35)) + 0.5 + random.normal(0, 0.07)
+    if random.random() < 0.125:
+        levels = levels * random.uniform(0.15, 0.6)
+    return np.asarray(cv2.LUT(pixels, np.clip(levels * 255, 0, 255).astype(np.uint8)), np.uint8)
+
+
+def _shade(pixels: Picture, random: np.random.Generator) -> Picture:
+    ends = random.uniform(0.3, 1.3, (2, 2)).astype(np.float32)
+    ramp = cv2.resize(ends, pixels.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip(pixels * ramp, 0, 255), np.uint8)
+
+
+def _move(pixels: Picture, random: np.random.Generator) -> Picture:
+    """The blur of a movement along a line."""
+    side = int(random.choice((3, 5, 7)))
+    angle, middle = random.uniform(0, np.pi), (side - 1) / 2
+    reach = middle * np.array([np.cos(angle), np.sin(angle)])
+    kernel = np.zeros((side, side), np.float32)
+    ends = [tuple(round(float(middle + sign * step)) for step in reach) for sign in (-1, 1)]
+    cv2.line(kernel, ends[0], ends[1], 1.0)
+    return np.asarray(cv2.filter2D(pixels, -1, kernel / kernel.sum()), np.uint8)
+
+
+def _grain(pixels: Picture, random: np.random.Generator) -> Picture:
+    field = _field()
+    height, width = pixels.shape
+    top, left = (int(random.integers(0, have - need + 1)) for have, need in zip(field.shape, pixels.shape, strict=True))
+    deviation = np.float32(min(random.exponential(4) + 0.5, 20))
+    noisy = pixels + deviation * field[top : top + height, left : left + width]
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+@cache
+def _field() -> npt.NDArray[np.float32]:
+    """Noise is cut out of this: to draw it anew takes longer than the rest of a scene."""
+    return np.random.default_rng(0).standard_normal((1024, 1024), np.float32)

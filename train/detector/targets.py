@@ -1,0 +1,77 @@
+"""Which cell of which map answers for which face."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.detector.decode import Floats
+from train.detector.recipe import STRIDES
+
+SMALLEST, LARGEST = 3.6, 5.0
+"""A map answers for faces from the first height in strides of the next finer map to the second in its own, so that two
+maps share the sizes between; the finest takes all that are smaller, the coarsest all that are larger."""
+
+DOUBTFUL = 1.5
+"""A map may say of a face what it likes if the face is too small or too large for it by less than this factor."""
+
+CORE = 0.25
+"""The cells around a face's centre, as a share of its width and height to each side, answer for it."""
+
+FACE, NOTHING, DOUBT = 1.0, 0.0, -1.0
+"""What a cell should say; of doubt it learns nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells of all maps of one input size, one after the other: the order of ``Lesson``'s flattened answers."""
+
+    size_px: tuple[int, int]
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """Rows and columns of each map."""
+        return [(self.size_px[0] // stride, self.size_px[1] // stride) for stride in STRIDES]
+
+    def centres(self) -> Floats:
+        """x, y and stride of every cell, float32 (cells, 3)."""
+        parts = []
+        for (rows, columns), stride in zip(self.shapes, STRIDES, strict=True):
+            y, x = np.mgrid[:rows, :columns]
+            parts.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride, np.full_like(x, stride)], -1).reshape(-1, 3))
+        return np.concatenate(parts).astype(np.float32)
+
+    def assign(self, faces: Floats) -> Floats:
+        """What every cell should answer, float32 (cells, 5): ``FACE``, ``NOTHING`` or ``DOUBT``, then the sides.
+
+        Of faces that overlap, the smaller one has the cell.
+
+        Args:
+            faces: (n, 4) left, top, right and bottom in pixels of the input.
+        """
+        maps = [np.zeros((*shape, 5), np.float32) for shape in self.shapes]
+        areas = (faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1])
+        for face in faces[np.argsort(-areas, kind="stable")]:
+            height = face[3] - face[1]
+            for index, (cells, stride) in enumerate(zip(maps, STRIDES, strict=True)):
+                low = 0.0 if index == 0 else SMALLEST * STRIDES[index - 1]
+                high = math.inf if index == len(maps) - 1 else LARGEST * stride
+                if low / DOUBTFUL <= height <= high * DOUBTFUL:
+                    core = cells[_core(face[1], face[3], stride), _core(face[0], face[2], stride)]
+                    if low <= height <= high:
+                        core[..., 0], core[..., 1:] = FACE, face
+                    else:
+                        core[..., 0] = DOUBT
+        return np.concatenate([cells.reshape(-1, 5) for cells in maps])
+
+
+def _core(low: float, high: float, stride: int) -> slice:
+    """The cells whose centres lie in the core of a face that reaches from ``low`` to ``high``, or the nearest one."""
+    middle, reach = (low + high) / 2, CORE * (high - low)
+    first = math.ceil((middle - reach) / stride - 0.5)
+    last = math.floor((middle + reach) / stride - 0.5)
+    if first > last:
+        first = last = math.floor(middle / stride)
+    return slice(max(first, 0), max(last + 1, 0))
