@@ -25,7 +25,7 @@ from quantize.detector_report import detector_markdown, save_detector_picture
 from quantize.graph import Graph
 from quantize.latency import Latency, measure_latency
 from quantize.layers import LayerError, layer_errors
-from quantize.manifest import GOLDEN_SEEDS, fill_detector_manifest, golden_pixels
+from quantize.manifest import GOLDEN_SEEDS, detector_places, fill_detector_manifest, golden_pixels
 from quantize.release import PROBES, publish, read_run
 from quantize.runtimes import Difference, compare_runtimes
 from quantize.verify import DetectorContract, check_range, verify
@@ -128,7 +128,9 @@ def release_detector(
             name,
             # Of thousands of numbers a few lie far off, in cells where nothing is seen: those of other pictures would
             # set a tolerance under which two golden pictures look alike.
-            compare_runtimes(built / MODEL_FILE, golden_pixels(GOLDEN_SEEDS, shape), pythons),
+            compare_runtimes(
+                built / MODEL_FILE, golden_pixels(GOLDEN_SEEDS, shape), pythons, detector_places(graph, strides)
+            ),
             strides=strides,
             threshold=threshold,
             crop=crop.rule,

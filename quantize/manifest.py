@@ -21,7 +21,7 @@ from edge.detector.manifest import DetectorManifest, map_shapes
 from edge.manifest import GoldenVector, TensorSpec, golden_numbers
 from quantize.compare import Comparison
 from quantize.graph import Graph, Tensor
-from quantize.runtimes import Difference, answer_in_tensorflow
+from quantize.runtimes import Difference, Places, answer_in_tensorflow
 from train.evaluate import Evaluation
 
 GOLDEN_SEEDS = range(8)
@@ -85,8 +85,7 @@ def fill_detector_manifest(
     """The manifest of a verified detector; ``name`` is the run's. Without ``differences`` it has no golden vectors."""
     sha256 = hashlib.sha256(model).hexdigest()
     shape = graph.inputs[0].shape
-    by_shape = {output.shape: output for output in graph.outputs}
-    outputs = [by_shape[each] for each in map_shapes(shape, strides)]
+    outputs = _maps(graph, strides)
     return DetectorManifest(
         id=f"{name}-{sha256[:8]}",
         sha256=sha256,
@@ -96,7 +95,7 @@ def fill_detector_manifest(
         threshold=threshold,
         max_overlap=SAME_FACE_IOU,
         crop=crop,
-        golden=_golden_vectors(model, shape, _places(graph.outputs, outputs)) if differences else (),
+        golden=_golden_vectors(model, shape, detector_places(graph, strides)) if differences else (),
         golden_tolerance=2 * max(2, *(difference.largest for difference in differences), 2),
         metrics=metrics,
         tools=_tools(),
@@ -110,9 +109,7 @@ def golden_pixels(seeds: Sequence[int], shape: tuple[int, ...]) -> npt.NDArray[n
     return np.concatenate([golden_input(seed, shape) for seed in seeds])
 
 
-def _golden_vectors(
-    model: bytes, shape: tuple[int, ...], places: npt.NDArray[np.intp] | None = None
-) -> tuple[GoldenVector, ...]:
+def _golden_vectors(model: bytes, shape: tuple[int, ...], places: Places | None = None) -> tuple[GoldenVector, ...]:
     """What the reference kernels answer: the middle, from which every faster runtime strays its own way.
 
     ``places`` puts the numbers of several outputs into the manifest's order.
@@ -122,11 +119,16 @@ def _golden_vectors(
     return tuple(GoldenVector(seed, golden_numbers(row)) for seed, row in zip(GOLDEN_SEEDS, ordered, strict=True))
 
 
-def _places(given: Sequence[Tensor], wanted: Sequence[Tensor]) -> npt.NDArray[np.intp]:
-    """Where the numbers of the outputs ``wanted`` lie in an answer, which has those of ``given`` one after another."""
-    ends = np.cumsum([0, *(math.prod(output.shape) for output in given)])
-    ranges = {output.name: np.arange(*each) for output, each in zip(given, pairwise(ends), strict=True)}
-    return np.concatenate([ranges[output.name] for output in wanted])
+def detector_places(graph: Graph, strides: tuple[int, ...]) -> Places:
+    """Where the numbers of a detector's maps lie, in the manifest's order."""
+    ends = np.cumsum([0, *(math.prod(output.shape) for output in graph.outputs)])
+    ranges = {output.name: np.arange(*each) for output, each in zip(graph.outputs, pairwise(ends), strict=True)}
+    return np.concatenate([ranges[output.name] for output in _maps(graph, strides)])
+
+
+def _maps(graph: Graph, strides: tuple[int, ...]) -> list[Tensor]:
+    by_shape = {output.shape: output for output in graph.outputs}
+    return [by_shape[each] for each in map_shapes(graph.inputs[0].shape, strides)]
 
 
 def _tools() -> dict[str, str]:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ import numpy.typing as npt
 from edge import int8
 from edge.manifest import golden_stride
 from quantize.answers import Answers, answer, answer_in, as_input, in_one_row
+
+Places: TypeAlias = npt.NDArray[np.intp]
+"""Where numbers lie in an answer, which has those of all outputs one after another."""
 
 KERNELS = {"BUILTIN_REF": "reference", "BUILTIN_WITHOUT_DEFAULT_DELEGATES": "optimised", "AUTO": "XNNPACK"}
 """TensorFlow's ways to run one file, and what people call them."""
@@ -43,8 +46,12 @@ class Difference:
     changed: float
 
 
-def compare_runtimes(model: Path, pixels: npt.NDArray[np.uint8], pythons: Sequence[Path]) -> tuple[Difference, ...]:
+def compare_runtimes(
+    model: Path, pixels: npt.NDArray[np.uint8], pythons: Sequence[Path], places: Places | None = None
+) -> tuple[Difference, ...]:
     """Run a file over pictures, see ``as_input``, in TensorFlow, in this process's runtime and in ``pythons``.
+
+    ``places`` puts the numbers of several outputs into the manifest's order.
 
     Raises:
         ModelError: a runtime of this process refuses the file.
@@ -54,7 +61,7 @@ def compare_runtimes(model: Path, pixels: npt.NDArray[np.uint8], pythons: Sequen
     reference, *others = (answer_in_tensorflow(content, pixels, kernels) for kernels in KERNELS)
     others.append(answer(content, pixels))
     others.extend(answer_in(python, model, pixels) for python in pythons)
-    return tuple(difference(reference, each) for each in others)
+    return tuple(difference(reference, each, places) for each in others)
 
 
 def answer_in_tensorflow(model: bytes, pixels: npt.NDArray[np.uint8], kernels: str) -> Answers:
@@ -101,10 +108,11 @@ def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) ->
     return interpreter
 
 
-def difference(reference: Answers, other: Answers) -> Difference:
-    """Count the steps between two answers to the same pictures."""
-    thin = golden_stride(reference.steps.shape[1])
-    ours, theirs = reference.steps[:, ::thin].astype(np.int64), other.steps[:, ::thin]
+def difference(reference: Answers, other: Answers, places: Places | None = None) -> Difference:
+    """Count the steps between two answers to the same pictures; ``places`` as in ``compare_runtimes``."""
+    numbers = np.arange(reference.steps.shape[1]) if places is None else places
+    kept = numbers[:: golden_stride(len(numbers))]
+    ours, theirs = reference.steps[:, kept].astype(np.int64), other.steps[:, kept]
     steps = np.abs(ours - theirs)
     return Difference(
         runtime=other.runtime,

@@ -19,7 +19,7 @@ class Judged:
     """All boxes and all faces of a set of pictures.
 
     ``scores`` float32 (n,) and ``hits`` bool (n,) of the boxes, without those on faces too small to count.
-    ``heights_px`` and ``sureness`` float32 (m,) of the faces: the score of the box that found each, 0 if none did.
+    ``heights_px`` and ``sureness`` float32 (m,) of the faces: the score of the box that found each, -1 if none did.
     """
 
     pictures: int
@@ -68,10 +68,10 @@ def judge(pairs: Iterable[tuple[Boxes, Floats]], least_px: float) -> Judged:
     for boxes, faces in pairs:
         pictures += 1
         tall = faces[:, 3] - faces[:, 1]
-        sure = np.zeros(len(faces), np.float32)
+        sure = np.full(len(faces), -1, np.float32)
         ratios = overlaps(boxes.sides, faces)
         for box, ratio, score in zip(boxes.sides, ratios, boxes.scores, strict=True):
-            free = np.where(sure > 0, 0, ratio)
+            free = np.where(sure >= 0, 0, ratio)
             best = int(free.argmax()) if len(free) else -1
             hit = best >= 0 and bool(free[best] >= HIT_IOU)
             if hit:

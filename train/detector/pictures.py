@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edge.detector.decode import Boxes, Floats, overlaps
 from train.detector.development import Frame
 from train.detector.measure import HIT_IOU
+from train.detector.subjects import SMALLEST_PX
 
 HIT, MISS, FALSE = (90, 200, 60), (0, 200, 255), (60, 60, 255)
 """Green, amber and red, as OpenCV orders channels."""
@@ -27,11 +28,17 @@ def save_frames(frames: Sequence[Frame], found: Sequence[Boxes], threshold: floa
         sure = boxes.scores >= threshold
         ratios = overlaps(boxes.sides[sure], frame.faces)
         hits = ratios.max(axis=1, initial=0) >= HIT_IOU
-        missed = ratios.max(axis=0, initial=0) < HIT_IOU
-        mistakes = int((~hits).sum() + missed.sum())
-        picture = _draw(frame, boxes.sides[sure], boxes.scores[sure], hits, frame.faces[missed])
+        missed = (ratios.max(axis=0, initial=0) < HIT_IOU) & _counts(frame.faces)
+        shown = hits | _counts(boxes.sides[sure])
+        mistakes = int((shown & ~hits).sum() + missed.sum())
+        picture = _draw(frame, boxes.sides[sure][shown], boxes.scores[sure][shown], hits[shown], frame.faces[missed])
         drawn.append((-mistakes, len(drawn), picture))
     _save_sheet([picture for _, _, picture in sorted(drawn, key=lambda each: each[:2])[:most]], png)
+
+
+def _counts(sides: Floats) -> npt.NDArray[np.bool_]:
+    """Which boxes are as high as a face must be, see ``measure.judge``."""
+    return np.asarray(sides[:, 3] - sides[:, 1] >= SMALLEST_PX)
 
 
 def _draw(

@@ -36,7 +36,7 @@ def test_a_box_beside_a_face_is_false_and_the_face_missed() -> None:
     judged = judge([(boxes(([30, 40, 70, 90], 0.9)), faces(BIG))], least_px=20)
 
     assert judged.hits.tolist() == [False]
-    assert judged.recall(0.1) == 0
+    assert judged.recall(0) == 0
 
 
 def test_faces_too_small_to_count_may_be_found() -> None:
