@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 python=${1:-.venv/bin/python}
 dist=${2:-dist}
 
-for needed in edge/models/model.tflite edge/models/model.json; do
+for needed in edge/models/{,face/}model.{tflite,json}; do
     [[ -f $needed ]] || {
-        echo "bundle: $needed is absent; make one with: make quantize RUN=runs/... OUT=edge/models" >&2
+        echo "bundle: $needed is absent; make one with: make quantize or make quantize-detector" >&2
         exit 1
     }
 done

@@ -56,7 +56,7 @@ class CameraConfig:
 class DetectorConfig:
     """How faces are found; an empty ``model`` is the one in the package, or the one that was fetched."""
 
-    kind: str = _key("haar", choices=("fer", "haar", "yunet"))
+    kind: str = _key("fer", choices=("fer", "haar", "yunet"))
     model: str = _key("")
     min_face_px: int = _key(40, low=16, high=400)
     every: int = _key(3, low=1, high=30)

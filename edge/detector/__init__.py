@@ -13,7 +13,7 @@ class FaceDetector(Protocol):
 
     @property
     def name(self) -> str:
-        """The detector for people and for ``info``: ``haar-alt2``."""
+        """The detector for people and for ``info``, such as ``haar-alt2``."""
 
     @property
     def crop_rule(self) -> CropRule:

@@ -227,7 +227,7 @@ def test_a_key_holds_for_the_detector_too(tmp_path: Path) -> None:
             "face on cpu, sha256 8c6c982d0401, golden vectors agree",
         ),
         (DetectorConfig(kind="fer", model=str(TINY / "grey")), "schema is 'fer-edge/model/1', accepted is"),
-        (DetectorConfig(), "haar-alt2"),
+        (DetectorConfig(kind="haar"), "haar-alt2"),
     ],
 )
 def test_check_says_which_detector_is_there(section: DetectorConfig, sentence: str) -> None:
