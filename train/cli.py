@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge.contract import EMOTIONS
 from edge.errors import ConfigError, FerEdgeError
@@ -14,9 +13,6 @@ from train import fer2013, recipes
 from train.backend import wake
 from train.detector.cli import add_commands
 from train.progress import progress_bar
-
-if TYPE_CHECKING:
-    from train.evaluate import Evaluation
 
 CACHE = Path("data/cache")
 RUNS = Path("runs")
@@ -230,7 +226,7 @@ def _ablate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from train.evaluate import evaluate
+    from train.evaluate import evaluate, table
     from train.plots import save_confusion
 
     if options.model.suffix == ".keras":
@@ -242,7 +238,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
-        print(_table(result))
+        print(table(result))
     return 0
 
 
@@ -287,24 +283,3 @@ def _crop_rule(options: argparse.Namespace) -> int:
     print(f"  90 % of the centres within {measured.distance:.3f} of the side")
     print(f"  {measured.trained:.1%} of the faces lie where the classifier was trained")
     return 0
-
-
-def _table(result: Evaluation) -> str:
-    measurements = {
-        "FER2013": result.fer2013,
-        "FER+ 7 classes": result.ferplus,
-        "FER+ 8 classes": result.ferplus_contempt,
-    }
-    lines = [f"{result.model} on {result.split}", f"{'':16}{'faces':>7}{'accuracy':>10}{'macro F1':>10}{'ECE':>8}"]
-    for name, metrics in measurements.items():
-        if metrics is not None:
-            lines.append(
-                f"{name:16}{metrics.faces:7}{metrics.accuracy:10.2%}{metrics.macro_f1:10.3f}"
-                f"{metrics.calibration_error:8.3f}"
-            )
-    lines += ["", f"{'FER2013':16}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
-    lines += [
-        f"{each.name:16}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
-        for each in result.fer2013.classes
-    ]
-    return "\n".join(lines)

@@ -73,6 +73,28 @@ def judge(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = 
     )
 
 
+def table(result: Evaluation) -> str:
+    """The figures for a terminal."""
+    measurements = {
+        "FER2013": result.fer2013,
+        "FER+ 7 classes": result.ferplus,
+        "FER+ 8 classes": result.ferplus_contempt,
+    }
+    lines = [f"{result.model} on {result.split}", f"{'':16}{'faces':>7}{'accuracy':>10}{'macro F1':>10}{'ECE':>8}"]
+    for name, metrics in measurements.items():
+        if metrics is not None:
+            lines.append(
+                f"{name:16}{metrics.faces:7}{metrics.accuracy:10.2%}{metrics.macro_f1:10.3f}"
+                f"{metrics.calibration_error:8.3f}"
+            )
+    lines += ["", f"{'FER2013':16}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
+    lines += [
+        f"{each.name:16}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
+        for each in result.fer2013.classes
+    ]
+    return "\n".join(lines)
+
+
 def _measure(logits: Logits, labels: npt.NDArray[np.integer[Any]], emotions: Sequence[str]) -> Metrics:
     """Metrics on the faces whose label (-1 for none) is among ``emotions``."""
     columns = np.array([EMOTIONS.index(emotion) for emotion in emotions])
