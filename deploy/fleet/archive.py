@@ -12,7 +12,6 @@ from paho.mqtt.client import CallbackAPIVersion, Client
 
 name, database, host, port = (*sys.argv[1:], "localhost", "1883")[:4]
 table = sqlite3.connect(database, isolation_level=None, timeout=60)
-table.execute("PRAGMA journal_mode = WAL")
 table.execute("CREATE TABLE IF NOT EXISTS windows (id TEXT PRIMARY KEY, device TEXT, seq INTEGER, body TEXT)")
 
 

@@ -217,7 +217,7 @@ def test_two_archives_share_the_windows_and_keep_each_once_though_one_is_killed(
     broker = mosquitto("allow_anonymous true", "log_type subscribe")
     log = tmp_path / "broker0" / "mosquitto.log"
     first, _second = archive("archive-1", broker), archive("archive-2", broker)
-    wait(lambda: log.read_text().count("$share/archive/") >= 2, 60)
+    wait(lambda: log.read_text().count("$share/archive/") >= 2)
     connection = Connection(Broker(broker.host, broker.port), device.id)
     windows = [aggregate(device, seq, a_window(), WallClock()) for seq in range(1, 101)]
 
@@ -230,6 +230,17 @@ def test_two_archives_share_the_windows_and_keep_each_once_though_one_is_killed(
         wait(lambda: table.execute("SELECT count(*) FROM windows").fetchone() == (100,))
         assert table.execute("SELECT count(DISTINCT seq), min(seq), max(seq) FROM windows").fetchone() == (100, 1, 100)
     connection.close(1.0)
+
+
+def test_an_archive_waits_for_one_that_is_writing(mosquitto: Any, archive: Any, tmp_path: Path) -> None:
+    broker = mosquitto("allow_anonymous true", "log_type subscribe")
+    log = tmp_path / "broker0" / "mosquitto.log"
+    with closing(sqlite3.connect(tmp_path / "windows.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        starting = archive("archive-1", broker)
+        with pytest.raises(subprocess.TimeoutExpired):
+            starting.wait(1)
+    wait(lambda: "$share/archive/" in log.read_text())
 
 
 def wait(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
