@@ -38,7 +38,8 @@ def views(
 ) -> tuple[View, ...]:
     """``recipe.views`` disturbed copies of all pictures, each with the given targets and the teachers' answers mixed.
 
-    The pictures are mapped from their files, not held in memory.
+    Every copy is followed by its mirror image, which has the same target: the mean of the answers to both. The pictures
+    are mapped from their files, not held in memory.
 
     Args:
         recipe: says how pictures are disturbed and what share of the target is the teachers'.
@@ -63,20 +64,20 @@ def views(
             progress(done * len(pixels) + start, len(missing) * len(pixels))
             rows = slice(start, start + _BATCH)
             seen = ops.round(augment(pixels[rows, ..., np.newaxis], training=True))
-            answers[rows] = np.mean([softmax(model.predict_on_batch(seen)) for model in models], axis=0)
+            sides = (seen, ops.flip(seen, axis=2))
+            given = [softmax(model.predict_on_batch(side)) for model in models for side in sides]
+            answers[rows] = np.mean(given, axis=0)
             disturbed[rows] = ops.convert_to_numpy(seen)[..., 0]
         np.save(_pixels(kept, number), disturbed)
         unfinished = kept / "unfinished.npy"
         np.save(unfinished, answers)
         unfinished.replace(_answers(kept, number))  # last: it says that the view is whole
-    share = recipe.teacher_share
-    return tuple(
-        (
-            np.load(_pixels(kept, number), mmap_mode="r"),
-            ((1 - share) * targets + share * np.load(_answers(kept, number))).astype(np.float32),
-        )
-        for number in range(recipe.views)
-    )
+    share, lessons = recipe.teacher_share, []
+    for number in range(recipe.views):
+        disturbed = np.load(_pixels(kept, number), mmap_mode="r")
+        taught = ((1 - share) * targets + share * np.load(_answers(kept, number))).astype(np.float32)
+        lessons += [(disturbed, taught), (disturbed[:, :, ::-1], taught)]
+    return tuple(lessons)
 
 
 def _pixels(folder: Path, number: int) -> Path:

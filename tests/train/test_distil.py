@@ -53,17 +53,31 @@ def test_the_teachers_share_of_the_target_is_the_mean_of_their_answers(tmp_path:
 
     taught = 0.25 * TARGETS
     taught[:, [0, 3]] += 0.375
-    assert len(seen) == 2
+    assert len(seen) == 2 * STUDENT.views
     for _, targets in seen:
         np.testing.assert_allclose(targets, taught, atol=1e-5)
 
 
 def test_every_view_disturbs_every_picture_in_another_way(tmp_path: Path) -> None:
-    (first, _), (second, _) = ask([answering(0, tmp_path / "a.keras")], tmp_path)
+    (first, _), _, (second, _), _ = ask([answering(0, tmp_path / "a.keras")], tmp_path)
 
     assert first.dtype == np.uint8
     assert all((ours != theirs).any() for ours, theirs in zip(first, second, strict=True))
     assert all((ours != theirs).any() for ours, theirs in zip(first, PIXELS, strict=True))
+
+
+def test_a_picture_and_its_mirror_image_have_the_mean_answer_to_both(tmp_path: Path) -> None:
+    pixels = keras.Input((48, 48, 1))
+    half = keras.layers.Dense(7)
+    keras.Model(pixels, half(keras.layers.Flatten()(pixels))).save(tmp_path / "a.keras")
+    teacher = keras.saving.load_model(tmp_path / "a.keras")
+
+    (left, taught), (right, mirrored), *_ = ask([tmp_path / "a.keras"], tmp_path, replace(STUDENT, teacher_share=1.0))
+
+    np.testing.assert_array_equal(right, left[:, :, ::-1])
+    np.testing.assert_array_equal(mirrored, taught)
+    answers = [keras.ops.softmax(teacher.predict(side[..., None], verbose=0)) for side in (left, right)]
+    np.testing.assert_allclose(taught, np.mean(answers, axis=0), atol=1e-4)
 
 
 def test_teachers_are_not_asked_again_for_what_they_have_answered(tmp_path: Path) -> None:
