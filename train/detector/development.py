@@ -33,9 +33,10 @@ _SCENES = Synthesis(smallest_px=20, largest_px=300, skew=1.0, nobody=0, distract
 def compose(held_back: Collection, clips: Sequence[Photograph], share: float = 1.0) -> Mapping[str, list[Frame]]:
     """The sets by name.
 
-    ``scenes`` are synthesised like training's; ``covered`` are scenes in which every face is, ``dark`` scenes at a
-    sixth of the light. ``mosaics`` are whole photographs in 2 x 3 and 4 x 5. ``clips`` are as given, ``empty`` the
-    photographs without faces, ``backdrops`` these with patches that resemble pasted heads.
+    ``scenes`` are synthesised like training's; ``covered`` and ``turned`` are scenes in which every face is covered or
+    narrowed towards profile, ``dark`` scenes at a sixth of the light. ``mosaics`` are whole photographs in 2 x 3 and
+    4 x 5. ``clips`` are as given, ``empty`` the photographs without faces, ``backdrops`` these with patches that
+    resemble pasted heads.
 
     Args:
         held_back: what training has not seen.
@@ -43,8 +44,9 @@ def compose(held_back: Collection, clips: Sequence[Photograph], share: float = 1
         share: of ``COMPOSED``.
     """
     count = round(COMPOSED * share)
-    plain, covered = (
-        Painter(held_back, FRAME_PX, replace(_SCENES, covered=always)) for always in (_SCENES.covered, 1.0)
+    plain, covered, turned = (
+        Painter(held_back, FRAME_PX, options)
+        for options in (_SCENES, replace(_SCENES, covered=1.0), replace(_SCENES, squeezed=1.0))
     )
     scenes = [plain.scene((_SEED, 0, number)) for number in range(count)]
     return {
@@ -52,6 +54,7 @@ def compose(held_back: Collection, clips: Sequence[Photograph], share: float = 1
         "mosaics": [_mosaic(held_back.heads, number, *((2, 3), (4, 5))[number % 2]) for number in range(count // 4)],
         "clips": [Frame(each.pixels, each.faces) for each in clips],
         "covered": [covered.scene((_SEED, 1, number)) for number in range(count // 2)],
+        "turned": [turned.scene((_SEED, 5, number)) for number in range(count // 2)],
         "dark": [_darkened(frame, number) for number, frame in enumerate(scenes[: count // 2])],
         "empty": [Frame(each.pixels, NO_FACES) for each in held_back.empty],
         "backdrops": [Frame(plain.backdrop((_SEED, 2, number)), NO_FACES) for number in range(count)],

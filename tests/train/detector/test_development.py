@@ -24,6 +24,7 @@ def test_every_set_is_there_and_those_of_nobody_show_none(held_back: Collection)
         "mosaics": 2,
         "clips": 2,
         "covered": 4,
+        "turned": 4,
         "dark": 4,
         "empty": 30,
         "backdrops": 8,
@@ -39,6 +40,16 @@ def test_a_mosaic_shows_whole_photographs_beside_each_other(held_back: Collectio
     assert (len(six.faces), len(twenty.faces)) == (6, 20)
     for left, top, right, bottom in six.faces.round().astype(int):
         assert six.pixels[top:bottom, left:right].std() > 20  # drawn faces, not the plain picture around them
+
+
+def test_turned_faces_are_narrower_than_those_of_scenes(held_back: Collection) -> None:
+    sets = compose(held_back, [], share=0.1)
+
+    def width(name: str) -> float:
+        left, top, right, bottom = np.concatenate([frame.faces for frame in sets[name]]).T
+        return float(np.mean((right - left) / (bottom - top)))
+
+    assert width("turned") < 0.95 * width("scenes")
 
 
 def test_dark_frames_are_the_first_scenes_at_a_sixth_of_the_light(held_back: Collection) -> None:
