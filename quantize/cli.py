@@ -28,6 +28,7 @@ from quantize.verify import verify
 from train import fer2013
 from train.fer2013 import FaceSet
 from train.progress import progress_bar
+from train.saved import open_classifier
 from train.targets import keep_mask
 
 CACHE = Path("data/cache")
@@ -196,9 +197,9 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from quantize.convert import convert_float, float_logits, load_keras
+    from quantize.convert import convert_float, float_logits
 
-    model, network = _read(options.model), load_keras(options.original)
+    model, network = _read(options.model), open_classifier(options.original)
     faces = _split(_load(options), options.split)
     with busy("running both models"):
         comparison = compare(float_logits(network, faces.pixels), answer(model, faces.pixels).logits, faces)

@@ -16,27 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract import EMOTIONS, INPUT_SIZE_PX
 from edge.detector.manifest import map_shapes
 from edge.errors import ConfigError, ModelError
 from quantize.answers import as_input
-
-
-def load_keras(path: Path) -> Any:
-    """Open a trained classifier of grey faces.
-
-    Raises:
-        ModelError: the file is absent or no Keras model, or takes or gives something else than our contract says.
-    """
-    model = _open(path)
-    wanted_input, wanted_output = (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), (None, len(EMOTIONS))
-    for what, shape, wanted in (
-        ("takes", getattr(model, "input_shape", None), wanted_input),
-        ("gives", getattr(model, "output_shape", None), wanted_output),
-    ):
-        if shape != wanted:
-            raise ModelError(f"model {path}: {what} {shape}, accepted is {wanted}; train it with fer-train")
-    return model
+from train.saved import open_model
 
 
 def load_keras_detector(path: Path) -> tuple[Any, tuple[int, ...]]:
@@ -45,7 +28,7 @@ def load_keras_detector(path: Path) -> tuple[Any, tuple[int, ...]]:
     Raises:
         ModelError: the file is absent or no Keras model, or is no detector as ``edge.detector.decode`` reads it.
     """
-    model = _open(path)
+    model = open_model(path)
     taken, given = model.input_shape, model.output_shape
     advice = "accepted are maps of logits, then as many of boxes, of a grey picture; train it with fer-train"
     if not isinstance(given, list) or len(taken) != 4 or None in taken[1:] or taken[3] != 1:
@@ -58,18 +41,6 @@ def load_keras_detector(path: Path) -> tuple[Any, tuple[int, ...]]:
     if [tuple(shape) for shape in given] != expected:
         raise ModelError(f"model {path}: gives {given}, expected {expected}; {advice}")
     return model, strides
-
-
-def _open(path: Path) -> Any:
-    import keras
-
-    if not path.is_file():
-        raise ModelError(f"model {path}: no such file; expected the model.keras of a run folder")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"model {path}: is no Keras model ({reason}); expected a .keras file") from error
 
 
 def convert_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:

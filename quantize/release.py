@@ -23,7 +23,7 @@ from quantize.answers import answer
 from quantize.calibration import Calibration
 from quantize.card import model_card
 from quantize.compare import Comparison, Logits, best_temperature, compare
-from quantize.convert import convert_float, convert_int8, float_logits, load_keras
+from quantize.convert import convert_float, convert_int8, float_logits
 from quantize.equalise import equalise
 from quantize.graph import Graph
 from quantize.latency import Latency, measure_latency
@@ -34,6 +34,7 @@ from quantize.runtimes import Difference, compare_runtimes
 from quantize.sign import sign
 from quantize.verify import Contract, DetectorContract, check_range, verify
 from train.fer2013 import FaceSet
+from train.saved import open_classifier
 
 HELD_OUT = "PublicTest"
 """The split that gates a release and sets its temperature."""
@@ -97,7 +98,7 @@ def release(
     for split in ("Training", *splits):
         if split not in faces:
             raise ConfigError(f"data has no {split} split, it has {', '.join(faces)}")
-    network = load_keras(run / "model.keras")
+    network = open_classifier(run / "model.keras")
     sample = calibration.select(faces["Training"])
 
     held_out = [faces[split] for split in splits]

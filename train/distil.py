@@ -20,9 +20,9 @@ from keras import ops
 from train.augment import Augment
 from train.lesson import View
 from train.metrics import softmax
-from train.network import load
 from train.progress import Progress
 from train.recipes import Recipe
+from train.saved import open_classifier
 
 _BATCH = 256
 
@@ -100,7 +100,7 @@ def _fingerprint(recipe: Recipe, teachers: Sequence[Path], pixels: npt.NDArray[n
 
 def _teacher(path: Path) -> Any:
     """Computes in the run's precision, whatever it was trained in; its last layer stays float32."""
-    model = load(path)
+    model = open_classifier(path)
     for layer in model.layers[:-1]:
         layer.dtype_policy = keras.mixed_precision.dtype_policy()
     return model

@@ -17,6 +17,7 @@ from edge.interpreter import Interpreter
 from train.fer2013 import FaceSet
 from train.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
 from train.metrics import Metrics, measure, softmax
+from train.saved import open_classifier
 
 Logits = npt.NDArray[np.float32]
 
@@ -124,9 +125,7 @@ def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
 
 
 def _predict_keras(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
-    from train.network import load
-
-    return np.asarray(load(model).predict(pixels, batch_size=512, verbose=0), np.float32)
+    return np.asarray(open_classifier(model).predict(pixels, batch_size=512, verbose=0), np.float32)
 
 
 def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:

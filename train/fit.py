@@ -21,9 +21,10 @@ from train.distil import views
 from train.fer2013 import FaceSet
 from train.journal import History, Journal, WeightAverage, load_state
 from train.lesson import Lesson, View, batches
-from train.network import load, multiply_adds
+from train.network import multiply_adds
 from train.progress import Progress, silent
 from train.recipes import Recipe
+from train.saved import open_classifier
 from train.targets import keep_mask, soft_targets
 
 
@@ -131,7 +132,7 @@ def _check(recipe: Recipe, faces: dict[str, FaceSet], folder: Path, teachers: Se
 
 
 def _begin_from(start: Path, student: keras.Model) -> None:
-    weights = load(start).get_weights()
+    weights = open_classifier(start).get_weights()
     if [weight.shape for weight in weights] != [tuple(weight.shape) for weight in student.weights]:
         raise ModelError(f"model {start}: is not the recipe's network, expected a model.keras of the same recipe")
     student.set_weights(weights)

@@ -6,9 +6,7 @@ network eats raw grey levels and training and device cannot disagree. Logits com
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,7 +14,6 @@ import numpy as np
 from keras import layers
 
 from edge.contract import EMOTIONS, INPUT_SIZE_PX
-from edge.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +47,6 @@ def build(stem: int, stages: tuple[Stage, ...], dropout: float) -> keras.Model:
     x = layers.Dropout(dropout)(x)
     logits = layers.Dense(len(EMOTIONS), dtype="float32", name="logits")(x)
     return keras.Model(pixels, logits)
-
-
-def load(path: Path) -> keras.Model:
-    """Open a trained classifier of grey faces.
-
-    Raises:
-        ModelError: the file is absent or no Keras model, or takes or gives something else than ``build`` says.
-    """
-    if not path.is_file():
-        raise ModelError(f"model {path}: does not exist, expected a .keras file of fer-train")
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"model {path}: cannot be loaded by Keras ({reason}), expected a file of fer-train") from error
-    expected = {"takes": (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), "answers": (None, len(EMOTIONS))}
-    for what, shape in (("takes", model.input_shape), ("answers", model.output_shape)):
-        if shape != expected[what]:
-            raise ModelError(f"model {path}: {what} shape {shape}, expected {expected[what]}")
-    return model
 
 
 def convolution(

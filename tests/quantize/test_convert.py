@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge.errors import ConfigError, ModelError
+from edge.errors import ConfigError
 from edge.records import Pixels
-from quantize.convert import convert_int8, float_logits, load_keras
+from quantize.convert import convert_int8, float_logits
 from quantize.graph import read_graph
+from train.saved import open_classifier
 
 
 def test_converting_again_gives_the_same_bytes_even_after_other_models_were_built(
@@ -29,7 +30,7 @@ def test_a_saved_and_opened_model_converts_to_the_same_bytes_each_time(
 ) -> None:
     network.save(tmp_path / "model.keras")
 
-    first, second = (convert_int8(load_keras(tmp_path / "model.keras"), pixels) for _ in range(2))
+    first, second = (convert_int8(open_classifier(tmp_path / "model.keras"), pixels) for _ in range(2))
 
     assert first == second
 
@@ -64,33 +65,6 @@ def test_float_logits_are_those_of_the_model(network: Any, pixels: Pixels) -> No
     logits = float_logits(network, pixels[:3])
 
     assert np.allclose(logits, network(pixels[:3, ..., np.newaxis].astype(np.float32), training=False), atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("shape", "classes", "message"),
-    [
-        ((64, 64, 1), 7, r"takes \(None, 64, 64, 1\), accepted is \(None, 48, 48, 1\)"),
-        ((48, 48, 3), 7, r"takes \(None, 48, 48, 3\), accepted is \(None, 48, 48, 1\)"),
-        ((48, 48, 1), 8, r"gives \(None, 8\), accepted is \(None, 7\)"),
-    ],
-)
-def test_a_model_of_other_shapes_is_refused_by_name(
-    shape: tuple[int, ...], classes: int, message: str, tmp_path: Path
-) -> None:
-    pooled = layers.GlobalAveragePooling2D()
-    keras.Sequential([keras.Input(shape), pooled, layers.Dense(classes)]).save(tmp_path / "model.keras")
-
-    with pytest.raises(ModelError, match=message):
-        load_keras(tmp_path / "model.keras")
-
-
-def test_a_file_that_is_absent_or_no_keras_model_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.keras").write_text("no model")
-
-    with pytest.raises(ModelError, match=r"no such file; expected the model.keras of a run folder"):
-        load_keras(tmp_path / "absent.keras")
-    with pytest.raises(ModelError, match="is no Keras model"):
-        load_keras(tmp_path / "model.keras")
 
 
 def test_another_keras_backend_is_refused(network: Any, pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,14 +35,14 @@ def answers(*emotions: int) -> npt.NDArray[np.float32]:
     return 5 * np.eye(7, dtype=np.float32)[list(emotions)]
 
 
-def save_sensor(path: Path, side: int = 48, classes: int = 7) -> None:
+def save_sensor(path: Path) -> None:
     """A Keras file that calls bright pictures happy and dark ones sad, as the tiny int8 model does."""
     import keras
 
-    weights = np.zeros((1, classes), np.float32)
+    weights = np.zeros((1, 7), np.float32)
     weights[0, [HAPPY, SAD]] = 0.04, -0.04
-    pixels = keras.Input((side, side, 1))
-    logits = keras.layers.Dense(classes)
+    pixels = keras.Input((48, 48, 1))
+    logits = keras.layers.Dense(7)
     model = keras.Model(pixels, logits(keras.layers.GlobalAveragePooling2D()(pixels)))
     logits.set_weights([weights, -127.5 * weights[0]])
     model.save(path)
@@ -146,25 +146,11 @@ def test_the_logits_of_an_int8_file_are_real_numbers(bright_and_dark: FaceSet) -
 
 
 @pytest.mark.parametrize(
-    ("side", "classes", "message"),
-    [
-        (64, 7, r"takes shape \(None, 64, 64, 1\), expected \(None, 48, 48, 1\)"),
-        (48, 5, r"answers shape \(None, 5\), expected \(None, 7\)"),
-    ],
-)
-def test_a_model_of_another_shape_is_refused(tmp_path: Path, side: int, classes: int, message: str) -> None:
-    save_sensor(tmp_path / "model.keras", side, classes)
-
-    with pytest.raises(ModelError, match=message):
-        predict(tmp_path / "model.keras", np.zeros((1, 48, 48), np.uint8))
-
-
-@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("model.h5", b"", "is neither a .keras nor a .tflite file"),
         ("model.keras", None, "does not exist"),
-        ("model.keras", b"PK\x03\x04 cut short", "cannot be loaded by Keras"),
+        ("model.keras", b"PK\x03\x04 cut short", "is no Keras model"),
         ("model.tflite", b"TFL3 cut short", "model.tflite: "),
     ],
 )
@@ -184,7 +170,7 @@ def test_a_keras_file_cut_short_is_refused(tmp_path: Path, kept_share: float) ->
     content = path.read_bytes()
     path.write_bytes(content[: int(kept_share * len(content))])
 
-    with pytest.raises(ModelError, match="cannot be loaded by Keras"):
+    with pytest.raises(ModelError, match="is no Keras model"):
         predict(path, np.zeros((1, 48, 48), np.uint8))
 
 
@@ -196,7 +182,7 @@ def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
     content[middle : middle + 100] = bytes(100 * [0xAA])
     path.write_bytes(content)
 
-    with pytest.raises(ModelError, match=r"cannot be loaded by Keras \(Bad CRC-32"):
+    with pytest.raises(ModelError, match=r"is no Keras model \(Bad CRC-32"):
         predict(path, np.zeros((1, 48, 48), np.uint8))
 
 

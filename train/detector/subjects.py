@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from edge.errors import ModelError
 from edge.records import Face
 from train.detector.cutout import Picture
 from train.detector.measure import MIN_SCORE
+from train.saved import open_model
 
 Find: TypeAlias = Callable[[Sequence[Picture]], Iterator[Boxes]]
 """Frames -> the boxes of each, best first, down to ``MIN_SCORE``."""
@@ -61,16 +61,10 @@ def keras_subject(path: Path) -> Subject:
     Raises:
         ModelError: it cannot be loaded, or is no detector.
     """
-    import keras
-
     from train.detector.find import find, letterboxed
     from train.detector.recipe import STRIDES
 
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
-        raise ModelError(f"model {path}: cannot be loaded by Keras ({reason}), expected a file of fer-train") from error
+    model = open_model(path)
     size = model.input_shape[1:3]
     if model.input_shape != (None, *size, 1) or len(model.outputs) != 2 * len(STRIDES):
         raise ModelError(f"model {path}: takes {model.input_shape} and gives {len(model.outputs)} maps, is no detector")
