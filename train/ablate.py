@@ -21,13 +21,17 @@ _MIRRORED_ALONE = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, bri
 AS_IT_IS = "as it is"
 
 
-def variants(recipe: Recipe) -> dict[str, Recipe]:
-    """The recipe and, by what is different, those that lack or change one ingredient."""
+def variants(recipe: Recipe, *, taught: bool) -> dict[str, Recipe]:
+    """The recipe and, by what is different, those that lack or change one ingredient.
+
+    ``taught`` says whether there are teachers, from whom also a recipe that has none may learn.
+    """
     augmentation = recipe.augmentation
     changed = {
         AS_IT_IS: recipe,
         "no teacher": replace(recipe, teachers=()),
         "teacher alone": replace(recipe, teacher_share=1.0) if recipe.teachers else recipe,
+        "a teacher": recipe if recipe.teachers or not taught else replace(recipe, teachers=("any",)),
         "FER2013's label alone": replace(recipe, label_share=1.0),
         "FER+'s votes alone": replace(recipe, label_share=0.0),
         "no mixup": replace(recipe, mixup=0.0),
@@ -74,14 +78,14 @@ def ablate(
         options: length and precision; the seed is one of ``seeds``.
         seeds: every variant is trained once with each.
         only: names of variants, those whose name holds one of these; all if empty.
-        teachers: as for ``fit``.
+        teachers: as for ``fit``; a recipe that has none gets a variant that learns from these.
         progress: told how far the teachers are.
 
     Raises:
         ConfigError, DataError, ModelError: as ``fit``.
     """
     rows = []
-    for name, variant in variants(recipe).items():
+    for name, variant in variants(recipe, taught=bool(teachers)).items():
         if only and name != AS_IT_IS and not any(part in name for part in only):
             continue
         reached = []

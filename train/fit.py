@@ -10,7 +10,7 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -86,7 +86,8 @@ def fit(
     keras.mixed_precision.set_dtype_policy(options.precision)
     lessons: Sequence[View] = [(pixels, targets)]
     if recipe.teachers:
-        lessons = views(recipe, teachers, pixels, targets, options.seed, folder.parent / "views", progress)
+        enough = replace(recipe, views=min(recipe.views, (epochs + 1) // 2))  # each view is two lessons
+        lessons = views(enough, teachers, pixels, targets, options.seed, folder.parent / "views", progress)
     keras.utils.set_random_seed(options.seed)
     lesson = Lesson(recipe.network(), recipe, options.seed)
     if options.start and not resume:

@@ -102,12 +102,16 @@ def test_another_seed_or_teacher_has_views_of_its_own(tmp_path: Path, other: dic
     )
 
 
-def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Path) -> None:
-    faces = {
+@pytest.fixture
+def faces() -> dict[str, FaceSet]:
+    sets = {
         split: FaceSet(split, PIXELS, np.zeros(20, np.uint8), np.arange(20, dtype=np.int32))
         for split in ("Training", "PublicTest")
     }
-    faces["PublicTest"] = replace(faces["PublicTest"], pixels=255 - PIXELS)
+    return {**sets, "PublicTest": replace(sets["PublicTest"], pixels=255 - PIXELS)}
+
+
+def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     recipe = replace(STUDENT, epochs=12, teacher_share=1.0)
 
     model = fit(
@@ -116,6 +120,17 @@ def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Pat
 
     answers = keras.saving.load_model(model).predict(PIXELS[..., None], verbose=0)
     assert (answers.argmax(axis=1) == 3).all()
+
+
+@pytest.mark.parametrize(("epochs", "asked"), [(1, 1), (2, 1), (3, 2), (5, 2)])
+def test_a_short_run_asks_for_no_more_views_than_it_sees(
+    tmp_path: Path, faces: dict[str, FaceSet], epochs: int, asked: int
+) -> None:
+    teacher = answering(3, tmp_path / "a.keras")
+
+    fit(replace(STUDENT, epochs=epochs), faces, tmp_path / "run", RunOptions(), resume=False, teachers=[teacher])
+
+    assert len(list((tmp_path / "views").glob("*/answers-*.npy"))) == asked
 
 
 @pytest.mark.parametrize(
