@@ -22,6 +22,7 @@ from quantize.release import prove
 from quantize.runtimes import answer_in_float
 from quantize.verify import DetectorContract, verify
 from train.detector.development import Frame
+from train.detector.network import build
 from train.detector.photographs import Photograph
 from train.detector.pieces import NO_FACES, Collection
 from train.detector.sources import Sources
@@ -204,6 +205,15 @@ def test_upsampling_becomes_one_operator_that_an_edge_tpu_takes_and_changes_no_n
     expected = {answer.shape[1:]: answer for answer in spots.predict(sample[:3, ..., np.newaxis], verbose=0)}
     ordered = [expected[output.shape[1:]].reshape(3, -1) for output in read_graph(in_float).outputs]
     np.testing.assert_allclose(answer_in_float(in_float, sample[:3]), np.concatenate(ordered, axis=1), atol=1e-4)
+
+
+def test_normalisation_vanishes_into_the_first_convolution() -> None:
+    network = build((64, 96), stem=8, channels=(8, 8, 8), top=8)
+    pixels = np.random.RandomState(0).randint(0, 256, (4, 64, 96)).astype(np.uint8)
+
+    first, *_, last = read_graph(convert_int8(network, pixels)).operators
+
+    assert (first.name, last.name) == ("CONV_2D", "CONV_2D")
 
 
 def test_calibration_scenes_are_the_same_every_time(collection: Collection) -> None:

@@ -24,7 +24,9 @@ def build(
 ) -> keras.Model:
     """An untrained detector of about 0.34 million parameters.
 
-    The first convolution has a stride of 4: at full resolution even 16 channels take half of the training time.
+    The first convolution has a stride of 4: at full resolution even 16 channels take half of the training time. Grey
+    is scaled and not centred: with an offset, padding would keep int8 from folding both into the first convolution, and
+    what they rounded there cost 0.4 points of recall at 20 px.
 
     Args:
         size_px: height and width, multiples of the largest stride. The weights fit any size.
@@ -37,7 +39,7 @@ def build(
         followed by the logs of distances, (batch, rows, columns, 4) each; fine to coarse.
     """
     pixels = keras.Input((*size_px, 1), name="pixels")
-    x = layers.Rescaling(1 / 127.5, offset=-1)(pixels)
+    x = layers.Rescaling(1 / 127.5)(pixels)
     x = convolution(x, stem, stride=4, side=5)
     stages = []
     for width in channels:
