@@ -37,8 +37,12 @@ from train.detector.recipe import Synthesis
 from train.detector.scenes import Painter
 
 SEED = 2013
-SCENES = 200
-"""Scenes that set the ranges, of the kind that the network was trained on."""
+SCENES = 500
+"""Scenes that set the ranges, of the kind that the network was trained on.
+
+With 50, 100, 200 and 500 of them the int8 file finds 95.5 to 96.1 % of the faces of 40 px and more, which is what a
+development set of 1200 such faces leaves open.
+"""
 
 
 @dataclass(frozen=True, slots=True)

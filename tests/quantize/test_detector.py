@@ -16,7 +16,7 @@ from edge.detector.fer import FerDetector, load_detector
 from edge.errors import ConfigError, ModelError
 from quantize.cli import main
 from quantize.convert import convert_float, convert_int8, load_keras_detector
-from quantize.detector import DetectorOutcome, draw_scenes, release_detector
+from quantize.detector import SCENES, DetectorOutcome, draw_scenes, release_detector
 from quantize.graph import read_graph
 from quantize.release import prove
 from quantize.runtimes import answer_in_float
@@ -139,7 +139,7 @@ def test_the_manifest_tells_what_was_measured(released: tuple[Path, DetectorOutc
     assert 0.05 <= manifest.threshold < 0.999
     assert manifest.metrics["development"]["int8"]["recall_40"] == 1
     assert manifest.training["recipe"] == {"name": "spots"}
-    assert manifest.training["calibration"]["scenes"] == 200
+    assert manifest.training["calibration"]["scenes"] == SCENES
     assert len(manifest.golden) == 8
     assert len(manifest.golden[0].output) == 63  # every 20th of 1260 numbers
 
