@@ -72,7 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (default: 0)")
     fit.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE-SEED)")
     fit.add_argument("--resume", action="store_true", help="go on from the last finished epoch of the run folder")
-    fit.add_argument("--start", type=Path, metavar="FILE", help="begin from the weights of this .keras file")
+    fit.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="begin from the weights of this .keras file (default: the recipe's start, unless --teacher is given)",
+    )
     fit.set_defaults(command=_fit)
 
     ablate = commands.add_parser(
@@ -178,8 +183,11 @@ def _fit(options: argparse.Namespace) -> int:
 
     recipe, faces = recipes.load(options.recipe), _load(options)
     folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
-    run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=options.start)
     teachers = _teachers(recipe, options, faces, folder.parent, options.seed)
+    start = options.start
+    if recipe.start and not (start or options.teacher):
+        start = teachers[recipe.teachers.index(recipe.start)]
+    run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=start)
     with progress_bar("asking the teachers") as progress:
         model = fit(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
     print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")

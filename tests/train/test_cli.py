@@ -76,6 +76,44 @@ def test_a_split_that_the_data_lacks_is_named(csv: Path, tmp_path: Path, capsys:
     assert "has no PrivateTest split, it has PublicTest" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "runs", "start", "teachers"),
+    [
+        (
+            (),
+            ["teacher-0", "student-0", "distilled-0"],
+            "runs/student-0/model.keras",
+            ["runs/teacher-0/model.keras", "runs/student-0/model.keras"],
+        ),
+        (("--teacher", "one.keras"), ["distilled-0"], None, ["one.keras"]),
+        (("--teacher", "one.keras", "--start", "other.keras"), ["distilled-0"], "other.keras", ["one.keras"]),
+    ],
+)
+def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
+    given: tuple[str, ...],
+    runs: list[str],
+    start: str | None,
+    teachers: list[str],
+    csv: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("keras", reason="needs the extra train")
+    calls: list[tuple[Path, Any, Any]] = []
+
+    def recorder(recipe: Any, faces: Any, folder: Path, options: Any, **others: Any) -> Path:
+        calls.append((folder, options.start, others.get("teachers")))
+        return folder / "model.keras"
+
+    monkeypatch.setattr("train.fit.fit", recorder)
+    monkeypatch.chdir(tmp_path)
+
+    assert run("fit", "--recipe", "distilled", "--data", csv, *given) == 0
+
+    assert [folder.name for folder, _, _ in calls] == runs
+    assert calls[-1][1:] == (start and Path(start), [Path(each) for each in teachers])
+
+
 def test_without_the_extra_the_package_to_install_is_named(
     csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

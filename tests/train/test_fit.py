@@ -124,7 +124,7 @@ def test_batches_of_a_later_epoch_are_those_of_an_unbroken_run() -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are draft, first")):
+    with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are distilled, first")):
         recipes.load("best")
 
 

@@ -45,13 +45,15 @@ class Recipe:
     ``mixup``), except in the last ``calm_share`` of the epochs; 0 mixes none.
 
     A recipe with ``teachers``, names of other recipes, is distilled: its pictures are disturbed in ``views`` ways once,
-    and the teachers' answers to those are ``teacher_share`` of the target.
+    and the teachers' answers to those are ``teacher_share`` of the target. ``start`` is the teacher, of the same
+    network, from whose weights it begins.
     """
 
     name: str
     network: Callable[[], keras.Model]
     epochs: int
     teachers: tuple[str, ...] = ()
+    start: str | None = None
     teacher_share: float = 0.7
     views: int = 12
     batch: int = 128
