@@ -14,6 +14,9 @@ from edge.errors import ModelError
 from edge.records import EmotionScores, Pixels
 from edge.release import Network, Release, read_release
 
+PACKAGED_MODEL = Path(__file__).parent / "models"
+"""The release in the package."""
+
 _MERGED = {"contempt": "neutral"}
 """Labels of other label sets (FER+) that count as one of ours."""
 

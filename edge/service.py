@@ -19,7 +19,7 @@ from edge.camera.replay import ReplayCamera
 from edge.camera.stream import StreamCamera
 from edge.camera.usb import UsbCamera
 from edge.capture import Capture
-from edge.classifier import EmotionClassifier, load_release
+from edge.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig, MqttConfig, device_id
 from edge.cooling import Cooling
 from edge.detector import FaceDetector
@@ -39,7 +39,6 @@ from edge.tracker import FaceTracker
 from edge.wallclock import WallClock
 from edge.window import EmotionWindow
 
-PACKAGED_MODEL = Path(__file__).parent / "models"
 STOP_TIMEOUT_S = 8.0
 """Systemd waits longer; a broker that does not answer must not hold the shutdown up."""
 

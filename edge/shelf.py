@@ -8,12 +8,11 @@ from functools import partial
 
 import cv2
 
-from edge.classifier import load_release
+from edge.classifier import PACKAGED_MODEL, load_release
 from edge.detector.fer import PACKAGED_DETECTOR, load_detector
 from edge.detector.haar import HaarDetector
 from edge.download import DOWNLOADS, Download
 from edge.errors import ModelError
-from edge.service import PACKAGED_MODEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 FER2013's pictures are enlarged with a margin around them, as a face in a room has. The square to cut is the picture
 itself: its side in heights of the box, and its centre seen from the box's, are the rule.
 
-Score (PublicTest, 1200 pictures, medians): Haar alt2 finds 939, side 1.03; YuNet finds 1086, side 1.01; centres within
-a hundredth of the box's.
+Score (PublicTest, 1200 pictures, medians): Haar alt2 finds 939, side 1.03; YuNet finds 1086, side 1.01; ours finds 963,
+side 1.09; centres within a hundredth of the box's. The shipped classifier names 66.6 % of the faces that ours finds as
+they are and 65.5 % as they are cut, of those that Haar finds 66.1 and 65.3 %.
 Command: fer-train crop-rule --data fer2013.csv --detector haar
 """
 
@@ -17,14 +18,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.crop import CropRule
+from edge.contract import INPUT_SIZE_PX
+from edge.crop import CropRule, crop_face
 from edge.detector import FaceDetector
 from edge.detector.fer import PACKAGED_DETECTOR, FerDetector, load_detector
 from edge.detector.haar import HaarDetector
 from edge.detector.yunet import YuNetDetector
 from edge.download import YUNET
 from edge.errors import DataError
-from edge.records import Pixels
+from edge.records import Face, Pixels
 from train.progress import Progress, silent
 from train.recipes import Augmentation
 
@@ -78,12 +80,12 @@ def measure_crop(
     Raises:
         DataError: it finds too few of them.
     """
-    chosen = faces[np.random.RandomState(seed).permutation(len(faces))[:PICTURES]]
+    chosen = choose(faces, seed)
     rows = []
-    for done, face in enumerate(chosen, 1):
-        row = _square(detector, face)
-        if row is not None:
-            rows.append(row)
+    for done, face in enumerate(faces[chosen], 1):
+        _, box = _find(detector, face)
+        if box is not None:
+            rows.append(_square(box, ENLARGED * len(face)))
         progress(done, len(chosen))
     if len(rows) < LEAST_FOUND * len(chosen):
         raise DataError(
@@ -108,16 +110,35 @@ def measure_crop(
     )
 
 
-def _square(detector: FaceDetector, face: Pixels) -> tuple[float, float, float] | None:
-    """Side of the picture and its centre from the box's, in heights of the largest box; None where there is none."""
+def cut_again(
+    detector: FaceDetector, rule: CropRule, faces: npt.NDArray[np.uint8], seed: int = 0
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """What the classifier would be given of the same pictures: which are found (m,), and their cuts (m, 48, 48)."""
+    found, cuts = [], []
+    for number in choose(faces, seed):
+        frame, box = _find(detector, faces[number])
+        if box is not None:
+            found.append(number)
+            cuts.append(crop_face(frame, box, rule, INPUT_SIZE_PX))
+    return np.array(found, np.intp), np.array(cuts, np.uint8)
+
+
+def choose(faces: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.intp]:
+    """The pictures that are measured: their places in ``faces``."""
+    return np.random.RandomState(seed).permutation(len(faces))[:PICTURES]
+
+
+def _find(detector: FaceDetector, face: Pixels) -> tuple[Pixels, Face | None]:
+    """The frame that shows ``face``, and the largest box in it."""
     side = ENLARGED * len(face)
     margin = round(MARGIN * side)
     enlarged = cv2.resize(face, (side, side), interpolation=cv2.INTER_LINEAR)
-    frame = cv2.copyMakeBorder(enlarged, *(margin,) * 4, cv2.BORDER_REPLICATE)
-    found = detector.detect(np.asarray(frame, np.uint8))
-    if not found:
-        return None
-    box = max(found, key=lambda each: each.height_px)
-    middle = margin + side / 2
+    frame = np.asarray(cv2.copyMakeBorder(enlarged, *(margin,) * 4, cv2.BORDER_REPLICATE), np.uint8)
+    return frame, max(detector.detect(frame), key=lambda each: each.height_px, default=None)
+
+
+def _square(box: Face, side: int) -> tuple[float, float, float]:
+    """Side of the picture and its centre from the box's, in heights of the box."""
+    middle = round(MARGIN * side) + side / 2
     x, y = box.left_px + box.width_px / 2, box.top_px + box.height_px / 2
     return side / box.height_px, (middle - x) / box.height_px, (middle - y) / box.height_px

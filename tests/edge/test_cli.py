@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.classifier import PACKAGED_MODEL
 from edge.cli import main
-from edge.service import PACKAGED_MODEL
 
 CLIP = Path(__file__).parents[2] / "edge" / "media" / "astronaut.mp4"
 

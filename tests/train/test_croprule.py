@@ -9,7 +9,7 @@ from edge.crop import CropRule
 from edge.errors import DataError
 from edge.records import Face, Pixels
 from train.cli import main
-from train.croprule import measure_crop
+from train.croprule import cut_again, measure_crop
 
 PICTURES = np.random.RandomState(0).randint(0, 256, (20, 48, 48)).astype(np.uint8)
 SIDE, MARGIN = 192, 96
@@ -62,6 +62,17 @@ def test_one_box_in_three_that_is_wrong_does_not_move_the_rule() -> None:
 def test_a_detector_that_finds_too_little_cannot_be_measured() -> None:
     with pytest.raises(DataError, match="detector framing: finds 2 of 20 enlarged faces, expected at least 20%"):
         measure_crop(FramingDetector((SIDE, MARGIN, MARGIN), *[None] * 9), PICTURES)
+
+
+def test_what_the_rule_cuts_is_the_picture_again() -> None:
+    smooth = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)[np.newaxis].repeat(3, axis=0)
+    detector = FramingDetector((160, MARGIN + 16, MARGIN + 32), None, (160, MARGIN + 16, MARGIN + 32))
+
+    found, cuts = cut_again(detector, CropRule(1.2, 0.0, -0.1), smooth)
+
+    assert len(found) == 2
+    assert set(found) < {0, 1, 2}
+    np.testing.assert_allclose(cuts, smooth[found], atol=1)
 
 
 def test_a_missing_release_is_one_sentence(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
