@@ -59,7 +59,7 @@ def prove(folder: Path) -> tuple[str, ReleaseManifest]:
 
 def _model(config: Config) -> str:
     classifier, problems = open_classifier(config.model)
-    return _released(classifier.manifest, classifier.device, problems)
+    return f"{_released(classifier.manifest, classifier.device, problems)}; asked: {classifier.head.name}"
 
 
 def _detector(config: Config) -> str:

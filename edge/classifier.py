@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge import int8
 from edge.contract import EMOTIONS, Manifest
-from edge.errors import ModelError
+from edge.errors import ConfigError, ModelError
 from edge.records import EmotionScores, Pixels
 from edge.release import Network, Release, read_release
 
@@ -42,18 +42,27 @@ class EmotionClassifier:
 
     Attributes:
         manifest: the release's manifest.
+        head: which of its heads answers.
         device: what computes, ``cpu`` or the delegate's name.
         input_size_px: side of the square crops it takes.
     """
 
-    def __init__(self, release: Release[Manifest], *, threads: int = 1, delegate: str | None = None) -> None:
-        """Open the model, see ``Network``.
+    def __init__(
+        self, release: Release[Manifest], *, head: str = "", threads: int = 1, delegate: str | None = None
+    ) -> None:
+        """Open the model, see ``Network``; an empty ``head`` is its first.
 
         Raises:
+            ConfigError: the model has no such ``head``.
             ModelError: the model's tensors, labels or answers are not what the manifest says.
             DelegateError: the accelerator named by ``delegate`` is absent.
         """
         self.manifest = release.manifest
+        names = [each.name for each in self.manifest.heads]
+        if head and head not in names:
+            raise ConfigError(f"model.head is {head!r}, model {self.manifest.id} has {', '.join(names)}")
+        self._place = names.index(head) if head else 0
+        self.head = self.manifest.heads[self._place]
         self._emotion_of_label = _emotion_of_label(self.manifest.labels)
         self._network = Network(release, threads=threads, delegate=delegate)
         self.device = self._network.device
@@ -73,13 +82,13 @@ class EmotionClassifier:
         return tuple(self._scores(crop) for crop in crops)
 
     def _scores(self, crop: Pixels) -> EmotionScores:
-        size_px, output = self.input_size_px, self.manifest.output
+        size_px, output = self.input_size_px, self.head.output
         if crop.shape != (size_px, size_px):
             raise ValueError(f"face crop has the shape {crop.shape}, expected {(size_px, size_px)}")
         picture = np.repeat(crop[np.newaxis, :, :, np.newaxis], self._channels, axis=3)
-        (steps,) = self._network.run(picture)
+        steps = self._network.run(picture)[self._place]
         (logits,) = int8.dequantize(steps, output.scale, output.zero_point)
-        probabilities = softmax(logits, self.manifest.temperature)
+        probabilities = softmax(logits, self.head.temperature)
         by_emotion = np.bincount(self._emotion_of_label, weights=probabilities, minlength=len(EMOTIONS))
         return EmotionScores(tuple(by_emotion.tolist()))
 

@@ -64,12 +64,14 @@ class DetectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """How faces are read; an empty ``folder`` is the model in the package, an empty ``public_key`` takes any model.
+    """How faces are read; an empty ``folder`` is the model in the package, an empty ``head`` its first, an empty
+    ``public_key`` takes any model.
 
     ``public_key``, ``device``, ``fallback`` and ``threads`` hold for our own detector too.
     """
 
     folder: str = _key("")
+    head: str = _key("")
     public_key: str = _key("")
     device: str = _key("cpu", choices=("cpu", "edgetpu"))
     fallback: str = _key("none", choices=("none", "cpu"))

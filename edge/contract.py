@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,26 +15,37 @@ from edge.manifest import GoldenVector, TensorSpec, read_golden_vectors, read_te
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Order of every vector of emotion scores; the label numbers of FER2013."""
 
+HEADS = ("ferplus", "fer2013")
+"""What our classifier is asked about a face: what most of FER+'s annotators would see, and FER2013's label for it."""
+
 INPUT_SIZE_PX = 48
 """Side of the square grey picture of a face that FER2013 holds and our classifier takes."""
 
-MANIFEST_SCHEMA = "fer-edge/model/1"
+MANIFEST_SCHEMA = "fer-edge/model/2"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question that a classifier answers: its output, and what divides the logits before the host's softmax."""
+
+    name: str
+    output: TensorSpec
+    temperature: float
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """``model.json`` beside ``model.tflite``: what the file must be and how to read its answers.
 
-    ``labels`` name the logits in their order. The host divides dequantised logits by ``temperature`` before the
-    softmax. ``metrics``, ``tools`` and ``training`` are for people and reports; the daemon does not interpret them.
+    ``labels`` name the logits of every head in their order. The first of ``heads`` answers unless another is asked for.
+    ``metrics``, ``tools`` and ``training`` are for people and reports; the daemon does not interpret them.
     """
 
     id: str
     sha256: str
     labels: tuple[str, ...]
     input: TensorSpec
-    output: TensorSpec
-    temperature: float
+    heads: tuple[Head, ...]
     golden: tuple[GoldenVector, ...]
     golden_tolerance: int
     metrics: Mapping[str, Any]
@@ -45,8 +56,8 @@ class Manifest:
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """All outputs: the one."""
-        return (self.output,)
+        """Those of the heads."""
+        return tuple(head.output for head in self.heads)
 
     def to_json(self) -> str:
         """The manifest as a document, see ``seal``."""
@@ -68,8 +79,7 @@ class Manifest:
             sha256=str(document["sha256"]),
             labels=tuple(str(label) for label in document["labels"]),
             input=read_tensor_spec(document["input"]),
-            output=read_tensor_spec(document["output"]),
-            temperature=float(document["temperature"]),
+            heads=_read_heads(document["heads"]),
             golden=read_golden_vectors(document["golden"]),
             golden_tolerance=int(document["golden_tolerance"]),
             metrics=document["metrics"],
@@ -77,11 +87,20 @@ class Manifest:
             training=document["training"],
             licence=str(document["licence"]),
         )
-        if manifest.output.shape != (1, len(manifest.labels)):
-            raise ValueError(f"output shape {manifest.output.shape} does not fit {len(manifest.labels)} labels")
-        if not 0.05 <= manifest.temperature <= 20:
-            raise ValueError(f"temperature {manifest.temperature} is outside 0.05..20")
+        for head in manifest.heads:
+            if head.output.shape != (1, len(manifest.labels)):
+                raise ValueError(f"output shape {head.output.shape} does not fit {len(manifest.labels)} labels")
         return manifest
+
+
+def _read_heads(documents: Sequence[dict[str, Any]]) -> tuple[Head, ...]:
+    heads = tuple(Head(str(h["name"]), read_tensor_spec(h["output"]), float(h["temperature"])) for h in documents)
+    if not heads:
+        raise ValueError("heads is empty, expected at least one")
+    for head in heads:
+        if not 0.05 <= head.temperature <= 20:
+            raise ValueError(f"temperature {head.temperature} is outside 0.05..20")
+    return heads
 
 
 def golden_input(seed: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:

@@ -21,8 +21,10 @@ def quantize(values: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArra
     return steps.clip(INT8_MIN, INT8_MAX).astype(np.int8)
 
 
-def dequantize(array: npt.NDArray[np.int8], scale: float, zero_point: int) -> npt.NDArray[np.float32]:
-    """The real numbers, float32, that ``array`` stands for.
+def dequantize(
+    array: npt.NDArray[np.int8], scale: float | npt.NDArray[np.float64], zero_point: int | npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """The real numbers, float32, that ``array`` stands for; scale and zero point are of all numbers, or of each column.
 
     The order matters: subtracting the zero point within int8 would overflow.
     """

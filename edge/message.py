@@ -46,6 +46,16 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """What answers for the faces: a release, which of its heads, and what computes."""
+
+    id: str
+    sha256: str
+    head: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """Who is speaking: what every message and ``info`` say about this device and how it is set up.
 
@@ -57,9 +67,7 @@ class Device:
     version: str
     camera: str
     detector: str
-    model_id: str
-    model_sha256: str
-    model_device: str
+    model: Model
     window_s: float
     min_people: int
     counts_only: bool
@@ -88,7 +96,7 @@ def info(device: Device) -> Message:
         "schema": "fer-edge/info/1",
         "device": device.id,
         "version": device.version,
-        "model": {"id": device.model_id, "sha256": device.model_sha256, "device": device.model_device},
+        "model": asdict(device.model),
         "labels": EMOTIONS,
         "source": {"id": device.source, "camera": device.camera, "detector": device.detector},
         "window_s": device.window_s,
@@ -139,7 +147,7 @@ def aggregate(device: Device, seq: int, summary: WindowSummary, clock: WallClock
         **_mood(summary.emotions),
         "uncertain": None if summary.uncertain is None else round(summary.uncertain, 3),
         "suppressed": summary.suppressed,
-        "model": {"id": device.model_id, "sha256": device.model_sha256, "device": device.model_device},
+        "model": asdict(device.model),
     }
     return Message(device.topic(f"{device.source}/aggregate"), encode(body))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -93,8 +94,7 @@ class Network(Generic[M]):
         self._interpreter = Interpreter(release.model, threads=threads, delegate=delegate)
         self._check("input", self._interpreter.inputs, (self.manifest.input,))
         self._check("output", self._interpreter.outputs, self.manifest.outputs)
-        # Converters order outputs as they like; no two of ours are alike.
-        self._places = [self._interpreter.outputs.index(spec) for spec in self.manifest.outputs]
+        self._places = self._find(self.manifest.outputs)
         spec = self.manifest.input
         self._step_of_grey = int8.quantize(np.arange(256), spec.scale, spec.zero_point)
         self._check_golden()
@@ -108,10 +108,19 @@ class Network(Generic[M]):
         name = f"model {self.manifest.id}"
         if len(actual) != len(expected):
             raise ModelError(f"{name}: has {len(actual)} {side} tensors, expected {len(expected)}")
-        for spec in expected:
-            if spec not in actual:
-                found = ", ".join(map(str, actual))
-                raise ModelError(f"{name}: {side} is {found}, the manifest expects {spec}")
+        for spec in Counter(expected) - Counter(actual):
+            found = ", ".join(map(str, actual))
+            raise ModelError(f"{name}: {side} is {found}, the manifest expects {spec}")
+
+    def _find(self, outputs: tuple[TensorSpec, ...]) -> list[int]:
+        """Where the file has each of ``outputs``: converters order them as they like. Two alike stay in order."""
+        free = list(enumerate(self._interpreter.outputs))
+        places = []
+        for spec in outputs:
+            place = next(each for each in free if each[1] == spec)
+            free.remove(place)
+            places.append(place[0])
+        return places
 
     def _check_golden(self) -> None:
         manifest = self.manifest

@@ -29,7 +29,7 @@ from edge.detector.yunet import YuNetDetector
 from edge.download import YUNET
 from edge.errors import DelegateError
 from edge.health import HealthMonitor, Meter, TimedDetector
-from edge.message import STATUS_PERIOD_S, Device
+from edge.message import STATUS_PERIOD_S, Device, Model
 from edge.outbox import Outbox
 from edge.pipeline import Outlet, Pipeline
 from edge.publisher import Publisher
@@ -90,11 +90,14 @@ def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Prob
 
     Raises:
         ModelError: the release is missing, damaged or not what its manifest says.
+        ConfigError: it has no such head.
         DelegateError: an accelerator is asked for, absent, and no fallback is allowed.
     """
     release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL, _public_key(section))
     return _on_device(
-        "classifier", section, lambda delegate: EmotionClassifier(release, threads=section.threads, delegate=delegate)
+        "classifier",
+        section,
+        lambda delegate: EmotionClassifier(release, head=section.head, threads=section.threads, delegate=delegate),
     )
 
 
@@ -224,9 +227,7 @@ class Service:
             version=__version__,
             camera=camera,
             detector=self._detector.name,
-            model_id=manifest.id,
-            model_sha256=manifest.sha256,
-            model_device=self._classifier.device,
+            model=Model(manifest.id, manifest.sha256, self._classifier.head.name, self._classifier.device),
             window_s=config.window.duration_s,
             min_people=config.privacy.min_people,
             counts_only=config.privacy.counts_only,

@@ -14,7 +14,7 @@ from random import Random
 from edge import __version__
 from edge.broker import Broker
 from edge.contract import EMOTIONS
-from edge.message import Device
+from edge.message import Device, Model
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.records import (
@@ -129,9 +129,7 @@ class SimulatedDevice:
             version=__version__,
             camera="simulated",
             detector="simulated",
-            model_id="simulated",
-            model_sha256="0" * 64,
-            model_device="cpu",
+            model=Model("simulated", "0" * 64, "simulated", "cpu"),
             window_s=plan.window_s,
             min_people=min_people,
             counts_only=counts_only,

@@ -100,6 +100,7 @@ def adopt(
             model.stem,
             differences,
             labels=names,
+            temperatures={"emotion": 1.0},
             metrics={"pictures": len(others), "agreement": agreement, "largest_logit_error": largest},
             training={CONVERTED_FROM: model.name, "input_range": input_range, "calibration": {"pictures": len(sample)}},
             licence=LICENCE,

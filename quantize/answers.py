@@ -8,10 +8,11 @@ An answer is one row of numbers: of a model with several outputs, all of them on
 from __future__ import annotations
 
 import io
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,23 +29,29 @@ from edge.interpreter import Interpreter
 class Answers:
     """Answers to n pictures as the model gives them, int8 (n, numbers), and the runtime that computed them.
 
-    One step is ``scale`` wide; ``zero_point`` stands for 0. Both are those of the first output.
+    One step of a number is its ``scale`` wide, its ``zero_point`` stands for 0: (numbers,) each.
     """
 
     runtime: str
     steps: npt.NDArray[np.int8]
-    scale: float
-    zero_point: int
+    scale: npt.NDArray[np.float64]
+    zero_point: npt.NDArray[np.int64]
 
     @property
     def logits(self) -> npt.NDArray[np.float32]:
-        """The real numbers of a model with one output, float32 (n, classes)."""
+        """The real numbers, float32 (n, numbers)."""
         return int8.dequantize(self.steps, self.scale, self.zero_point)
 
 
 def in_one_row(outputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """All numbers of ``outputs``, one after another."""
     return np.concatenate([output.ravel() for output in outputs])
+
+
+def per_number(outputs: Iterable[tuple[int, float, int]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Scale and zero point of every number in such a row, from those of ``outputs`` with so many numbers each."""
+    counts, scales, zero_points = zip(*outputs, strict=True)
+    return np.repeat(np.array(scales, np.float64), counts), np.repeat(np.array(zero_points, np.int64), counts)
 
 
 def as_input(pixels: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[Any]:
@@ -61,14 +68,15 @@ def answer(model: bytes, pixels: npt.NDArray[np.uint8]) -> Answers:
         ModelError: the runtime refuses the file, or it takes other pictures.
     """
     interpreter = Interpreter(model)
-    taken, given = interpreter.inputs[0], interpreter.outputs[0]
+    taken = interpreter.inputs[0]
     pictures = as_input(pixels, taken.shape[-1])
     if len(interpreter.inputs) != 1 or taken.shape != (1, *pictures.shape[1:]):
         shapes = ", ".join(str(spec.shape) for spec in interpreter.inputs)
         raise ModelError(f"model takes {shapes}, expected one picture {(1, *pictures.shape[1:])}")
     pictures = int8.quantize(pictures, taken.scale, taken.zero_point)
     steps = np.array([in_one_row(interpreter.run(picture[np.newaxis])) for picture in pictures])
-    return Answers(interpreter.runtime, steps, given.scale, given.zero_point)
+    outputs = ((math.prod(spec.shape), spec.scale, spec.zero_point) for spec in interpreter.outputs)
+    return Answers(interpreter.runtime, steps, *per_number(outputs))
 
 
 def answer_in(python: Path, model: Path, pixels: npt.NDArray[np.uint8]) -> Answers:
@@ -94,7 +102,7 @@ def answer_in(python: Path, model: Path, pixels: npt.NDArray[np.uint8]) -> Answe
         last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise ConfigError(f"python {python}: cannot run {model} (status {error.returncode}: {last})") from error
     with np.load(io.BytesIO(done.stdout)) as arrays:
-        return Answers(str(arrays["runtime"]), arrays["steps"], float(arrays["scale"]), int(arrays["zero_point"]))
+        return Answers(str(arrays["runtime"]), arrays["steps"], arrays["scale"], arrays["zero_point"])
 
 
 def _serve(model: Path) -> None:

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from edge.contract import INPUT_SIZE_PX, Manifest
 from quantize.compare import Comparison
-from quantize.report import figures, percent
+from quantize.report import crossed, figures, percent
 
 
 def model_card(manifest: Manifest, comparison: Comparison, size_bytes: int) -> str:
     """The page ``MODEL_CARD.md``."""
-    measured = comparison.quantised.fer2013
-    weakest = min(measured.classes, key=lambda emotion: emotion.recall)
+    quantised = comparison.quantised
+    measured = {"FER+": quantised.ferplus, "FER2013": quantised.fer2013}
+    temperatures = ", ".join(f"{head.name} {head.temperature:g}" for head in manifest.heads)
+    published = quantised.ferplus or quantised.fer2013
+    weakest = min(published.classes, key=lambda emotion: emotion.recall)
     table = "\n".join(f"| {' | '.join(row)} |" for row in figures(comparison))
     emotions = "\n".join(
-        f"| {each.name} | {each.support} | {percent(each.recall)} | {percent(each.precision)} |"
-        for each in measured.classes
+        f"| {labels} | {each.name} | {each.support} | {percent(each.recall)} | {percent(each.precision)} |"
+        for labels, metrics in measured.items()
+        if metrics
+        for each in metrics.classes
     )
     return f"""# {manifest.id}
 
@@ -29,6 +34,11 @@ An int8 network of {size_bytes / 1000:.0f} kB. It names the facial expression in
 Counting expressions over many people and minutes on a Raspberry Pi, without a picture leaving the device.
 An expression is not a feeling: the network answers what annotators saw in photographs.
 
+It has a head for each of two questions. `ferplus`, which a device asks unless told otherwise: how would ten people's
+votes be spread over the emotions? `fer2013`: which label has the face in FER2013, whose pictures were labelled by the
+word that found them? The two sets of labels differ for a third of the faces, so no one answer is good at both.
+{crossed(comparison)}
+
 ## Not meant for
 
 Decisions about a person. In the European Union, inferring emotions at work and in schools is prohibited but for
@@ -36,14 +46,15 @@ medical and safety reasons (Regulation (EU) 2024/1689, article 5 (1) f); elsewhe
 
 ## How good
 
-{comparison.quantised.split}, {measured.faces} faces, one forward pass each. The temperature was chosen on this split.
+{quantised.split}, {quantised.fer2013.faces} faces, one forward pass each, each head with its own labels. Temperatures
+were chosen on this split.
 
 | | float | int8 | change in points |
 | --- | --- | --- | --- |
 {table}
 
-| emotion, int8 | faces | recall | precision |
-| --- | --- | --- | --- |
+| labels | emotion, int8 | faces | recall | precision |
+| --- | --- | --- | --- | --- |
 {emotions}
 
 It is weakest at {weakest.name}, of which it recognises {percent(weakest.recall)}. The faces come from the web;
@@ -54,9 +65,9 @@ age, skin colour and gender are not labelled, so fairness between groups was not
 Run `{manifest.training["run"]}` of `fer-train` on FER2013's Training split; quantised after training by `fer-quantize`
 with {manifest.training["calibration"]["faces"]} faces of that split. Settings and tool versions are in `model.json`.
 
-Input: int8, grey - 128. Output: {len(manifest.labels)} int8 logits; the host divides them by the temperature
-{manifest.temperature}, then takes the softmax. Runtimes may answer up to {manifest.golden_tolerance} steps apart:
-see `comparison.md`.
+Input: int8, grey - 128. Outputs: {len(manifest.labels)} int8 logits of each head; the host divides them by the head's
+temperature ({temperatures}), then takes the softmax. Runtimes may answer up to
+{manifest.golden_tolerance} steps apart: see `comparison.md`.
 
 ## Licence
 

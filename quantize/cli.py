@@ -162,7 +162,7 @@ def _release(options: argparse.Namespace) -> None:
     show_forecast(outcome.graph)
     manifest = outcome.manifest
     say(
-        f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, temperature {manifest.temperature}, "
+        f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, "
         f"golden answers within {manifest.golden_tolerance} steps; see {options.out / 'comparison.png'}"
     )
 
@@ -202,7 +202,8 @@ def _compare(options: argparse.Namespace) -> None:
     model, network = _read(options.model), open_classifier(options.original)
     faces = _split(_load(options), options.split)
     with busy("running both models"):
-        comparison = compare(float_logits(network, faces.pixels), answer(model, faces.pixels).logits, faces)
+        logits = float_logits(network, faces.pixels)
+        comparison = compare(logits, answer(model, faces.pixels).logits.reshape(logits.shape), faces)
         layers = layer_errors(convert_float(network), model, faces.pixels[:PROBES])
     show_comparison(comparison)
     show_layers(layers)

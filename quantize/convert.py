@@ -19,6 +19,7 @@ import numpy.typing as npt
 from edge.detector.manifest import map_shapes
 from edge.errors import ConfigError, ModelError
 from quantize.answers import as_input
+from quantize.graph import schema
 from train.saved import open_model
 
 
@@ -77,8 +78,8 @@ def convert_float(model: Any) -> bytes:
 
 
 def float_logits(model: Any, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What the Keras ``model`` itself answers to pictures, uint8 (n, height, width): float32 (n, classes)."""
-    return np.asarray(model.predict(pixels[..., np.newaxis], batch_size=256, verbose=0), np.float32)
+    """What a classifier itself answers to pictures, uint8 (n, height, width): float32 (n, heads, labels)."""
+    return np.stack(model.predict(pixels[..., np.newaxis], batch_size=256, verbose=0), axis=1)
 
 
 def _converter(model: Any) -> Any:
@@ -129,12 +130,23 @@ def _samples(calibration: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np
         yield [picture.astype(np.float32)[np.newaxis]]
 
 
+def in_order(model: bytes) -> bytes:
+    """``model`` with its outputs in the order of the Keras model, which only the names in its signature still tell."""
+    content = bytearray(model)
+    document = schema().Model.GetRootAs(content, 0)
+    signature = document.SignatureDefs(0)
+    outputs = [signature.Outputs(i) for i in range(signature.OutputsLength())]
+    outputs.sort(key=lambda output: int(output.Name().rpartition(b"_")[2]))  # output_0, output_1 ...
+    document.Subgraphs(0).OutputsAsNumpy()[:] = [output.TensorIndex() for output in outputs]  # a view of ``content``
+    return bytes(content)
+
+
 def _run(converter: Any) -> bytes:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # Keras prints the signature it saves; TensorFlow asks for numbers that only its old quantiser needed.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
         try:
-            return bytes(converter.convert())
+            return in_order(converter.convert())
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(f"model cannot be converted ({reason}); use the layers of train/network.py") from error

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import edge
-from edge.contract import EMOTIONS, Manifest, golden_input
+from edge.contract import EMOTIONS, Head, Manifest, golden_input
 from edge.crop import CropRule
 from edge.detector.decode import SAME_FACE_IOU
 from edge.detector.manifest import DetectorManifest, map_shapes
@@ -46,20 +46,23 @@ def fill_manifest(
     differences: Sequence[Difference],
     *,
     labels: tuple[str, ...] = EMOTIONS,
-    temperature: float = 1.0,
+    temperatures: Mapping[str, float],
     metrics: Mapping[str, Any],
     training: Mapping[str, Any],
     licence: str = LICENCE,
 ) -> Manifest:
-    """The manifest of a verified ``model``; ``name`` is the run's, or that of the file it was converted from."""
+    """The manifest of a verified ``model``; ``name`` is the run's, or that of the file it was converted from.
+
+    ``temperatures`` are by the names of the heads, in the order of the file's outputs.
+    """
+    heads = zip(temperatures.items(), graph.outputs, strict=True)
     sha256 = hashlib.sha256(model).hexdigest()
     return Manifest(
         id=f"{name}-{sha256[:8]}",
         sha256=sha256,
         labels=labels,
         input=_tensor_spec(graph.inputs[0]),
-        output=_tensor_spec(graph.outputs[0]),
-        temperature=temperature,
+        heads=tuple(Head(head, _tensor_spec(output), temperature) for (head, temperature), output in heads),
         golden=_golden_vectors(model, graph.inputs[0].shape),
         # Twice what was seen here, at least 4: the kernels for another processor round in yet another way.
         golden_tolerance=2 * max(2, *(difference.largest for difference in differences)),
@@ -145,13 +148,16 @@ def _tensor_spec(tensor: Tensor) -> TensorSpec:
 
 def summary(comparison: Comparison) -> dict[str, Any]:
     """One split's figures for ``metrics``."""
-    before, after = comparison.calibration_errors
     return {
         "float": _figures(comparison.original),
         "int8": _figures(comparison.quantised),
+        "int8_heads_crossed": _figures(comparison.crossed),
         "agreement": round(comparison.agreement, 5),
         "largest_logit_error": round(comparison.largest_logit_error, 4),
-        "calibration_error_at_temperature": {"float": round(before, 5), "int8": round(after, 5)},
+        "calibration_error_at_temperature": {
+            head: {"float": round(each.errors[0], 5), "int8": round(each.errors[1], 5)}
+            for head, each in comparison.tempered.items()
+        },
     }
 
 

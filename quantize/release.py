@@ -22,7 +22,7 @@ from edge.signature import SIGNATURE_FILE
 from quantize.answers import answer
 from quantize.calibration import Calibration
 from quantize.card import model_card
-from quantize.compare import Comparison, Logits, best_temperature, compare
+from quantize.compare import Comparison, best_temperatures, compare
 from quantize.convert import convert_float, convert_int8, float_logits
 from quantize.equalise import equalise
 from quantize.graph import Graph
@@ -33,11 +33,12 @@ from quantize.report import markdown, save_picture
 from quantize.runtimes import Difference, compare_runtimes
 from quantize.sign import sign
 from quantize.verify import Contract, DetectorContract, check_range, verify
+from train.evaluate import Logits
 from train.fer2013 import FaceSet
 from train.saved import open_classifier
 
 HELD_OUT = "PublicTest"
-"""The split that gates a release and sets its temperature."""
+"""The split that gates a release and sets its temperatures."""
 
 CONVERTED_FROM = "converted_from"
 """Field of a manifest's ``training`` that tells a model of other people from ours."""
@@ -131,7 +132,7 @@ def release(
             graph,
             name,
             differences,
-            temperature=comparisons[0].temperature,
+            temperatures={head: each.temperature for head, each in comparisons[0].tempered.items()},
             metrics={each.original.split: summary(each) for each in comparisons},
             training={
                 "run": name,
@@ -153,14 +154,17 @@ def release(
 def _quantise(
     network: Any, sample: FaceSet, held_out: Sequence[FaceSet], logits: Sequence[Logits]
 ) -> tuple[bytes, Graph, tuple[Comparison, ...]]:
-    """Convert, check, and compare with the ``logits`` of the float network; the first split sets the temperature."""
+    """Convert, check, and compare with the ``logits`` of the float network; the first split sets the temperatures."""
     model = convert_int8(network, sample.pixels)
     graph = verify(model)
-    check_range(graph, float_logits(network, sample.pixels))
-    answers = [answer(model, faces.pixels).logits for faces in held_out]
-    temperature = best_temperature(answers[0], held_out[0].labels)
+    check_range(graph, *float_logits(network, sample.pixels).swapaxes(0, 1))
+    answers = [
+        answer(model, faces.pixels).logits.reshape(expected.shape)
+        for faces, expected in zip(held_out, logits, strict=True)
+    ]
+    temperatures = best_temperatures(answers[0], held_out[0])
     parts = zip(logits, answers, held_out, strict=True)
-    return model, graph, tuple(compare(*part, temperature) for part in parts)
+    return model, graph, tuple(compare(*part, temperatures) for part in parts)
 
 
 def prove(folder: Path) -> Manifest | DetectorManifest:

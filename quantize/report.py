@@ -36,11 +36,17 @@ def figures(comparison: Comparison) -> list[tuple[str, str, str, str]]:
     for title, before, after in _measured(comparison.original, comparison.quantised):
         rows.append(change_row(f"{title} accuracy", before.accuracy, after.accuracy))
         rows.append(change_row(f"{title} macro-F1", before.macro_f1, after.macro_f1))
-    before, after = comparison.original.fer2013, comparison.quantised.fer2013
-    rows.append(change_row("FER2013 calibration error", before.calibration_error, after.calibration_error))
-    if comparison.temperature != 1:
-        rows.append(change_row(f"... at temperature {comparison.temperature:g}", *comparison.calibration_errors))
+    for head, each in comparison.tempered.items():
+        title = f"{head} calibration error at temperature {each.temperature:g}"
+        rows.append(change_row(title, *each.errors))
     return rows
+
+
+def crossed(comparison: Comparison) -> str:
+    """A sentence on what a head knows of the labels that it did not learn."""
+    fer2013, ferplus = comparison.crossed.fer2013, comparison.crossed.ferplus_contempt
+    of_votes = f"\nand `fer2013` on {percent(ferplus.accuracy)} of FER+'s (8 classes)" if ferplus else ""
+    return f"Held against the other's labels, `ferplus` is right on {percent(fer2013.accuracy)} of FER2013's{of_votes}."
 
 
 def speed(latency: Latency) -> str:
@@ -81,9 +87,8 @@ def markdown(
         ]
         lines += table(("recall", "float", "int8", "change in points"), _recalls(each))
     lines += [
-        "The device divides the logits by the temperature "
-        f"{comparisons[0].temperature}, chosen on {comparisons[0].original.split}: there, the calibration error is the "
-        "best case.",
+        "FER2013 is the answer of the head fer2013, FER+ that of ferplus. The device divides logits by the temperature "
+        f"of their head, chosen on {comparisons[0].original.split}: there, the calibration error is the best case.",
         "",
     ]
     return "\n".join([*lines, *layer_lines(layers), *runtime_lines(differences, "logits", "other emotion")])
@@ -121,13 +126,16 @@ def runtime_lines(differences: Sequence[Difference], numbers: str, changed: str 
 
 
 def save_picture(comparison: Comparison, layers: Sequence[LayerError], png: Path) -> None:
-    """Draw both confusion matrices, the recall per emotion and the noise per layer."""
+    """Draw the confusions of int8's heads, or of float and int8 without votes, recalls and the noise per layer."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 10.5), layout="constrained")
-    axes: dict[str, Any] = figure.subplot_mosaic([["float", "int8"], ["recall", "layers"]], height_ratios=[1.15, 1])
-    for name, each in (("float", comparison.original), ("int8", comparison.quantised)):
-        _draw_confusion(axes[name], each.fer2013, f"{name}: {percent(each.fer2013.accuracy)} of {each.fer2013.faces}")
+    axes: dict[str, Any] = figure.subplot_mosaic([["left", "right"], ["recall", "layers"]], height_ratios=[1.15, 1])
+    original, quantised = comparison.original, comparison.quantised
+    left = ("float", original.fer2013) if quantised.ferplus is None else ("FER+'s majority", quantised.ferplus)
+    right = ("int8" if quantised.ferplus is None else "FER2013's labels", quantised.fer2013)
+    for name, (title, metrics) in (("left", left), ("right", right)):
+        _draw_confusion(axes[name], metrics, f"{title}: {percent(metrics.accuracy)} of {metrics.faces}")
     _draw_recalls(axes["recall"], comparison)
     draw_layers(axes["layers"], layers)
     figure.suptitle(
@@ -190,7 +198,7 @@ def _draw_recalls(axes: Any, comparison: Comparison) -> None:
             axes.text(place, recall + 1, f"{recall:.0f}", ha="center", color=INK, size=8)
     axes.set_xticks(places, EMOTIONS, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_ylim(0, 105)
-    axes.set_title("Recognised, percent of each emotion", color=INK, loc="left")
+    axes.set_title("Recognised, percent of each emotion of FER2013", color=INK, loc="left")
     axes.legend(frameon=False, labelcolor=INK)
     plain(axes)
 

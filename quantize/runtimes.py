@@ -8,6 +8,7 @@ on: in tflite-runtime ADD alone, in TensorFlow depthwise convolutions too, in XN
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from edge import int8
 from edge.manifest import golden_stride
-from quantize.answers import Answers, answer, answer_in, as_input, in_one_row
+from quantize.answers import Answers, answer, answer_in, as_input, in_one_row, per_number
 
 Places: TypeAlias = npt.NDArray[np.intp]
 """Where numbers lie in an answer, which has those of all outputs one after another."""
@@ -67,10 +68,11 @@ def compare_runtimes(
 def answer_in_tensorflow(model: bytes, pixels: npt.NDArray[np.uint8], kernels: str) -> Answers:
     """Run a file over pictures in TensorFlow with one of ``KERNELS``."""
     interpreter = open_in_tensorflow(model, kernels)
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    taken = interpreter.get_input_details()[0]
     pictures = int8.quantize(as_input(pixels, taken["shape"][-1]), *taken["quantization"])
     steps = _run(interpreter, pictures)
-    return Answers(f"tensorflow {_tensorflow_version()}, {KERNELS[kernels]}", steps, *given["quantization"])
+    outputs = ((math.prod(each["shape"]), *each["quantization"]) for each in interpreter.get_output_details())
+    return Answers(f"tensorflow {_tensorflow_version()}, {KERNELS[kernels]}", steps, *per_number(outputs))
 
 
 def answer_in_float(model: bytes, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

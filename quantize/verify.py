@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge import int8
-from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.contract import EMOTIONS, HEADS, INPUT_SIZE_PX
 from edge.detector.manifest import map_shapes
 from edge.errors import ModelError
 from edge.int8 import INT8_MAX, INT8_MIN
@@ -42,16 +42,20 @@ _INSTEAD = {
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a file must take, (1, height, width, channels), which logits it must give, and how large it may be."""
+    """What a file must take and give, and how large it may be.
+
+    ``shape`` is (1, height, width, channels); there is a row of logits, one for each of ``labels``, for every head.
+    """
 
     shape: tuple[int, ...]
     labels: tuple[str, ...]
     max_bytes: int
+    heads: int = 1
 
     @property
     def outputs(self) -> tuple[tuple[int, ...], ...]:
-        """The shape of the one output."""
-        return ((1, len(self.labels)),)
+        """The shapes of the heads."""
+        return ((1, len(self.labels)),) * self.heads
 
     @property
     def meaning(self) -> str:
@@ -78,7 +82,7 @@ class DetectorContract:
         return f"maps of logits and boxes at the strides {', '.join(map(str, self.strides))}"
 
 
-OURS = Contract((1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), EMOTIONS, 1_000_000)
+OURS = Contract((1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), EMOTIONS, 1_000_000, len(HEADS))
 """The contract of what fer-train trains."""
 
 
@@ -203,7 +207,7 @@ def _check_contract(graph: Graph, contract: Contract | DetectorContract) -> None
     missing = list(contract.outputs)
     for given in graph.outputs:
         if given.shape not in missing:
-            accepted = " or ".join(map(str, missing))
+            accepted = " or ".join(dict.fromkeys(map(str, missing)))
             raise ModelError(
                 f"model output {given.name!r} has the shape {given.shape}, accepted is {accepted}, {contract.meaning}"
             )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.message import Device
+from edge.message import Device, Model
 
 
 @pytest.fixture(scope="session")
@@ -127,9 +127,7 @@ def device() -> Device:
         version="0.1.0",
         camera="replay astronaut.mp4",
         detector="haar-alt2",
-        model_id="fer-int8-1",
-        model_sha256="ab" * 32,
-        model_device="cpu",
+        model=Model("fer-int8-1", "ab" * 32, "ferplus", "cpu"),
         window_s=60.0,
         min_people=3,
         counts_only=False,

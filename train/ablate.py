@@ -32,8 +32,8 @@ def variants(recipe: Recipe, *, taught: bool) -> dict[str, Recipe]:
         "no teacher": replace(recipe, teachers=()),
         "teacher alone": replace(recipe, teacher_share=1.0) if recipe.teachers else recipe,
         "a teacher": recipe if recipe.teachers or not taught else replace(recipe, teachers=("any",)),
-        "FER2013's label alone": replace(recipe, label_share=1.0),
-        "FER+'s votes alone": replace(recipe, label_share=0.0),
+        "FER2013's head alone": replace(recipe, label_share=1.0),
+        "FER+'s head alone": replace(recipe, label_share=0.0),
         "no mixup": replace(recipe, mixup=0.0),
         "mixup 0.2": replace(recipe, mixup=0.2),
         "mirrored alone": replace(recipe, augmentation=_MIRRORED_ALONE),
@@ -49,7 +49,10 @@ def variants(recipe: Recipe, *, taught: bool) -> dict[str, Recipe]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Accuracies 0..1 of one variant on PublicTest, one for each seed; FER+ with 8 classes, empty without votes."""
+    """Accuracies 0..1 of one variant on PublicTest, one for each seed; FER+ with 8 classes.
+
+    Empty of a head that did not learn, and of FER+ without votes.
+    """
 
     name: str
     fer2013: tuple[float, ...]
@@ -105,8 +108,12 @@ def ablate(
         rows.append(
             Row(
                 name,
-                tuple(each.fer2013.accuracy for each in reached),
-                tuple(each.ferplus_contempt.accuracy for each in reached if each.ferplus_contempt),
+                tuple(each.fer2013.accuracy for each in reached if variant.label_share),
+                tuple(
+                    each.ferplus_contempt.accuracy
+                    for each in reached
+                    if each.ferplus_contempt and variant.label_share < 1
+                ),
             )
         )
         _write(rows, recipe, options, seeds, folder)

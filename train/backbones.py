@@ -14,10 +14,10 @@ from typing import TypeAlias
 import keras
 from keras import layers
 
-from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.contract import INPUT_SIZE_PX
 from edge.errors import ConfigError, ModelError
 from train import recipes
-from train.network import convolution
+from train.network import convolution, heads
 
 IMAGENET = "imagenet"
 
@@ -53,7 +53,7 @@ def learning_rate(name: str, *, pretrained: bool, frozen: bool) -> float:
 
 
 def build(name: str, weights: str | None, *, frozen: bool) -> keras.Model:
-    """The network called ``name``, from (batch, 48, 48, 1) grey 0..255 to (batch, 7) logits in ``EMOTIONS`` order.
+    """The network called ``name``, from (batch, 48, 48, 1) grey 0..255 to logits, see ``train.network.heads``.
 
     Args:
         name: one of ``names()``.
@@ -87,7 +87,7 @@ def build(name: str, weights: str | None, *, frozen: bool) -> keras.Model:
     x = layers.Rescaling(backbone.scale, backbone.offset)(x)
     x = layers.GlobalAveragePooling2D()(body(x))
     x = layers.Dropout(0.3)(x)
-    return keras.Model(pixels, layers.Dense(len(EMOTIONS), dtype="float32", name="logits")(x))
+    return keras.Model(pixels, heads(x))
 
 
 def _load(name: str, backbone: Backbone, weights: str | None) -> keras.Model:

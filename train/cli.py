@@ -288,7 +288,8 @@ def _crop_rule(options: argparse.Namespace) -> int:
     with progress_bar(f"finding faces with {detector.name}") as progress:
         measured = measure_crop(detector, faces.pixels, progress=progress)
     rule, classifier = measured.rule, PACKAGED_MODEL / MODEL_FILE
-    found, cuts = cut_again(detector, rule, faces.pixels)
+    with progress_bar("cutting them again") as progress:
+        found, cuts = cut_again(detector, rule, faces.pixels, progress=progress)
     shown = faces.select(found)
     given, cut = (judge("", predict(classifier, pixels), shown).fer2013.accuracy for pixels in (shown.pixels, cuts))
     print(f"{detector.name} finds {measured.found} of {measured.pictures} faces of {options.split}")

@@ -80,7 +80,7 @@ def measure_crop(
     Raises:
         DataError: it finds too few of them.
     """
-    chosen = choose(faces, seed)
+    chosen = _choose(faces, seed)
     rows = []
     for done, face in enumerate(faces[chosen], 1):
         _, box = _find(detector, face)
@@ -111,19 +111,20 @@ def measure_crop(
 
 
 def cut_again(
-    detector: FaceDetector, rule: CropRule, faces: npt.NDArray[np.uint8], seed: int = 0
+    detector: FaceDetector, rule: CropRule, faces: npt.NDArray[np.uint8], seed: int = 0, progress: Progress = silent
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
     """What the classifier would be given of the same pictures: which are found (m,), and their cuts (m, 48, 48)."""
-    found, cuts = [], []
-    for number in choose(faces, seed):
+    found, cuts, chosen = [], [], _choose(faces, seed)
+    for done, number in enumerate(chosen, 1):
         frame, box = _find(detector, faces[number])
         if box is not None:
             found.append(number)
             cuts.append(crop_face(frame, box, rule, INPUT_SIZE_PX))
+        progress(done, len(chosen))
     return np.array(found, np.intp), np.array(cuts, np.uint8)
 
 
-def choose(faces: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.intp]:
+def _choose(faces: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.intp]:
     """The pictures that are measured: their places in ``faces``."""
     return np.random.RandomState(seed).permutation(len(faces))[:PICTURES]
 

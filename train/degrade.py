@@ -47,7 +47,8 @@ def curves(answer: Callable[[Faces], npt.NDArray[np.float32]], faces: FaceSet, s
     """Measure a model on damaged ``faces``, one curve per degradation.
 
     Args:
-        answer: the model, (n, 48, 48) -> logits (n, 7); asked once for all, because opening a file takes time.
+        answer: the model's head for FER2013, (n, 48, 48) -> logits (n, 7); asked once for all, because
+            opening a file takes time.
         faces: pictures and labels.
         seed: of directions and noise.
     """

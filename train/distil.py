@@ -45,7 +45,7 @@ def views(
         recipe: says how pictures are disturbed and what share of the target is the teachers'.
         teachers: ``.keras`` files; the mean of their probabilities counts.
         pixels: grey pictures (n, 48, 48).
-        targets: (n, 7), rows sum to 1.
+        targets: (n, 2, 7), see ``soft_targets``.
         seed: of the disturbances.
         folder: where views are kept, about 65 MB each for FER2013; those that are there already are used.
         progress: told of every batch.
@@ -65,7 +65,7 @@ def views(
             rows = slice(start, start + _BATCH)
             seen = ops.round(augment(pixels[rows, ..., np.newaxis], training=True))
             sides = (seen, ops.flip(seen, axis=2))
-            given = [softmax(model.predict_on_batch(side)) for model in models for side in sides]
+            given = [softmax(np.stack(model.predict_on_batch(side), axis=1)) for model in models for side in sides]
             answers[rows] = np.mean(given, axis=0)
             disturbed[rows] = ops.convert_to_numpy(seen)[..., 0]
         np.save(_pixels(kept, number), disturbed)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract import EMOTIONS
+from edge.contract import EMOTIONS, HEADS
 from edge.errors import DataError, ModelError
 from edge.int8 import dequantize, quantize
 from edge.interpreter import Interpreter
@@ -20,15 +20,18 @@ from train.metrics import Metrics, measure, softmax
 from train.saved import open_classifier
 
 Logits = npt.NDArray[np.float32]
+"""What a model answers to n faces: (n, 2, 7), for each of ``HEADS`` in ``EMOTIONS`` order; one with one head answers
+both questions alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What one model file reaches on one split, one forward pass per face.
 
-    ``fer2013`` is against the labels of the challenge. ``ferplus`` and ``ferplus_contempt`` are against the majority
-    of the annotators, on the faces that have one: contempt counts as neutral in the first (7 classes) and as wrong in
-    the second (8 classes). Both are None without votes, the second also when only some emotions are asked for.
+    ``fer2013`` is the head of that name against the labels of the challenge. ``ferplus`` and ``ferplus_contempt`` are
+    the other head against the majority of the annotators, on the faces that have one: contempt counts as neutral in the
+    first (7 classes) and as wrong in the second (8 classes). Both are None without votes, the second also when only
+    some emotions are asked for.
     """
 
     model: str
@@ -60,17 +63,18 @@ def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) ->
 
 
 def judge(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
-    """Compare the answers that ``model`` gave to ``faces``: logits (n, 7) in ``EMOTIONS`` order."""
+    """Compare the answers that ``model`` gave to ``faces``, each head with its labels."""
     labels = faces.labels.astype(np.int64)
+    of_votes, of_labels = logits.swapaxes(0, 1)
     ferplus = ferplus_contempt = None
     if faces.votes is not None:
         agreed = majority(faces.votes)
-        ferplus = _measure(logits, np.where(agreed == CONTEMPT, NEUTRAL, agreed), emotions)
+        ferplus = _measure(of_votes, np.where(agreed == CONTEMPT, NEUTRAL, agreed), emotions)
         if tuple(emotions) == EMOTIONS:
             voted = agreed >= 0
-            ferplus_contempt = measure(softmax(logits[voted]), agreed[voted], CLASSES)
+            ferplus_contempt = measure(softmax(of_votes[voted]), agreed[voted], CLASSES)
     return Evaluation(
-        model, faces.split, tuple(emotions), _measure(logits, labels, emotions), ferplus, ferplus_contempt
+        model, faces.split, tuple(emotions), _measure(of_labels, labels, emotions), ferplus, ferplus_contempt
     )
 
 
@@ -96,7 +100,7 @@ def table(result: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _measure(logits: Logits, labels: npt.NDArray[np.integer[Any]], emotions: Sequence[str]) -> Metrics:
+def _measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer[Any]], emotions: Sequence[str]) -> Metrics:
     """Metrics on the faces whose label (-1 for none) is among ``emotions``."""
     columns = np.array([EMOTIONS.index(emotion) for emotion in emotions])
     shown = np.isin(labels, columns)
@@ -108,7 +112,7 @@ def _measure(logits: Logits, labels: npt.NDArray[np.integer[Any]], emotions: Seq
 
 
 def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
-    """Logits float32 (n, 7) of ``model`` for ``pixels`` (n, 48, 48).
+    """Logits of ``model`` for ``pixels`` (n, 48, 48).
 
     Raises:
         ModelError: the file cannot be run, or does not take 48x48 grey and give seven logits.
@@ -118,14 +122,11 @@ def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
     if not model.is_file():
         raise ModelError(f"model {model}: does not exist, expected a .keras or a .tflite file")
     run = _predict_keras if model.suffix == ".keras" else _predict_tflite
-    logits = run(model, pixels[..., np.newaxis])
-    if logits.shape != (len(pixels), len(EMOTIONS)):
-        raise ModelError(f"model {model}: answers shape {logits.shape[1:]}, expected {len(EMOTIONS)} logits")
-    return logits
+    return run(model, pixels[..., np.newaxis])
 
 
 def _predict_keras(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
-    return np.asarray(open_classifier(model).predict(pixels, batch_size=512, verbose=0), np.float32)
+    return np.stack(open_classifier(model).predict(pixels, batch_size=512, verbose=0), axis=1)
 
 
 def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
@@ -135,9 +136,15 @@ def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
         raise ModelError(f"model {model}: cannot be read ({error.strerror})") from error
     except ModelError as error:
         raise ModelError(f"model {model}: {error}") from error
-    if [spec.shape for spec in interpreter.inputs] != [(1, *pixels.shape[1:])] or len(interpreter.outputs) != 1:
-        shapes = ", ".join(str(spec.shape) for spec in interpreter.inputs)
-        raise ModelError(f"model {model}: takes {shapes}, expected {(1, *pixels.shape[1:])} and one output")
-    taken, given = interpreter.inputs[0], interpreter.outputs[0]
-    answers = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point))[0] for face in pixels]
-    return dequantize(np.concatenate(answers), given.scale, given.zero_point)
+    taken, *others = interpreter.inputs
+    given = [spec.shape for spec in interpreter.outputs]
+    shape, row = (1, *pixels.shape[1:]), (1, len(EMOTIONS))
+    if others or taken.shape != shape or given not in ([row], [row] * len(HEADS)):
+        raise ModelError(
+            f"model {model}: takes {taken.shape} and gives {', '.join(map(str, given))}; "
+            f"expected {shape} and one or {len(HEADS)} times {row}"
+        )
+    answers = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point)) for face in pixels]
+    heads = zip(zip(*answers, strict=True), interpreter.outputs, strict=True)
+    logits = np.stack([dequantize(np.concatenate(head), spec.scale, spec.zero_point) for head, spec in heads], axis=1)
+    return np.broadcast_to(logits, (len(pixels), len(HEADS), len(EMOTIONS)))

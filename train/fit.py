@@ -78,7 +78,7 @@ def fit(
     epochs = options.epochs or recipe.epochs
     training, held_out = faces["Training"], faces["PublicTest"]
     keep = keep_mask(training, [other for split, other in faces.items() if split != "Training"])
-    pixels, targets = training.pixels[keep], soft_targets(training, recipe.label_share)[keep]
+    pixels, targets = training.pixels[keep], soft_targets(training)[keep]
     if len(pixels) < recipe.batch:
         raise DataError(f"data has {len(pixels)} pictures to learn from, expected at least one batch of {recipe.batch}")
 
@@ -98,7 +98,7 @@ def fit(
     lesson.optimizer.build(lesson.student.trainable_variables)
     average = WeightAverage(recipe.average)
     done = load_state(folder / "state.npz", lesson, average) if resume else 0
-    _write_run(folder / "run.json", recipe, options, epochs, lesson.student, len(pixels))
+    _write_run(folder / "run.json", recipe, replace(options, epochs=epochs), teachers, lesson.student, len(pixels))
 
     lesson.fit(
         batches(lessons, recipe.batch, options.seed, done),
@@ -158,12 +158,13 @@ def jit() -> bool | str:
 
 
 def _write_run(
-    path: Path, recipe: Recipe, options: RunOptions, epochs: int, student: keras.Model, pictures: int
+    path: Path, recipe: Recipe, options: RunOptions, teachers: Sequence[Path], student: keras.Model, pictures: int
 ) -> None:
     settings = {key: value for key, value in asdict(recipe).items() if key != "network"}
     document = {
         "recipe": settings,
-        "options": asdict(options) | {"epochs": epochs, "start": options.start and str(options.start)},
+        "options": asdict(options)
+        | {"start": options.start and str(options.start), "teachers": [str(teacher) for teacher in teachers]},
         "parameters": student.count_params(),
         "multiply_adds": multiply_adds(student),
         "training_pictures": pictures,

@@ -62,9 +62,9 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
         save_state(self.folder / "state.npz", self.model, self.average, epoch + 1)
         self.averaged.set_weights(self.average.weights)
         save_model(self.folder / "model.keras", self.averaged)
-        logits = self.averaged.predict(self.held_out.pixels[..., np.newaxis], batch_size=512, verbose=0)
+        answers = self.averaged.predict(self.held_out.pixels[..., np.newaxis], batch_size=512, verbose=0)
         if logs is not None:
-            reached = judge(self.recipe.name, logits, self.held_out)
+            reached = judge(self.recipe.name, np.stack(answers, axis=1), self.held_out)
             logs.update(val_loss=reached.fer2013.log_loss, val_accuracy=reached.fer2013.accuracy)
             logs["val_ferplus"] = reached.ferplus.accuracy if reached.ferplus else float("nan")
             logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))

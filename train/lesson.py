@@ -17,7 +17,7 @@ from train.recipes import Recipe
 Floats = npt.NDArray[np.float32]
 
 View: TypeAlias = tuple[npt.NDArray[np.uint8], Floats]
-"""Grey pictures (n, side, side) and their targets (n, 7)."""
+"""Grey pictures (n, side, side) and their targets (n, 2, 7), see ``train.targets.soft_targets``."""
 
 
 def batches(
@@ -48,6 +48,7 @@ class Lesson(keras.Model):  # type: ignore[misc]
         self.disturb = not recipe.teachers  # teachers answered disturbed pictures, see train.distil
         self.seeds = keras.random.SeedGenerator(seed + 1)
         self.mixup = recipe.mixup
+        self.shares = [1 - recipe.label_share, recipe.label_share]
         self.mixing = self.add_weight(name="mixing", initializer="ones", trainable=False, dtype="float32")
         self.mean_loss = keras.metrics.Mean("loss")
         self.accuracy = keras.metrics.CategoricalAccuracy("accuracy")
@@ -61,14 +62,15 @@ class Lesson(keras.Model):  # type: ignore[misc]
             share = self.mixing * ops.minimum(share, 1 - share)
             pixels += share * (ops.flip(pixels, axis=0) - pixels)
             targets += share * (ops.flip(targets, axis=0) - targets)
-        return self.student(pixels, training=training), targets
+        return ops.stack(self.student(pixels, training=training), axis=1), targets
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """Cross-entropy between the mixed targets and the student."""
+        """Cross-entropy between the mixed targets and the student, each head by its share."""
         logits, targets = y_pred
-        loss = ops.mean(keras.losses.categorical_crossentropy(targets, logits, from_logits=True))
+        losses = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
+        loss = ops.sum(ops.mean(losses, axis=0) * ops.convert_to_tensor(self.shares, losses.dtype))
         self.mean_loss.update_state(loss)
         self.accuracy.update_state(targets, logits)
         return loss

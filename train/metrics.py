@@ -98,7 +98,7 @@ def measure(
         accuracy=float(hits.sum() / faces),
         macro_f1=float(f1.mean()),
         log_loss=_log_loss(probabilities, labels) if labels.max() < known else None,
-        calibration_error=reliability(probabilities, labels).calibration_error,
+        calibration_error=reliability(probabilities, np.eye(len(classes))[labels]).calibration_error,
         classes=tuple(
             ClassMetrics(name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
             for i, name in enumerate(classes)
@@ -115,10 +115,13 @@ def confusion_matrix(
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
-def reliability(probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]) -> Reliability:
-    """How often the answers of (n, k) are right, by how sure they are: what a reliability diagram shows."""
+def reliability(probabilities: npt.NDArray[np.floating[Any]], truth: npt.NDArray[np.floating[Any]]) -> Reliability:
+    """How often the answers of (n, k) are right, by how sure they are: what a reliability diagram shows.
+
+    ``truth`` (n, k) is 1 for the true class, or the share of the annotators who chose each.
+    """
     confidence = probabilities.max(axis=1)
-    hits = probabilities.argmax(axis=1) == labels
+    hits = truth[np.arange(len(truth)), probabilities.argmax(axis=1)]
     bins = np.clip(np.ceil(confidence * _BINS) - 1, 0, _BINS - 1).astype(np.int64)
     faces, sure, right = (np.bincount(bins, weights, _BINS) for weights in (None, confidence, hits))
     return Reliability(faces.astype(np.float64), sure / np.maximum(faces, 1), right / np.maximum(faces, 1))

@@ -1,7 +1,8 @@
 """Convolutional networks for 48x48 grey faces, built from what int8 runtimes and the Edge TPU know.
 
-Convolution, depthwise convolution, ReLU, addition, mean and one dense layer; normalisation is inside the graph, so the
-network eats raw grey levels and training and device cannot disagree. Logits come out; softmax is the host's.
+Convolution, depthwise convolution, ReLU, addition, mean and a dense layer for each head; normalisation is inside the
+graph, so the network eats raw grey levels and training and device cannot disagree. Logits come out; softmax is the
+host's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.contract import EMOTIONS, HEADS, INPUT_SIZE_PX
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def build(stem: int, stages: tuple[Stage, ...], dropout: float) -> keras.Model:
     """A residual network: ``stem`` channels at full resolution, then the stages.
 
     Returns:
-        A model from (batch, 48, 48, 1) grey 0..255 to (batch, 7) logits in ``EMOTIONS`` order.
+        A model from (batch, 48, 48, 1) grey 0..255 to logits, see ``heads``.
     """
     pixels = keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1), name="pixels")
     x = layers.Rescaling(1 / 255)(pixels)
@@ -45,8 +46,12 @@ def build(stem: int, stages: tuple[Stage, ...], dropout: float) -> keras.Model:
             x = layers.ReLU()(layers.Add()([x, inner]))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)
-    logits = layers.Dense(len(EMOTIONS), dtype="float32", name="logits")(x)
-    return keras.Model(pixels, logits)
+    return keras.Model(pixels, heads(x))
+
+
+def heads(x: Any) -> list[Any]:
+    """Logits (batch, 7) in ``EMOTIONS`` order for each of ``HEADS``, from features (batch, channels)."""
+    return [layers.Dense(len(EMOTIONS), dtype="float32", name=head)(x) for head in HEADS]
 
 
 def convolution(

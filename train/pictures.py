@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PERCENT = PercentFormatter(1.0, decimals=0, symbol=" %")
 
 
-def save_reliability(reliability: Reliability, png: Path) -> None:
+def save_reliability(reliability: Reliability, title: str, png: Path) -> None:
     """Draw how often an answer is right against how sure it is; below it, how many answers are that sure."""
     figure = Figure(figsize=(4.4, 4.9), layout="constrained")
     above, below = figure.subplots(2, height_ratios=[5, 1], sharex=True)
@@ -30,7 +30,7 @@ def save_reliability(reliability: Reliability, png: Path) -> None:
     above.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1, label="as sure as right")
     above.bar(edges, reliability.accuracy, 1 / bins, align="edge", color=HELD_OUT, alpha=0.3, edgecolor="white")
     above.plot(reliability.confidence[some], reliability.accuracy[some], "o", color=HELD_OUT, label="this model")
-    above.set_title(f"Calibration error (ECE) {reliability.calibration_error:.3f}", loc="left", color=INK)
+    above.set_title(f"{title}: calibration error (ECE) {reliability.calibration_error:.3f}", loc="left", color=INK)
     above.set_ylabel("Share of right answers", color=INK)
     above.legend(frameon=False, labelcolor=INK)
     above.set_ylim(0, 1)

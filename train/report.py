@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract import EMOTIONS, Manifest
+from edge.contract import EMOTIONS, HEADS, Manifest
 from edge.errors import ConfigError
 from train.degrade import Curve, curves
 from train.evaluate import Evaluation, judge, predict
@@ -24,6 +23,7 @@ from train.metrics import Metrics, reliability, softmax
 from train.page import note, page, pair, picture, table
 from train.pictures import save_degradations, save_grid, save_reliability
 from train.plots import save_confusion, save_curves
+from train.targets import soft_targets
 
 SUBSETS = {
     "5 emotions": tuple(emotion for emotion in EMOTIONS if emotion not in ("disgust", "neutral")),
@@ -39,8 +39,8 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
 
     Args:
         run: a run folder of ``fer-train fit``: run.json and history.csv.
-        model: a ``.keras`` or an int8 ``.tflite`` file; where a release's model.json lies beside it, its temperature
-            divides the logits, as it does on the device.
+        model: a ``.keras`` or an int8 ``.tflite`` file; where a release's model.json lies beside it, its temperatures
+            divide the logits, as they do on the device.
         faces: one split.
         sample: how many of the faces are degraded, drawn evenly; a curve costs six passes over them.
 
@@ -54,19 +54,22 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
     """
     folder = run / "report"
     settings = _read_settings(run)
-    logits = predict(model, faces.pixels) / _temperature(model)
-    probabilities = softmax(logits)
+    logits = predict(model, faces.pixels) / np.array(_temperatures(model))[:, np.newaxis]
+    probabilities = softmax(logits[:, -1])
     whole = judge(str(model), logits, faces)
     parts = {name: judge(str(model), logits, faces, emotions) for name, emotions in SUBSETS.items()}
     few = faces.select(np.linspace(0, len(faces) - 1, min(sample, len(faces))).astype(np.intp))
-    degraded = curves(partial(predict, model), few)
+    degraded = curves(lambda pixels: predict(model, pixels)[:, -1], few)
 
     folder.mkdir(exist_ok=True)
     save_curves(run / "history.csv", folder / "curves.png")
     save_confusion(whole.fer2013.confusion, EMOTIONS, "FER2013 labels", folder / "confusion.png")
     if whole.ferplus_contempt:
         save_confusion(whole.ferplus_contempt.confusion, CLASSES, "FER+ majority", folder / "ferplus.png")
-    save_reliability(reliability(probabilities, faces.labels), folder / "reliability.png")
+    targets = soft_targets(faces)
+    for place, head in enumerate(HEADS):
+        sure = reliability(softmax(logits[:, place]), targets[:, place])
+        save_reliability(sure, head, folder / f"reliability-{head}.png")
     _save_mistakes(probabilities, faces, folder / "mistakes.png")
     save_degradations(degraded, faces.pixels[_clearest(probabilities, faces)], folder / "degradations.png")
     document = {
@@ -92,9 +95,11 @@ def _read_settings(run: Path) -> dict[str, Any]:
     return settings
 
 
-def _temperature(model: Path) -> float:
+def _temperatures(model: Path) -> list[float]:
     manifest = model.with_name("model.json")
-    return Manifest.from_json(manifest.read_bytes(), manifest).temperature if manifest.is_file() else 1.0
+    if not manifest.is_file():
+        return [1.0] * len(HEADS)
+    return [head.temperature for head in Manifest.from_json(manifest.read_bytes(), manifest).heads]
 
 
 def _save_mistakes(probabilities: npt.NDArray[np.float64], faces: FaceSet, png: Path) -> None:
@@ -134,8 +139,9 @@ def _page(
         + note("FER+ is the majority of ten annotators; contempt counts as neutral in 7 classes, as wrong in 8."),
         "Emotions": table(("FER2013", "faces", "precision", "recall", "F1"), _emotions(whole.fer2013)),
         "Confusion": pair(picture("confusion.png"), picture("ferplus.png") if whole.ferplus_contempt else ""),
-        "Reliability": picture("reliability.png")
-        + note(f"FER2013 labels. Logits were divided by the temperature {_temperature(model):g} before the softmax."),
+        "Reliability": pair(*(picture(f"reliability-{head}.png") for head in HEADS))
+        + note("The head ferplus against the votes of FER+, the head fer2013 against FER2013's labels.")
+        + note(f"Logits were divided by the temperatures {_temperatures(model)} before the softmax."),
         "Most confident mistakes": picture("mistakes.png"),
         "Poor pictures": picture("degradations.png")
         + note(f"Accuracy on {sample} faces of the split, FER2013 labels; below each curve one face at its levels.")

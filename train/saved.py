@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.contract import EMOTIONS, HEADS, INPUT_SIZE_PX
 from edge.errors import ModelError
 
 
@@ -28,7 +28,7 @@ def open_model(path: Path) -> Any:
 
 
 def open_classifier(path: Path) -> Any:
-    """The classifier in ``path``: of grey faces (n, 48, 48, 1), which answers logits (n, 7).
+    """The classifier in ``path``: of grey faces (n, 48, 48, 1), which answers logits (n, 7) for each of ``HEADS``.
 
     Raises:
         ModelError: as ``open_model``, or it takes or gives something else.
@@ -36,7 +36,7 @@ def open_classifier(path: Path) -> Any:
     model = open_model(path)
     for what, accepted in (
         ("input_shape", (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1)),
-        ("output_shape", (None, len(EMOTIONS))),
+        ("output_shape", [(None, len(EMOTIONS))] * len(HEADS)),
     ):
         shape = getattr(model, what, None)
         if shape != accepted:

@@ -15,22 +15,15 @@ from train.fer2013 import FaceSet
 from train.ferplus import distribution, not_a_face
 
 
-def soft_targets(faces: FaceSet, label_share: float) -> npt.NDArray[np.float32]:
-    """FER+'s vote distribution mixed with the FER2013 label: float32 (n, 7) in ``EMOTIONS`` order, rows sum to 1.
+def soft_targets(faces: FaceSet) -> npt.NDArray[np.float32]:
+    """What each of ``HEADS`` is to answer: float32 (n, 2, 7), the last axis in ``EMOTIONS`` order and with sum 1.
 
-    Args:
-        faces: n faces; without votes the label is the whole target.
-        label_share: weight of the label, 0..1; the votes have the rest. A face whose votes leave no distribution is
-            told by its label alone.
+    FER+'s vote distribution, or the FER2013 label where the votes leave none, and the FER2013 label.
     """
-    if not 0 <= label_share <= 1:
-        raise ValueError(f"label_share is {label_share}, expected 0..1")
     labels = np.eye(len(EMOTIONS), dtype=np.float32)[faces.labels]
-    if faces.votes is None:
-        return labels
-    votes = distribution(faces.votes)
-    share = np.where(votes.any(axis=1, keepdims=True), label_share, 1.0)
-    return (share * labels + (1 - share) * votes).astype(np.float32)
+    votes = labels if faces.votes is None else distribution(faces.votes)
+    voted = votes.any(axis=1, keepdims=True)
+    return np.stack([np.where(voted, votes, labels), labels], axis=1)
 
 
 def only(faces: FaceSet, emotions: Sequence[str]) -> FaceSet:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import edge
 from edge.classifier import EmotionClassifier, Release, load_release, softmax
-from edge.contract import EMOTIONS, GoldenVector, TensorSpec
-from edge.errors import DelegateError, ModelError
+from edge.contract import EMOTIONS, GoldenVector, Head, TensorSpec
+from edge.errors import ConfigError, DelegateError, ModelError
 
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 
@@ -84,9 +84,10 @@ def test_contempt_counts_as_neutral() -> None:
 
 
 def test_a_higher_temperature_makes_the_same_answer_less_sure() -> None:
-    sure = EmotionClassifier(changed(temperature=1.0)).classify([WHITE])[0]
+    (head,) = load_release(TINY / "grey").manifest.heads
+    sure = EmotionClassifier(changed(heads=(head,))).classify([WHITE])[0]
 
-    unsure = EmotionClassifier(changed(temperature=3.0)).classify([WHITE])[0]
+    unsure = EmotionClassifier(changed(heads=(replace(head, temperature=3.0),))).classify([WHITE])[0]
 
     assert unsure.dominant == sure.dominant
     assert unsure.confidence < sure.confidence
@@ -99,7 +100,7 @@ def test_a_higher_temperature_makes_the_same_answer_less_sure() -> None:
         ({"labels": (*EMOTIONS[:-1], "angry")}, "repeat one; expected each once"),
         ({"input": TensorSpec((1, 48, 48, 1), 0.5, -128)}, "input is TensorSpec(shape=(1, 48, 48, 1), scale=1.0"),
         ({"input": TensorSpec((1, 64, 64, 1), 1.0, -128)}, "the manifest expects TensorSpec(shape=(1, 64, 64, 1)"),
-        ({"output": TensorSpec((1, 7), 0.08, 5)}, "output is TensorSpec(shape=(1, 7)"),
+        ({"heads": (Head("one", TensorSpec((1, 7), 0.08, 5), 1.0),)}, "output is TensorSpec(shape=(1, 7)"),
         ({"golden": (GoldenVector(0, (99,) * 7),)}, "steps off [99, 99, 99, 99, 99, 99, 99]; accepted are 2"),
         ({"golden": (GoldenVector(0, (0, 0)),)}, "golden vector 0 holds 2 numbers, expected 7"),
     ],
@@ -114,6 +115,19 @@ def test_a_golden_answer_within_the_tolerance_passes() -> None:
     near = tuple(step + manifest.golden_tolerance for step in manifest.golden[0].output)
 
     EmotionClassifier(changed(golden=(replace(manifest.golden[0], output=near),)))
+
+
+@pytest.mark.parametrize(("head", "bright"), [("", "happy"), ("ferplus", "happy"), ("fer2013", "sad")])
+def test_the_head_that_is_asked_for_answers(head: str, bright: str) -> None:
+    classifier = EmotionClassifier(load_release(TINY / "heads"), head=head)
+
+    assert classifier.head.name == (head or "ferplus")
+    assert classifier.classify([WHITE])[0].dominant == bright
+
+
+def test_a_head_that_the_model_lacks_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model\.head is 'happy', model heads has ferplus, fer2013"):
+        EmotionClassifier(load_release(TINY / "heads"), head="happy")
 
 
 def test_a_model_with_two_outputs_is_no_classifier() -> None:
@@ -154,7 +168,7 @@ def nest_manifest(folder: Path) -> None:
 def forget_temperature(folder: Path) -> None:
     path = folder / "model.json"
     document = json.loads(path.read_text("utf-8"))
-    del document["temperature"]
+    del document["heads"][0]["temperature"]
     path.write_text(json.dumps(document), "utf-8")
 
 

@@ -126,7 +126,15 @@ def test_every_health_keeps_the_contract(contract: Contract, device: Device, hea
 def test_every_description_keeps_the_contract(
     contract: Contract, device: Device, context: dict[str, str], model_device: str
 ) -> None:
-    message = info(replace(device, context=context, model_device=model_device, counts_only=True, window_s=1.0))
+    message = info(
+        replace(
+            device,
+            context=context,
+            model=replace(device.model, device=model_device),
+            counts_only=True,
+            window_s=1.0,
+        )
+    )
 
     contract(message.topic, message.payload)
 

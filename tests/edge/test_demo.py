@@ -10,7 +10,7 @@ pytest.importorskip("amqtt", reason="needs the extra fer-edge[demo]")
 
 PUBLISHING_DAEMON = """
 import sys, time, tomllib
-from edge.message import Device
+from edge.message import Device, Model
 from edge.broker import Broker
 from edge.outbox import Outbox
 from edge.publisher import Publisher
@@ -19,7 +19,7 @@ from edge.records import EmotionScores, WindowSummary
 from edge.wallclock import WallClock
 config = tomllib.load(open(sys.argv[1], "rb"))
 mqtt = config["mqtt"]
-device = Device(config["device"]["id"], "cam0", "0", "", "", "m", "0" * 64, "cpu", 3.0, 1, False)
+device = Device(config["device"]["id"], "cam0", "0", "", "", Model("m", "0" * 64, "h", "cpu"), 3.0, 1, False)
 publisher = Publisher(Broker(mqtt["host"], mqtt["port"], mqtt["protocol"]), device, Outbox(None), WallClock())
 scores = EmotionScores(tuple(float(name == "happy") for name in EMOTIONS))
 publisher.start()

@@ -157,7 +157,7 @@ def test_a_missing_accelerator_is_not_replaced_in_silence(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("schema", "fer-edge/model/1", "schema is 'fer-edge/model/1', accepted is 'fer-edge/detector/1'"),
+        ("schema", "fer-edge/model/2", "schema is 'fer-edge/model/2', accepted is 'fer-edge/detector/1'"),
         ("sha256", "ab", "sha256 has 2 characters, expected 64"),
         ("strides", [8, 12], "strides (8, 12) do not divide an input of 128x96"),
         ("strides", [], "strides () do not divide"),
@@ -226,7 +226,7 @@ def test_a_key_holds_for_the_detector_too(tmp_path: Path) -> None:
             DetectorConfig(kind="fer", model=str(TINY / "face")),
             "face on cpu, sha256 8c6c982d0401, golden vectors agree",
         ),
-        (DetectorConfig(kind="fer", model=str(TINY / "grey")), "schema is 'fer-edge/model/1', accepted is"),
+        (DetectorConfig(kind="fer", model=str(TINY / "grey")), "schema is 'fer-edge/model/2', accepted is"),
         (DetectorConfig(kind="haar"), "haar-alt2"),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_release_folder_can_be_checked_alone(capsys: pytest.CaptureFixture[str
 
 
 def test_a_classifiers_release_is_no_detector() -> None:
-    with pytest.raises(ModelError, match="schema is 'fer-edge/model/1', accepted is 'fer-edge/detector/1'"):
+    with pytest.raises(ModelError, match="schema is 'fer-edge/model/2', accepted is 'fer-edge/detector/1'"):
         load_detector(TINY / "grey")
 
 

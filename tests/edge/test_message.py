@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge.contract import EMOTIONS
 from edge.homeassistant import discovery
-from edge.message import aggregate, availability, historical, info, live, status
+from edge.message import Model, aggregate, availability, historical, info, live, status
 from edge.records import (
     CameraHealth,
     DeliveryHealth,
@@ -61,7 +61,7 @@ def test_an_aggregate_says_exactly_what_the_contract_promises(device, summary):
         "dominant": "neutral",
         "uncertain": 0.1,
         "suppressed": None,
-        "model": {"id": "fer-int8-1", "sha256": "ab" * 32, "device": "cpu"},
+        "model": {"id": "fer-int8-1", "sha256": "ab" * 32, "head": "ferplus", "device": "cpu"},
     }
 
 
@@ -104,7 +104,7 @@ def test_rounded_emotions_sum_to_one_and_stay_within_a_thousandth(device, weight
 
 
 def test_the_longest_aggregate_fits_in_two_kilobytes(device, summary):
-    longest = replace(device, id="x" * 32, source="y" * 32, model_id="m" * 64, model_device="edgetpu")
+    longest = replace(device, id="x" * 32, source="y" * 32, model=Model("m" * 64, "ab" * 32, "h" * 16, "edgetpu"))
     seventh = EmotionScores((1 / 7,) * 7)
     crowded = summary(
         start_s=-1e6, captured=10**9, analysed=10**9 - 1, people=10**6, mean_at_once=1234.56789, emotions=seventh

@@ -183,7 +183,7 @@ def test_a_thread_that_does_not_come_back_counts_as_dead(mosquitto, make_publish
 WORKING_DAEMON = """
 import sys, time
 from pathlib import Path
-from edge.message import Device
+from edge.message import Device, Model
 from edge.broker import Broker
 from edge.outbox import Outbox
 from edge.publisher import Publisher
@@ -191,7 +191,7 @@ from edge.records import WindowSummary
 from edge.wallclock import WallClock
 port, folder = int(sys.argv[1]), Path(sys.argv[2])
 outbox = Outbox(folder / "card.db", volatile=folder / "ram.db")
-device = Device("fer-1a2b3c4d", "cam0", "0", "", "", "m", "0" * 64, "cpu", 1.0, 1, False)
+device = Device("fer-1a2b3c4d", "cam0", "0", "", "", Model("m", "0" * 64, "h", "cpu"), 1.0, 1, False)
 publisher = Publisher(Broker("127.0.0.1", port), device, outbox, WallClock())
 publisher.start()
 while True:

@@ -14,7 +14,7 @@ from edge.contract import EMOTIONS, INPUT_SIZE_PX
 from edge.records import Pixels
 from quantize.convert import convert_float, convert_int8
 from train.fer2013 import FaceSet
-from train.network import Stage, build
+from train.network import Stage, build, heads
 
 CODES = ((1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0), (0, 1, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1), (1, 0, 0, 1))
 """Which quarters of a picture are bright, for each emotion."""
@@ -82,6 +82,18 @@ def crooked(quarters: Any) -> Any:
     model.layers[3].set_weights([1 / ranges.reshape(1, 1, 8, 1) / 8, np.zeros(1)])
     model.layers[-1].set_weights(quarters.layers[-1].get_weights())
     return model
+
+
+@pytest.fixture(scope="session")
+def asked_twice() -> Callable[[Any], Any]:
+    """``asked_twice(model)``: one that ends with a dense layer, with two of it, as fer-train would have both heads."""
+
+    def asked_twice(model: Any) -> Any:
+        whole = keras.Model(model.inputs, heads(model.layers[-2].output))
+        whole.set_weights([*model.get_weights(), *model.layers[-1].get_weights()])
+        return whole
+
+    return asked_twice
 
 
 @pytest.fixture(scope="session")

@@ -25,14 +25,15 @@ def write_csv(path: Path, *splits: FaceSet) -> None:
 
 
 @pytest.fixture(scope="module")
-def workplace(quarters: Any, faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workplace(quarters: Any, asked_twice: Any, faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with data, calibration sample and run as a user has them."""
     folder = tmp_path_factory.mktemp("workplace")
     write_csv(folder / "training.csv", faces["Training"])
     write_csv(folder / "faces.csv", *faces.values())
     (folder / "sample.json").write_text(Calibration.draw(faces["Training"], 0, 8).to_json())
     (folder / "run").mkdir()
-    quarters.save(folder / "run" / "model.keras")
+    asked_twice(quarters).save(folder / "run" / "model.keras")
+    quarters.save(folder / "theirs.keras")
     (folder / "run" / "run.json").write_text("{}")
     return folder
 
@@ -48,7 +49,7 @@ def test_a_run_becomes_a_release_with_a_table_at_the_end(
     sample, run, out = str(workplace / "sample.json"), str(workplace / "run"), str(workplace / "release")
 
     released = main(["release", run, *data, "--calibration", sample, "--out", out, "--python", sys.executable])
-    verified = main(["verify", out])
+    verified = main(["verify", out]) or main(["verify", f"{out}/model.tflite"])
     compared = main(["compare", f"{run}/model.keras", out, *data, "--picture", str(workplace / "picture.png")])
 
     assert (released, verified, compared) == (0, 0, 0)
@@ -57,13 +58,14 @@ def test_a_run_becomes_a_release_with_a_table_at_the_end(
     assert "FER2013 accuracy" in shown
     assert "Edge TPU, predicted: 4 of 4 operators map; one single part" in shown
     assert "is a whole release" in shown
+    assert "may be released" in shown
     assert "Noisiest of 4 layers" in shown
 
 
 def test_a_model_of_other_people_becomes_a_release_and_can_be_looked_into(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keras_file, out = str(workplace / "run" / "model.keras"), str(workplace / "adopted")
+    keras_file, out = str(workplace / "theirs.keras"), str(workplace / "adopted")
     model = f"{out}/model.tflite"
     (workplace / "labels.txt").write_text("\n".join(EMOTIONS))
     labels, pictures = ["--labels", str(workplace / "labels.txt")], ["--calibration", str(workplace / "faces.csv")]
@@ -71,16 +73,14 @@ def test_a_model_of_other_people_becomes_a_release_and_can_be_looked_into(
     statuses = [
         main(["convert", keras_file, *labels, *pictures, "--cache", str(workplace / "cache"), "--out", out]),
         main(["verify", out]),
-        main(["verify", model]),
         main(["runtimes", model, "--pictures", "4"]),
         main(["edgetpu", model]),
     ]
 
-    assert statuses == [0] * 5
+    assert statuses == [0] * 4
     shown = capsys.readouterr().out
     assert "int8 agrees with float on 100.00 % of 35 faces" in shown
     assert "is a whole release" in shown
-    assert "may be released" in shown
     assert "4 pictures, int8 steps away from TensorFlow's reference kernels" in shown
 
 

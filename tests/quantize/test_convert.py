@@ -10,7 +10,7 @@ from keras import layers
 
 from edge.errors import ConfigError
 from edge.records import Pixels
-from quantize.convert import convert_int8, float_logits
+from quantize.convert import convert_float, convert_int8, float_logits
 from quantize.graph import read_graph
 from train.saved import open_classifier
 
@@ -64,7 +64,18 @@ def test_convolutions_have_a_scale_per_channel_and_the_dense_layer_one_for_the_e
 def test_float_logits_are_those_of_the_model(network: Any, pixels: Pixels) -> None:
     logits = float_logits(network, pixels[:3])
 
-    assert np.allclose(logits, network(pixels[:3, ..., np.newaxis].astype(np.float32), training=False), atol=1e-5)
+    heads = network(pixels[:3, ..., np.newaxis].astype(np.float32), training=False)
+    assert np.allclose(logits, np.stack(heads, axis=1), atol=1e-5)
+
+
+def test_outputs_come_in_the_order_of_the_keras_model(pixels: Pixels) -> None:
+    picture = keras.Input((48, 48, 1))
+    mean = keras.layers.GlobalAveragePooling2D()(picture)
+    lengths = (3, 1, 5, 2, 4)
+    model = keras.Model(picture, [keras.layers.Dense(length)(mean) for length in lengths])
+
+    for content in (convert_int8(model, pixels), convert_float(model)):
+        assert [output.shape for output in read_graph(content).outputs] == [(1, length) for length in lengths]
 
 
 def test_another_keras_backend_is_refused(network: Any, pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
+from edge.contract import HEADS  # noqa: E402
 from edge.errors import ConfigError, ModelError  # noqa: E402
 from train import backbones  # noqa: E402
 from train.backbones import BODIES, build, learning_rate  # noqa: E402
@@ -16,11 +17,11 @@ GREY = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float
 
 
 @pytest.mark.parametrize("name", [name for name in backbones.names() if name != "vggface"])
-def test_every_backbone_takes_grey_faces_and_gives_seven_logits(name: str) -> None:
+def test_every_backbone_takes_grey_faces_and_gives_seven_logits_a_head(name: str) -> None:
     network = build(name, None, frozen=False)
 
     assert network.input_shape == (None, 48, 48, 1)
-    assert network.output_shape == (None, 7)
+    assert network.output_shape == [(None, 7)] * len(HEADS)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,9 @@ def test_weights_of_a_file_are_kept_and_only_the_head_learns_when_frozen(tmp_pat
 
     for ours, theirs in zip(frozen.get_layer("vgg11").get_weights(), body.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert [variable.path for variable in frozen.trainable_variables] == ["logits/kernel", "logits/bias"]
+    assert [variable.path for variable in frozen.trainable_variables] == [
+        f"{head}/{weights}" for head in HEADS for weights in ("kernel", "bias")
+    ]
     assert len(tuned.trainable_variables) > 2
 
 

@@ -81,12 +81,12 @@ def test_a_split_that_the_data_lacks_is_named(csv: Path, tmp_path: Path, capsys:
     [
         (
             (),
-            ["teacher-0", "student-0", "distilled-0"],
-            "runs/student-0/model.keras",
-            ["runs/teacher-0/model.keras", "runs/student-0/model.keras"],
+            ["baseline-0", "student-0"],
+            "runs/baseline-0/model.keras",
+            ["runs/baseline-0/model.keras"],
         ),
-        (("--teacher", "one.keras"), ["distilled-0"], None, ["one.keras"]),
-        (("--teacher", "one.keras", "--start", "other.keras"), ["distilled-0"], "other.keras", ["one.keras"]),
+        (("--teacher", "one.keras"), ["student-0"], None, ["one.keras"]),
+        (("--teacher", "one.keras", "--start", "other.keras"), ["student-0"], "other.keras", ["one.keras"]),
     ],
 )
 def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
@@ -108,7 +108,7 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
     monkeypatch.setattr("train.fit.fit", recorder)
     monkeypatch.chdir(tmp_path)
 
-    assert run("fit", "--recipe", "distilled", "--data", csv, *given) == 0
+    assert run("fit", "--recipe", "student", "--data", csv, *given) == 0
 
     assert [folder.name for folder, _, _ in calls] == runs
     assert calls[-1][1:] == (start and Path(start), [Path(each) for each in teachers])

@@ -65,8 +65,8 @@ def test_a_comparison_has_a_row_for_each_contender_and_tells_it_three_ways(
     assert {row.backbone for row in rows} == {"tiny", "other"}
     assert rows[0].public >= rows[1].public
     assert [Row(**row) for row in document["rows"]] == list(rows)
-    assert rows[0].parameters == (3 * 3 * 3 + 1) * 4 + (4 + 1) * 7
-    assert rows[0].multiply_adds == 3 * 3 * (3 * 3 * 3 * 4) + 4 * 7
+    assert rows[0].parameters == (3 * 3 * 3 + 1) * 4 + 2 * (4 + 1) * 7
+    assert rows[0].multiply_adds == 3 * 3 * (3 * 3 * 3 * 4) + 2 * 4 * 7
     assert all(row.private is not None and row.epoch_s > 0 for row in rows)
     assert markdown(rows) in (tmp_path / "out" / "comparison.md").read_text("utf-8")
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.contract import EMOTIONS
+from edge.contract import EMOTIONS, HEADS
 from edge.errors import DataError, ModelError
 from train.evaluate import evaluate, judge, predict
 from train.fer2013 import FaceSet
@@ -31,8 +31,9 @@ def faces(labels: list[int], votes: list[dict[str, int]] | None = None) -> FaceS
     return FaceSet("PublicTest", np.zeros((len(labels), 48, 48), np.uint8), np.array(labels, np.uint8), rows, counts)
 
 
-def answers(*emotions: int) -> npt.NDArray[np.float32]:
-    return 5 * np.eye(7, dtype=np.float32)[list(emotions)]
+def answers(*emotions: int, ferplus: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
+    """Of both heads alike, unless that for FER+ is told apart."""
+    return 5 * np.eye(7, dtype=np.float32)[[ferplus or emotions, emotions]].swapaxes(0, 1)
 
 
 def save_sensor(path: Path) -> None:
@@ -42,9 +43,9 @@ def save_sensor(path: Path) -> None:
     weights = np.zeros((1, 7), np.float32)
     weights[0, [HAPPY, SAD]] = 0.04, -0.04
     pixels = keras.Input((48, 48, 1))
-    logits = keras.layers.Dense(7)
-    model = keras.Model(pixels, logits(keras.layers.GlobalAveragePooling2D()(pixels)))
-    logits.set_weights([weights, -127.5 * weights[0]])
+    mean = keras.layers.GlobalAveragePooling2D()(pixels)
+    model = keras.Model(pixels, [keras.layers.Dense(7)(mean) for _ in HEADS])
+    model.set_weights([weights, -127.5 * weights[0]] * len(HEADS))
     model.save(path)
 
 
@@ -76,6 +77,16 @@ def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
     assert evaluation.ferplus.accuracy == 0.5
 
 
+def test_each_head_is_held_against_its_own_labels() -> None:
+    votes = [{"sadness": 10}, {"happiness": 8}]
+
+    evaluation = judge("a model", answers(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces([ANGRY, ANGRY], votes))
+
+    assert evaluation.fer2013.accuracy == 1
+    assert evaluation.ferplus is not None
+    assert evaluation.ferplus.accuracy == 1
+
+
 def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None:
     votes = [{"contempt": 10}, {"neutral": 10}]
 
@@ -89,9 +100,9 @@ def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None
 
 
 def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None:
-    logits = np.zeros((3, 7), np.float32)
-    logits[:, NEUTRAL] = 9  # never allowed to win
-    logits[0, HAPPY] = logits[1, SAD] = 5
+    logits = np.zeros((3, 2, 7), np.float32)
+    logits[..., NEUTRAL] = 9  # never allowed to win
+    logits[0, :, HAPPY] = logits[1, :, SAD] = 5
     votes = [{"happiness": 10}, {"sadness": 10}, {"contempt": 10}]
 
     evaluation = judge("a model", logits, faces([HAPPY, SAD, NEUTRAL], votes), ("sad", "happy"))
@@ -140,9 +151,16 @@ def test_the_logits_of_an_int8_file_are_real_numbers(bright_and_dark: FaceSet) -
     logits = predict(TINY / "grey" / "model.tflite", bright_and_dark.pixels)
 
     means = np.array([240, 10, 200, 40])
-    np.testing.assert_allclose(logits[:, HAPPY], 4 * means / 100 - 5.1, atol=0.1)
-    np.testing.assert_allclose(logits[:, SAD], -logits[:, HAPPY], atol=0.1)
+    np.testing.assert_allclose(logits[:, 0, HAPPY], 4 * means / 100 - 5.1, atol=0.1)
+    np.testing.assert_allclose(logits[:, 0, SAD], -logits[:, 0, HAPPY], atol=0.1)
+    np.testing.assert_array_equal(logits[:, 1], logits[:, 0])  # one head answers both questions
     assert logits.dtype == np.float32
+
+
+def test_the_heads_of_an_int8_file_answer_each_for_itself(bright_and_dark: FaceSet) -> None:
+    logits = predict(TINY / "heads" / "model.tflite", bright_and_dark.pixels)
+
+    assert logits.argmax(axis=2).tolist() == [[HAPPY, SAD], [SAD, HAPPY]] * 2
 
 
 @pytest.mark.parametrize(
@@ -189,8 +207,11 @@ def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("colour/model.tflite", r"takes \(1, 48, 48, 3\), expected \(1, 48, 48, 1\) and one output"),
-        ("two_outputs.tflite", "and one output"),
+        (
+            "colour/model.tflite",
+            r"takes \(1, 48, 48, 3\) and gives \(1, 7\); expected \(1, 48, 48, 1\) and one or 2 times",
+        ),
+        ("two_outputs.tflite", r"gives \(1, 2\), \(1, 4\)"),
         ("float.tflite", r"float.tflite: .* is float32, accepted is int8"),
     ],
 )

@@ -48,10 +48,10 @@ def test_a_run_leaves_model_history_curves_and_its_settings(tmp_path: Path, face
     run = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
     history = (tmp_path / "run" / "history.csv").read_text("utf-8").splitlines()
     assert network.input_shape == (None, 48, 48, 1)
-    assert network.output_shape == (None, 7)
+    assert network.output_shape == [(None, 7)] * 2
     assert {weight.dtype for weight in network.weights} == {"float32"}
     assert run["recipe"]["name"] == "tiny"
-    assert run["options"] == {"seed": 3, "epochs": 2, "precision": "float32", "start": None}
+    assert run["options"] == {"seed": 3, "epochs": 2, "precision": "float32", "start": None, "teachers": []}
     assert run["parameters"] == network.count_params()
     assert len(history) == 1 + 2
     assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
@@ -124,7 +124,7 @@ def test_batches_of_a_later_epoch_are_those_of_an_unbroken_run() -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are distilled, first")):
+    with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are baseline, first")):
         recipes.load("best")
 
 
@@ -133,4 +133,4 @@ def test_every_recipe_states_what_it_is(name: str) -> None:
     recipe = recipes.load(name)
 
     assert recipe.name == name
-    assert recipe.network().output_shape == (None, 7)
+    assert recipe.network().output_shape == [(None, 7)] * 2

@@ -129,7 +129,7 @@ def test_metrics_print_as_json() -> None:
 def test_reliability_tells_how_often_answers_of_one_confidence_are_right() -> None:
     answers = np.concatenate([one_hot([0, 0, 0, 0], 0.9), one_hot([1, 1], 0.5)])
 
-    told = reliability(answers, np.array([0, 0, 0, 1, 1, 2]))
+    told = reliability(answers, np.eye(answers.shape[1])[[0, 0, 0, 1, 1, 2]])
 
     sure, unsure = 13, 7  # of 15 bins: 0.867..0.933 and 0.467..0.533
     assert np.flatnonzero(told.faces).tolist() == [unsure, sure]

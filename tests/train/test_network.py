@@ -7,6 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
+from edge.contract import HEADS  # noqa: E402
 from train import recipes  # noqa: E402
 from train.network import Stage, build, multiply_adds  # noqa: E402
 
@@ -30,7 +31,7 @@ def test_multiply_adds_are_those_counted_by_hand() -> None:
     stem = 48 * 48 * 9 * 1 * 4
     dense = 24 * 24 * 9 * (4 * 8 + 2 * 8 * 8)
     separable = 12 * 12 * (9 * 8 * 16 + 2 * (9 * 16 + 16 * 16))
-    head = 16 * 7
+    head = 2 * 16 * 7
     assert multiply_adds(model) == stem + dense + separable + head
 
 
@@ -56,5 +57,5 @@ def test_raw_grey_levels_go_in() -> None:
 
     logits = model.predict(np.full((2, 48, 48, 1), 255, np.uint8), verbose=0)
 
-    assert logits.shape == (2, 7)
+    assert np.shape(logits) == (len(HEADS), 2, 7)
     assert np.isfinite(logits).all()

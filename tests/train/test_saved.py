@@ -15,16 +15,23 @@ from train.saved import open_classifier  # noqa: E402
 @pytest.mark.parametrize(
     ("shape", "classes", "message"),
     [
-        ((64, 64, 1), 7, r"input_shape is \(None, 64, 64, 1\), accepted is \(None, 48, 48, 1\)"),
-        ((48, 48, 3), 7, r"input_shape is \(None, 48, 48, 3\), accepted is \(None, 48, 48, 1\)"),
-        ((48, 48, 1), 8, r"output_shape is \(None, 8\), accepted is \(None, 7\)"),
+        ((64, 64, 1), [7, 7], r"input_shape is \(None, 64, 64, 1\), accepted is \(None, 48, 48, 1\)"),
+        ((48, 48, 3), [7, 7], r"input_shape is \(None, 48, 48, 3\), accepted is \(None, 48, 48, 1\)"),
+        (
+            (48, 48, 1),
+            [7, 8],
+            r"output_shape is \[\(None, 7\), \(None, 8\)\], accepted is \[\(None, 7\), \(None, 7\)\]",
+        ),
+        ((48, 48, 1), [7], r"output_shape is \(None, 7\), accepted is \[\(None, 7\), \(None, 7\)\]"),
     ],
 )
 def test_a_model_of_other_shapes_is_refused_by_name(
-    shape: tuple[int, ...], classes: int, message: str, tmp_path: Path
+    shape: tuple[int, ...], classes: list[int], message: str, tmp_path: Path
 ) -> None:
-    pooled = keras.layers.GlobalAveragePooling2D()
-    keras.Sequential([keras.Input(shape), pooled, keras.layers.Dense(classes)]).save(tmp_path / "model.keras")
+    pixels = keras.Input(shape)
+    pooled = keras.layers.GlobalAveragePooling2D()(pixels)
+    answers = [keras.layers.Dense(count)(pooled) for count in classes]
+    keras.Model(pixels, answers if len(answers) > 1 else answers[0]).save(tmp_path / "model.keras")
 
     with pytest.raises(ModelError, match=message):
         open_classifier(tmp_path / "model.keras")

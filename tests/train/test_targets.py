@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.contract import EMOTIONS
+from edge.contract import EMOTIONS, HEADS
 from train.fer2013 import FaceSet
 from train.ferplus import ANSWERS
 from train.targets import keep_mask, only, soft_targets
@@ -27,33 +27,28 @@ def faces(labels: list[int], votes: list[dict[str, int]] | None, seed: int = 0) 
     )
 
 
-def test_without_votes_the_label_is_the_whole_target() -> None:
-    targets = soft_targets(faces([HAPPY, ANGRY], None), 0.4)
+def test_without_votes_the_label_is_what_both_heads_learn() -> None:
+    targets = soft_targets(faces([HAPPY, ANGRY], None))
 
     assert targets.dtype == np.float32
-    assert targets.tolist() == np.eye(7)[[HAPPY, ANGRY]].tolist()
+    assert targets.tolist() == np.eye(7)[[[HAPPY, HAPPY], [ANGRY, ANGRY]]].tolist()
 
 
-def test_label_and_votes_share_the_target() -> None:
-    targets = soft_targets(faces([ANGRY], [{"happiness": 6, "neutral": 2, "contempt": 2}]), 0.5)
+def test_votes_and_label_are_a_head_each() -> None:
+    targets = soft_targets(faces([ANGRY], [{"happiness": 6, "neutral": 2, "contempt": 2}]))
 
-    expected = np.zeros((1, 7))
-    expected[0, [ANGRY, HAPPY, NEUTRAL]] = 0.5, 0.3, 0.2
+    expected = np.zeros((1, 2, 7))
+    expected[0, HEADS.index("ferplus"), [HAPPY, NEUTRAL]] = 0.6, 0.4
+    expected[0, HEADS.index("fer2013"), ANGRY] = 1
     np.testing.assert_allclose(targets, expected, atol=1e-7)
     assert targets.dtype == np.float32
 
 
 @pytest.mark.parametrize("votes", [{"unknown": 10}, {"NF": 10}, {"anger": 1, "fear": 1}, {}])
 def test_a_face_whose_votes_say_nothing_is_told_by_its_label(votes: dict[str, int]) -> None:
-    targets = soft_targets(faces([HAPPY], [votes]), 0.2)
+    targets = soft_targets(faces([HAPPY], [votes]))
 
-    assert targets.tolist() == np.eye(7)[[HAPPY]].tolist()
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_a_label_share_outside_its_range_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=r"label_share is .*, expected 0..1"):
-        soft_targets(faces([HAPPY], [{"happiness": 10}]), share)
+    assert targets.tolist() == np.eye(7)[[[HAPPY, HAPPY]]].tolist()
 
 
 def test_rows_that_are_no_face_are_not_trained_on() -> None:
@@ -80,4 +75,4 @@ def test_a_subset_has_faces_and_targets_of_its_emotions_only() -> None:
 
     assert few.labels.tolist() == [HAPPY, NEUTRAL]
     assert few.rows.tolist() == [0, 2]
-    np.testing.assert_allclose(soft_targets(few, 0.0), np.eye(7)[[HAPPY, NEUTRAL]])
+    np.testing.assert_allclose(soft_targets(few)[:, 0], np.eye(7)[[HAPPY, NEUTRAL]])

@@ -25,8 +25,8 @@ class Augmentation:
     """
 
     rotation_deg: float = 15
-    scale: float = 0.15
-    shift: float = 0.08
+    scale: float = 0.2
+    shift: float = 0.1
     contrast: float = 0.3
     brightness: float = 0.12
     blur: float = 0.15
@@ -38,7 +38,7 @@ class Augmentation:
 class Recipe:
     """Everything that decides a run, besides the data.
 
-    The target of a face is ``label_share`` of its FER2013 label and the rest of its FER+ vote distribution. Stochastic
+    ``label_share`` of the loss is of the head for FER2013's labels, the rest of that for FER+'s votes. Stochastic
     gradient descent with Nesterov momentum warms up linearly to ``learning_rate`` and falls as a cosine to zero.
     ``weight_decay`` is decoupled: ten times the classical figure at momentum 0.9. ``average`` is the momentum of the
     weight average that is evaluated and kept. Pairs of pictures are mixed with a share drawn from Beta(``mixup``,
@@ -61,7 +61,7 @@ class Recipe:
     warmup_epochs: int = 3
     weight_decay: float = 5e-3
     average: float = 0.998
-    label_share: float = 0.4
+    label_share: float = 0.5
     mixup: float = 0.0
     calm_share: float = 0.15
     augmentation: Augmentation = field(default_factory=Augmentation)

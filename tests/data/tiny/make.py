@@ -2,8 +2,8 @@
 
 ``python tests/data/tiny/make.py`` (extra ``train``) writes them again. The classifier needs no training: it averages
 the picture's quarters and weighs them by hand, so that a test can say what it must answer: a bright picture is happy, a
-dark one sad, a bright left half surprise, a bright right half fear. For the detector, a white block of 8 pixels is the
-middle of a small face and a black one of 16 that of a large face.
+dark one sad, a bright left half surprise, a bright right half fear; a second head sees the opposite. For the detector,
+a white block of 8 pixels is the middle of a small face and a black one of 16 that of a large face.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from edge import int8
-from edge.contract import EMOTIONS, INPUT_SIZE_PX, Manifest, golden_input
+from edge.contract import EMOTIONS, HEADS, INPUT_SIZE_PX, Head, Manifest, golden_input
 from edge.crop import CropRule
 from edge.detector.manifest import DetectorManifest, map_shapes
 from edge.interpreter import Interpreter
 from edge.manifest import GoldenVector, golden_numbers
+from quantize.convert import in_order
 
 HERE = Path(__file__).parent
 QUARTERS = ("top left", "top right", "bottom left", "bottom right")
@@ -39,17 +40,19 @@ def quarters(channels: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     return picture, keras.layers.Flatten()(pooled)
 
 
-def classifier(channels: int) -> keras.Model:
-    """Logits of the seven emotions from the four quarters."""
+def classifier(channels: int, heads: int = 1) -> keras.Model:
+    """Logits of the seven emotions from the four quarters, by a head or two."""
     picture, means = quarters(channels)
     weights = np.zeros((len(QUARTERS), len(EMOTIONS)), np.float32)
     weights[:, EMOTIONS.index("happy")] = [1, 1, 1, 1]
     weights[:, EMOTIONS.index("sad")] = [-1, -1, -1, -1]
     weights[:, EMOTIONS.index("surprise")] = [2, -2, 2, -2]
     weights[:, EMOTIONS.index("fear")] = [-2, 2, -2, 2]
-    logits = keras.layers.Dense(len(EMOTIONS), name="logits")
-    model = keras.Model(picture, logits(means))
-    logits.set_weights([weights / (100 * channels), -weights.sum(axis=0) * 127.5 / 100])  # mid-grey: all equal
+    weights /= 100 * channels
+    answers = [keras.layers.Dense(len(EMOTIONS), name=name) for name in ("logits", "opposite")[:heads]]
+    model = keras.Model(picture, [answer(means) for answer in answers] if heads > 1 else answers[0](means))
+    for answer, sign in zip(answers, (1, -1), strict=False):
+        answer.set_weights([sign * weights, -sign * weights.sum(axis=0) * 127.5 * channels])  # mid-grey: all equal
     return model
 
 
@@ -98,7 +101,7 @@ def convert(model: keras.Model, *, quantised: bool = True) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
         converter.representative_dataset = lambda: ([half] for half in halves)
-    return bytes(converter.convert())
+    return in_order(converter.convert())
 
 
 def open_batch() -> keras.Model:
@@ -114,18 +117,17 @@ def open_batch() -> keras.Model:
 def manifest(model: bytes, name: str) -> Manifest:
     """What fer-quantize would write beside the model."""
     interpreter = Interpreter(model)
-    (taken,), (given,) = interpreter.inputs, interpreter.outputs
+    (taken,) = interpreter.inputs
     golden = []
     for seed in range(2):
         picture = int8.quantize(golden_input(seed, taken.shape), taken.scale, taken.zero_point)
-        golden.append(GoldenVector(seed, tuple(interpreter.run(picture)[0][0].tolist())))
+        golden.append(GoldenVector(seed, tuple(np.concatenate(interpreter.run(picture), axis=1)[0].tolist())))
     return Manifest(
         id=name,
         sha256=hashlib.sha256(model).hexdigest(),
         labels=EMOTIONS,
         input=taken,
-        output=given,
-        temperature=1.0,
+        heads=tuple(Head(head, given, 1.0) for head, given in zip(HEADS, interpreter.outputs, strict=False)),
         golden=tuple(golden),
         golden_tolerance=2,
         metrics={},
@@ -172,8 +174,8 @@ def write_release(folder: Path, model: bytes, told: Manifest | DetectorManifest)
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
-    for name, channels in (("grey", 1), ("colour", 3)):
-        content = convert(classifier(channels))
+    for name, channels, heads in (("grey", 1, 1), ("colour", 3, 1), ("heads", 1, 2)):
+        content = convert(classifier(channels, heads))
         write_release(HERE / name, content, manifest(content, name))
     content = convert(detector())
     write_release(HERE / "face", content, detector_manifest(content, "face"))

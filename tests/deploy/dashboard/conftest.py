@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge import message
 from edge.contract import EMOTIONS
-from edge.message import Device, Message
+from edge.message import Device, Message, Model
 from edge.records import (
     CameraHealth,
     DeliveryHealth,
@@ -133,9 +133,7 @@ def sensor() -> Callable[..., Sensor]:
             "version": "0.1.0",
             "camera": "csi",
             "detector": "yunet",
-            "model_id": "fer-int8-1",
-            "model_sha256": "ab" * 32,
-            "model_device": "cpu",
+            "model": Model("fer-int8-1", "ab" * 32, "ferplus", "cpu"),
             "window_s": 60.0,
             "min_people": 3,
             "counts_only": False,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from edge import message
+from edge.message import Model
 from edge.records import Problem
 from edge.wallclock import WallClock
 
@@ -60,7 +61,7 @@ def test_every_state_of_a_room_is_shown_as_what_it_is(broker: Any, fleet: Any, p
 
 def test_hostile_and_malformed_messages_are_text_or_counted(broker: Any, fleet: Any, page: Any, sensor: Any) -> None:
     attack = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-    evil = sensor("fer-evil", attack, model_id=f"=cmd|{attack}")
+    evil = sensor("fer-evil", attack, model=Model(f"=cmd|{attack}", "ab" * 32, "ferplus", "cpu"))
     good = json.loads(evil.window(1).payload)
     ours = "fer/v1/fer-evil/cam0/aggregate"
     page.enter(broker.page)
