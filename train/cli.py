@@ -180,6 +180,7 @@ def _weights(text: str) -> tuple[str, str]:
 def _fit(options: argparse.Namespace) -> int:
     wake()
     from train.fit import RunOptions, fit
+    from train.soup import fit_soup
 
     recipe, faces = recipes.load(options.recipe), _load(options)
     folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
@@ -189,7 +190,8 @@ def _fit(options: argparse.Namespace) -> int:
         start = teachers[recipe.teachers.index(recipe.start)]
     run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=start)
     with progress_bar("asking the teachers") as progress:
-        model = fit(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
+        trained = fit if recipe.runs == 1 else fit_soup
+        model = trained(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
     print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
     return 0
 

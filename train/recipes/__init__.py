@@ -46,7 +46,8 @@ class Recipe:
 
     A recipe with ``teachers``, names of other recipes, is distilled: its pictures are disturbed in ``views`` ways once,
     and the teachers' answers to those are ``teacher_share`` of the target. ``start`` is the teacher, of the same
-    network, from whose weights it begins.
+    network, from whose weights it begins. Of several ``runs``, which then begin alike, the result is the mean of their
+    weights, see ``train.soup``.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Recipe:
     epochs: int
     teachers: tuple[str, ...] = ()
     start: str | None = None
+    runs: int = 1
     teacher_share: float = 0.7
     views: int = 12
     batch: int = 128

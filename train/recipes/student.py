@@ -20,6 +20,7 @@ RECIPE = replace(
     name="student",
     epochs=40,
     start="baseline",
+    runs=2,
     teachers=("baseline",),
     teacher_share=0.5,
     views=8,
