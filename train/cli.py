@@ -282,7 +282,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _crop_rule(options: argparse.Namespace) -> int:
     from edge.classifier import PACKAGED_MODEL
     from edge.release import MODEL_FILE
-    from train.croprule import cut_again, measure_crop, open_detector
+    from train.croprule import cut_again, describe, measure_crop, open_detector
     from train.evaluate import judge, predict
 
     detector = open_detector(options.detector, options.model)
@@ -295,9 +295,6 @@ def _crop_rule(options: argparse.Namespace) -> int:
     shown = faces.select(found)
     given, cut = (judge("", predict(classifier, pixels), shown).fer2013.accuracy for pixels in (shown.pixels, cuts))
     print(f"{detector.name} finds {measured.found} of {measured.pictures} faces of {options.split}")
-    print(f"  square side  {rule.side:.3f} x box height, centre {rule.offset_x:+.3f}, {rule.offset_y:+.3f}")
-    print(f"  90 % of the sides within {measured.side_low:.2f} .. {measured.side_high:.2f} of that")
-    print(f"  90 % of the centres within {measured.distance:.3f} of the side")
-    print(f"  {measured.trained:.1%} of the faces lie where the classifier was trained")
+    print(describe(measured))
     print(f"  the packaged classifier names {cut:.1%} of them right as cut, {given:.1%} as in the data")
     return 0
