@@ -12,7 +12,7 @@ h1, h2 { line-height: 1.2 } h2 { margin-top: 2.5rem } img { max-width: 100%; dis
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #d5dbe0 }
 th:first-child, td:first-child { text-align: left } th { font-weight: 600 }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem } .note { color: #5d6b77 }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; align-items: start } .note { color: #5d6b77 }
 """
 
 
@@ -37,9 +37,9 @@ def picture(name: str) -> str:
     return f'<img src="{escape(name)}" alt="{escape(Path(name).stem)}">\n'
 
 
-def pair(left: str, right: str) -> str:
-    """Two pieces side by side."""
-    return f'<div class="pair">{left}{right}</div>\n'
+def pair(*pieces: str) -> str:
+    """Pieces in two columns."""
+    return f'<div class="pair">{"".join(pieces)}</div>\n'
 
 
 def note(text: str) -> str:

@@ -137,7 +137,13 @@ def _page(
         "Figures": table(("", "faces", "accuracy", "macro F1", "log loss", "ECE"), _figures(measured))
         + note(f"One forward pass per face. Of fewer emotions, the best of these is the answer ({subsets}).")
         + note("FER+ is the majority of ten annotators; contempt counts as neutral in 7 classes, as wrong in 8."),
-        "Emotions": table(("FER2013", "faces", "precision", "recall", "F1"), _emotions(whole.fer2013)),
+        "Emotions": pair(
+            *(
+                table((labels, "faces", "precision", "recall", "F1"), _emotions(metrics))
+                for labels, metrics in (("FER2013", whole.fer2013), ("FER+, 7 classes", whole.ferplus))
+                if metrics
+            )
+        ),
         "Confusion": pair(picture("confusion.png"), picture("ferplus.png") if whole.ferplus_contempt else ""),
         "Reliability": pair(*(picture(f"reliability-{head}.png") for head in HEADS))
         + note("The head ferplus against the votes of FER+, the head fer2013 against FER2013's labels.")
