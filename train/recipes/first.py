@@ -1,7 +1,7 @@
 """The quick one: 0.17 million parameters, 14 million multiply-adds.
 
 Score (PublicTest, seed 0): float 65.5 % on FER2013 and 84.6 % on FER+ (8 classes); int8 65.5 and 84.5.
-Time: 28 seconds an epoch, 20 minutes, on two cores that were busy with other things too; 40 on one of them.
+Time: 28 seconds an epoch, 20 minutes, on two cores that were busy with other things too, 27 on one of them.
 Command: fer-train fit --recipe first --precision mixed_bfloat16 --data fer2013.csv --votes fer2013new.csv
 """
 
