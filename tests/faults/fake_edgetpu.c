@@ -34,7 +34,12 @@ typedef struct Delegate {
   void *opaque;
 } Delegate;
 
-static int (*real_invoke)(Context *, Node *);
+/* The daemon has a model for faces and one for emotions: an operator of each is faulty. */
+static struct {
+  Node *node;
+  int (*invoke)(Context *, Node *);
+} faulty[4];
+static int count;
 
 static int faulty_invoke(Context *context, Node *node) {
   char fault[16] = "";
@@ -45,16 +50,19 @@ static int faulty_invoke(Context *context, Node *node) {
   }
   if (!strcmp(fault, "abort")) abort();
   while (!strcmp(fault, "hang")) pause();
-  return real_invoke(context, node);
+  for (int i = 0; i < count; i++)
+    if (faulty[i].node == node) return faulty[i].invoke(context, node);
+  return 1;
 }
 
 static int prepare(Context *context, Delegate *delegate) {
   int *plan;
   Node *node;
   Registration *registration;
-  if (context->get_execution_plan(context, &plan)) return 1;
+  if (count == 4 || context->get_execution_plan(context, &plan)) return 1;
   if (context->get_node(context, plan[plan[0]], &node, &registration)) return 1;
-  real_invoke = registration->invoke;
+  faulty[count].node = node;
+  faulty[count++].invoke = registration->invoke;
   registration->invoke = faulty_invoke;
   /* Or XNNPACK, which comes after this delegate, would do the work of this operator itself. */
   registration->builtin_code = CUSTOM_OPERATOR;
