@@ -15,8 +15,8 @@ from pathlib import Path
 
 from edge import __version__
 from edge.config import CameraConfig, Config, load
-from edge.download import DOWNLOADS, folders
 from edge.errors import EXIT_RETRY, FerEdgeError
+from edge.model.download import DOWNLOADS, folders
 
 DEMO_CLIP = Path(__file__).parent / "media" / "astronaut.mp4"
 UNATTENDED_WINDOWS = 3
@@ -187,7 +187,7 @@ def _prefix(text: str) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from edge.sdnotify import SystemdNotifier
+    from edge.host.sdnotify import SystemdNotifier
     from edge.service import Service
 
     service = Service(load(options.config), SystemdNotifier())
@@ -198,7 +198,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.check import check, prove
+    from edge.commands.check import check, prove
 
     if options.model:
         folder = options.model if options.model.is_dir() else options.model.parent
@@ -213,7 +213,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> int:
-    from edge.shelf import shelf
+    from edge.commands.catalog import shelf
 
     for item in shelf():
         print(f"{item.part:10} {item.kind:5} {item.sentence}")
@@ -228,19 +228,19 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from edge.commands.watch import watch
     from edge.config import MqttConfig
     from edge.service import broker
-    from edge.watch import watch
 
     section = load(options.config).mqtt if options.config else MqttConfig(host=options.host, port=options.port)
     return watch(broker(section), json=options.json, count=options.count)
 
 
 def _simulate(options: argparse.Namespace) -> int:
+    from edge.commands.simulate import simulate
+    from edge.commands.simulated_device import Plan
     from edge.config import MqttConfig
     from edge.service import broker
-    from edge.simulate import simulate
-    from edge.simulated import Plan
 
     section = load(options.config).mqtt if options.config else MqttConfig(host=options.host, port=options.port)
     plan = Plan(broker(section), options.window, options.live, options.prefix, options.seed, options.discovery)
@@ -249,14 +249,14 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from edge.demo import run_demo
+    from edge.commands.demo import run_demo
 
     windows = options.windows or (None if sys.stdout.isatty() else UNATTENDED_WINDOWS)
     return run_demo(windows=windows, json=options.json, webcam=not options.clip)
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from edge.bench import bench
+    from edge.commands.bench import bench
 
     config = load(options.config) if options.config else Config()
     if not options.config:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from edge import __version__
-from edge.capture import Capture
-from edge.cooling import Cooling
-from edge.detector import FaceDetector
+from edge.camera.capture import Capture
+from edge.host.thermal import Cooling
 from edge.records import (
     CameraHealth,
     DeliveryHealth,
@@ -28,6 +27,7 @@ from edge.records import (
     Problem,
     State,
 )
+from edge.vision.detector import FaceDetector
 
 TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")

@@ -6,14 +6,14 @@ import threading
 import time
 from typing import Protocol
 
-from edge.capture import Capture
-from edge.classifier import EmotionClassifier
-from edge.cooling import Cooling
-from edge.crop import CropRule, crop_face
+from edge.camera.capture import Capture
 from edge.health import Meter
+from edge.host.thermal import Cooling
 from edge.records import Frame, Observation, Pixels, Reading, RoomReading, Track, WindowSummary
-from edge.tracker import FaceTracker
-from edge.window import EmotionWindow
+from edge.vision.classifier import EmotionClassifier
+from edge.vision.crop import CropRule, crop_face
+from edge.vision.tracker import FaceTracker
+from edge.vision.window import EmotionWindow
 
 FRAME_TIMEOUT_S = 0.5
 LIVE_EVERY_S = 0.5

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract import EMOTIONS
+from edge.labels import EMOTIONS
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """Luma, shape (height, width), 0 black to 255 white."""

@@ -12,32 +12,32 @@ from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 from edge import __version__
-from edge.broker import Broker
 from edge.camera import Camera
+from edge.camera.capture import Capture
 from edge.camera.csi import CsiCamera
 from edge.camera.replay import ReplayCamera
 from edge.camera.stream import StreamCamera
 from edge.camera.usb import UsbCamera
-from edge.capture import Capture
-from edge.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig, MqttConfig, device_id
-from edge.cooling import Cooling
-from edge.detector import FaceDetector
-from edge.detector.fer import PACKAGED_DETECTOR, FerDetector, load_detector
-from edge.detector.haar import HaarDetector
-from edge.detector.yunet import YuNetDetector
-from edge.download import YUNET
 from edge.errors import DelegateError
 from edge.health import HealthMonitor, Meter, TimedDetector
-from edge.message import STATUS_PERIOD_S, Device, Model
-from edge.outbox import Outbox
+from edge.host.sdnotify import SystemdNotifier
+from edge.host.thermal import Cooling
+from edge.model.download import YUNET
+from edge.mqtt.broker import Broker
+from edge.mqtt.messages import STATUS_PERIOD_S, Device, Model
+from edge.mqtt.outbox import Outbox
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.wallclock import WallClock
 from edge.pipeline import Outlet, Pipeline
-from edge.publisher import Publisher
 from edge.records import Health, Problem
-from edge.sdnotify import SystemdNotifier
-from edge.tracker import FaceTracker
-from edge.wallclock import WallClock
-from edge.window import EmotionWindow
+from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
+from edge.vision.detector import FaceDetector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.haar import HaarDetector
+from edge.vision.detector.yunet import YuNetDetector
+from edge.vision.tracker import FaceTracker
+from edge.vision.window import EmotionWindow
 
 STOP_TIMEOUT_S = 8.0
 """Systemd waits longer; a broker that does not answer must not hold the shutdown up."""

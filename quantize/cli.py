@@ -8,28 +8,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge.errors import ConfigError, FerEdgeError, ModelError
-from edge.interpreter import Interpreter
-from edge.release import MODEL_FILE
-from quantize import calibration, edgetpu
-from quantize.adopt import adopt
-from quantize.answers import answer
-from quantize.calibration import Calibration
-from quantize.compare import compare
-from quantize.detector_cli import add_detector
-from quantize.foreign import INPUT_RANGES
-from quantize.graph import read_graph
-from quantize.layers import layer_errors
-from quantize.pictures import read_pictures
-from quantize.release import HELD_OUT, PROBES, prove, release
-from quantize.report import mended, percent, save_picture, speed
-from quantize.runtimes import compare_runtimes
-from quantize.screen import busy, say, show_comparison, show_differences, show_forecast, show_layers
-from quantize.verify import verify
-from train import fer2013
-from train.fer2013 import FaceSet
-from train.progress import progress_bar
-from train.saved import open_classifier
-from train.targets import keep_mask
+from edge.model.interpreter import Interpreter
+from edge.model.release import MODEL_FILE
+from quantize.classifier import calibration
+from quantize.classifier.agreement import answer
+from quantize.classifier.calibration import Calibration
+from quantize.classifier.compare import compare
+from quantize.classifier.import_model import adopt
+from quantize.classifier.pictures import read_pictures
+from quantize.classifier.release import HELD_OUT, PROBES, prove, release
+from quantize.classifier.report import mended, percent, save_picture, speed
+from quantize.classifier.screen import busy, say, show_comparison, show_differences, show_forecast, show_layers
+from quantize.classifier.third_party import INPUT_RANGES
+from quantize.detector.cli import add_detector
+from quantize.tflite import edgetpu
+from quantize.tflite.graph import read_graph
+from quantize.tflite.layers import layer_errors
+from quantize.tflite.runtimes import compare_runtimes
+from quantize.tflite.verify import verify
+from train.classifier.targets import keep_mask
+from train.data import fer2013
+from train.data.fer2013 import FaceSet
+from train.run.progress import progress_bar
+from train.run.saved import open_classifier
 
 CACHE = Path("data/cache")
 
@@ -197,7 +198,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from quantize.convert import convert_float, float_logits
+    from quantize.tflite.convert import convert_float, float_logits
 
     model, network = _read(options.model), open_classifier(options.original)
     faces = _split(_load(options), options.split)
@@ -220,7 +221,7 @@ def _edgetpu(options: argparse.Namespace) -> None:
 
 
 def _runtimes(options: argparse.Namespace) -> None:
-    from quantize.manifest import golden_pixels
+    from quantize.classifier.manifest import golden_pixels
 
     model = _model_file(options.model)
     taken = Interpreter(_read(model)).inputs[0]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.message import Device, Model
+from edge.mqtt.messages import Device, Model
 
 
 @pytest.fixture(scope="session")

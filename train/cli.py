@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from edge.contract import EMOTIONS
 from edge.errors import ConfigError, FerEdgeError
-from train import fer2013, recipes
-from train.backend import wake
+from edge.labels import EMOTIONS
+from train.classifier import recipes
+from train.data import fer2013
 from train.detector.cli import add_commands
-from train.progress import progress_bar
+from train.run.backend import wake
+from train.run.progress import progress_bar
 
 CACHE = Path("data/cache")
 RUNS = Path("runs")
@@ -179,8 +180,8 @@ def _weights(text: str) -> tuple[str, str]:
 
 def _fit(options: argparse.Namespace) -> int:
     wake()
-    from train.fit import RunOptions, fit
-    from train.soup import fit_soup
+    from train.classifier.fit import RunOptions, fit
+    from train.classifier.weight_average import fit_soup
 
     recipe, faces = recipes.load(options.recipe), _load(options)
     folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
@@ -200,7 +201,7 @@ def _teachers(
     recipe: recipes.Recipe, options: argparse.Namespace, faces: dict[str, fer2013.FaceSet], runs: Path, seed: int
 ) -> list[Path]:
     """The files that are given, or the recipe's teachers out of ``runs``, trained or trained on where they are not."""
-    from train.fit import RunOptions, fit
+    from train.classifier.fit import RunOptions, fit
 
     if options.teacher:
         return list(options.teacher)
@@ -214,8 +215,8 @@ def _teachers(
 
 def _ablate(options: argparse.Namespace) -> int:
     wake()
-    from train.ablate import ablate, markdown
-    from train.fit import RunOptions
+    from train.classifier.ablate import ablate, markdown
+    from train.classifier.fit import RunOptions
 
     recipe, faces = recipes.load(options.recipe), _load(options)
     run = RunOptions(epochs=options.epochs, precision=options.precision)
@@ -236,8 +237,8 @@ def _ablate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from train.evaluate import evaluate, table
-    from train.plots import save_confusion
+    from train.classifier.evaluate import evaluate, table
+    from train.run.plots import save_confusion
 
     if options.model.suffix == ".keras":
         wake()
@@ -254,7 +255,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     wake()
-    from train.report import write_report
+    from train.classifier.report import write_report
 
     model = options.model or options.run / "model.keras"
     page = write_report(options.run, model, _load_split(options), options.sample)
@@ -264,7 +265,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     wake()
-    from train.compare import Settings, compare, contenders, markdown
+    from train.classifier.compare import Settings, compare, contenders, markdown
 
     entered = contenders(options.backbones, dict(options.weights), frozen=options.frozen)
     settings = Settings(
@@ -280,10 +281,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _crop_rule(options: argparse.Namespace) -> int:
-    from edge.classifier import PACKAGED_MODEL
-    from edge.release import MODEL_FILE
-    from train.croprule import cut_again, describe, measure_crop, open_detector
-    from train.evaluate import judge, predict
+    from edge.model.release import MODEL_FILE
+    from edge.vision.classifier import PACKAGED_MODEL
+    from train.classifier.crop_rule import cut_again, describe, measure_crop, open_detector
+    from train.classifier.evaluate import judge, predict
 
     detector = open_detector(options.detector, options.model)
     faces = _load_split(options)

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-from edge.broker import Broker
-from edge.mqtt import Connection
+from edge.mqtt.broker import Broker
+from edge.mqtt.connection import Connection
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 

@@ -14,11 +14,11 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.errors import BrokerError
-from edge.message import Device, Message
-from edge.mqtt import Acknowledged, Connection, Received
-from edge.outbox import Outbox
-from edge.publisher import Publisher
-from edge.wallclock import WallClock
+from edge.mqtt.connection import Acknowledged, Connection, Received
+from edge.mqtt.messages import Device, Message
+from edge.mqtt.outbox import Outbox
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.wallclock import WallClock
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "broker"
 OWN_TOPICS = ("fer/v1/fer-a/availability", "fer/v1/fer-a/cam0/aggregate", "homeassistant/device/fer-a/config")

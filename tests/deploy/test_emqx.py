@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.mqtt.sender import REPLAY_PER_S
 from edge.pipeline import LIVE_EVERY_S
-from edge.session import REPLAY_PER_S
 
 EMQX = Path(__file__).parents[2] / "deploy" / "fleet" / "emqx"
 

@@ -20,13 +20,13 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.broker import Broker
-from edge.homeassistant import discovery
-from edge.message import Device, Message, aggregate, availability, historical, info
-from edge.mqtt import Acknowledged, Connection
+from edge.commands.simulated_device import SimulatedRoom
+from edge.mqtt.broker import Broker
+from edge.mqtt.connection import Acknowledged, Connection
+from edge.mqtt.home_assistant import discovery
+from edge.mqtt.messages import Device, Message, aggregate, availability, historical, info
+from edge.mqtt.wallclock import WallClock
 from edge.records import WindowSummary
-from edge.simulated import SimulatedRoom
-from edge.wallclock import WallClock
 
 ROOT = Path(__file__).parents[2]
 FLEET = ROOT / "deploy" / "fleet"

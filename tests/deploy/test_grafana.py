@@ -23,11 +23,11 @@ from typing import Any
 
 import pytest
 
-from edge.contract import EMOTIONS
-from edge.message import Device, Message, aggregate, availability, historical, status
+from edge.commands.simulated_device import SimulatedRoom
+from edge.labels import EMOTIONS
+from edge.mqtt.messages import Device, Message, aggregate, availability, historical, status
+from edge.mqtt.wallclock import WallClock
 from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Problem
-from edge.simulated import SimulatedRoom
-from edge.wallclock import WallClock
 
 GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
 DASHBOARD = json.loads((GRAFANA / "dashboard.json").read_text("utf-8"))

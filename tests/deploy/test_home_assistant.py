@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from edge.homeassistant import discovery
-from edge.message import Device
+from edge.mqtt.home_assistant import discovery
+from edge.mqtt.messages import Device
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "home-assistant"
 

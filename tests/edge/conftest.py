@@ -18,11 +18,12 @@ from jsonschema import Draft202012Validator, FormatChecker
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.broker import Broker
-from edge.contract import EMOTIONS
-from edge.message import BASE_TOPIC, OFFLINE, ONLINE, Device
-from edge.outbox import Outbox
-from edge.publisher import Publisher
+from edge.labels import EMOTIONS
+from edge.mqtt.broker import Broker
+from edge.mqtt.messages import BASE_TOPIC, OFFLINE, ONLINE, Device
+from edge.mqtt.outbox import Outbox
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.wallclock import WallClock
 from edge.records import (
     CameraHealth,
     DeliveryHealth,
@@ -32,7 +33,6 @@ from edge.records import (
     InferenceHealth,
     WindowSummary,
 )
-from edge.wallclock import WallClock
 
 SCHEMAS = {
     path.stem: Draft202012Validator(json.loads(path.read_text("utf-8")), format_checker=FormatChecker())

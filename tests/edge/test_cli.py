@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.classifier import PACKAGED_MODEL
 from edge.cli import main
+from edge.vision.classifier import PACKAGED_MODEL
 
 CLIP = Path(__file__).parents[2] / "edge" / "media" / "astronaut.mp4"
 
@@ -142,9 +142,9 @@ def test_a_demo_without_a_terminal_ends_by_itself(
     arguments: list[str], windows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, object] = {}
-    demo = types.ModuleType("edge.demo")
+    demo = types.ModuleType("edge.commands.demo")
     monkeypatch.setattr(demo, "run_demo", lambda **given: asked.update(given) or 0, raising=False)
-    monkeypatch.setitem(sys.modules, "edge.demo", demo)
+    monkeypatch.setitem(sys.modules, "edge.commands.demo", demo)
 
     status = main(["demo", "--clip", *arguments])
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 
 from edge import health
-from edge.capture import Capture
-from edge.cooling import Cooling
+from edge.camera.capture import Capture
 from edge.health import HealthMonitor, Meter, read_host
+from edge.host.thermal import Cooling
 from edge.records import DeliveryHealth, Problem
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.capture import Capture
-from edge.classifier import EmotionClassifier, load_release
-from edge.cooling import WORSE_S, Cooling
-from edge.crop import CropRule
+from edge.camera.capture import Capture
 from edge.errors import CameraError
 from edge.health import Meter
+from edge.host.thermal import WORSE_S, Cooling
 from edge.pipeline import Pipeline
 from edge.records import Face, Frame, HostHealth, Pixels, RoomReading, WindowSummary
-from edge.tracker import FaceTracker
-from edge.window import EmotionWindow
+from edge.vision.classifier import EmotionClassifier, load_release
+from edge.vision.crop import CropRule
+from edge.vision.tracker import FaceTracker
+from edge.vision.window import EmotionWindow
 
 TINY = Path(__file__).parents[1] / "data" / "tiny" / "grey"
 FACE = Face(20, 10, 60, 60, 0.9)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.publisher import GIVE_UP_S, HUNG_S
+from edge.mqtt.publisher import GIVE_UP_S, HUNG_S
 
 ROWS = {
     1: "broker absent at start",

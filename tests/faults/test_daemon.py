@@ -119,8 +119,9 @@ def test_a_stop_under_load_and_outage_keeps_its_time_and_its_windows(
 
 FAILING_CALLBACK = """
 import sys
-from edge import cli, mqtt
-from edge.mqtt import Connection
+from edge import cli
+from edge.mqtt.connection import connection as mqtt
+from edge.mqtt.connection import Connection
 
 take_in, answers = Connection._on_publish, []
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from witness import Witness
 
-from edge.mqtt import KEEPALIVE_S
+from edge.mqtt.connection import KEEPALIVE_S
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
 FIRST_PAUSE_S = 2.0
-"""The longest that a daemon waits before its first attempt to connect again, see edge/redial.py."""
+"""The longest that a daemon waits before its first attempt to connect again, see edge/mqtt/backoff.py."""
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from daemon import ROOT
 
-from edge.manifest import seal
+from edge.model.manifest import seal
 
 pytestmark = pytest.mark.faults
 

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.crop import crop_face
-from edge.detector.haar import HaarDetector
 from edge.records import Pixels
+from edge.vision.crop import crop_face
+from edge.vision.detector.haar import HaarDetector
 
 pytestmark = [
     pytest.mark.faults,

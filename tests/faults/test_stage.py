@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from daemon import READY, WATCHDOG_S
 
-from edge.publisher import GIVE_UP_S, HUNG_S
+from edge.mqtt.publisher import GIVE_UP_S, HUNG_S
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 

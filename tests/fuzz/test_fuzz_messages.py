@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutation import corpus, damaged, warped
 
-from edge.house import House
-from edge.watch import line
+from edge.commands.watch import line
+from edge.commands.watch_rooms import House
 
 pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
 from rich.console import Console
 
-from edge.screen import Drawing
+from edge.commands.watch_screen import Drawing
 
 SEEDS = list(corpus("messages").values())
 BODIES = [json.loads(seed) for seed in SEEDS if seed.startswith(b"{")]

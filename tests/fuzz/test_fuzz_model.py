@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutation import damaged, warped
 
-from edge.classifier import EmotionClassifier, load_release
 from edge.errors import ModelError
-from edge.flatbuffer import verify_model
-from edge.manifest import seal
+from edge.model.flatbuffer import verify_model
+from edge.model.manifest import seal
+from edge.vision.classifier import EmotionClassifier, load_release
 
 RELEASE = Path(__file__).parents[1] / "data" / "tiny" / "grey"
 MODEL, MANIFEST = (RELEASE / "model.tflite").read_bytes(), (RELEASE / "model.json").read_bytes()

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge.contract import EMOTIONS, INPUT_SIZE_PX
+from edge.labels import EMOTIONS, INPUT_SIZE_PX
 from edge.records import Pixels
-from quantize.convert import convert_float, convert_int8
-from train.fer2013 import FaceSet
-from train.network import Stage, build, heads
+from quantize.tflite.convert import convert_float, convert_int8
+from train.classifier.network import Stage, build, heads
+from train.data.fer2013 import FaceSet
 
 CODES = ((1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0), (0, 1, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1), (1, 0, 0, 1))
 """Which quarters of a picture are bright, for each emotion."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from edge.contract import EMOTIONS
-from quantize.calibration import Calibration
+from edge.labels import EMOTIONS
+from quantize.classifier.calibration import Calibration
 from quantize.cli import main
-from train.fer2013 import FaceSet
+from train.data.fer2013 import FaceSet
 
 Faces = dict[str, FaceSet]
 

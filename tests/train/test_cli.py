@@ -105,8 +105,8 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
         calls.append((folder, options.start, others.get("teachers")))
         return folder / "model.keras"
 
-    monkeypatch.setattr("train.fit.fit", recorder)
-    monkeypatch.setattr("train.soup.fit_soup", recorder)
+    monkeypatch.setattr("train.classifier.fit.fit", recorder)
+    monkeypatch.setattr("train.classifier.weight_average.fit_soup", recorder)
     monkeypatch.chdir(tmp_path)
 
     assert run("fit", "--recipe", "student", "--data", csv, *given) == 0

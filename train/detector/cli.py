@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train import fer2013
-from train.backend import wake
-from train.progress import progress_bar
+from train.data import fer2013
+from train.run.backend import wake
+from train.run.progress import progress_bar
 
 if TYPE_CHECKING:
     from train.detector.sources import Sources
@@ -80,10 +80,10 @@ def add_commands(detector: argparse.ArgumentParser, cache: Path) -> None:
 
 def _fit(options: argparse.Namespace) -> int:
     wake()
+    from train.classifier.fit import RunOptions
     from train.detector.development import compose
     from train.detector.fit import fit
     from train.detector.recipe import Recipe
-    from train.fit import RunOptions
 
     sources = _read(options)
     recipe = Recipe() if options.steps is None else replace(Recipe(), steps=options.steps)
@@ -98,10 +98,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     wake()
     import cv2
 
+    from train.detector.candidates import haar_subject, keras_subject, release_subject, yunet_subject
     from train.detector.development import compose
     from train.detector.evaluate import figures, look, markdown
     from train.detector.pictures import save_frames
-    from train.detector.subjects import haar_subject, keras_subject, release_subject, yunet_subject
 
     cv2.setNumThreads(1)
     subjects = [keras_subject(options.run / "model.keras")]

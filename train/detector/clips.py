@@ -18,17 +18,17 @@ import cv2
 import numpy as np
 from cv2.data import haarcascades
 
-from edge.crop import CropRule
-from edge.detector import FaceDetector
-from edge.detector.box import clip_box
-from edge.detector.decode import Floats, overlaps
-from edge.detector.fer import PACKAGED_DETECTOR, FerDetector, load_detector
-from edge.detector.haar import HaarDetector
-from edge.detector.yunet import YuNetDetector
 from edge.errors import DataError
 from edge.records import Face, Frame, Pixels, Track
-from edge.tracker import FaceTracker
-from train.progress import Progress, silent
+from edge.vision.crop import CropRule
+from edge.vision.detector import FaceDetector
+from edge.vision.detector.box import clip_box
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.decode import Floats, overlaps
+from edge.vision.detector.haar import HaarDetector
+from edge.vision.detector.yunet import YuNetDetector
+from edge.vision.tracker import FaceTracker
+from train.run.progress import Progress, silent
 
 LEAST_PX = 20
 """Height of the smallest face in these small films (480 pixels wide) that detectors are asked for."""

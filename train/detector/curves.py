@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from edge.errors import DataError
-from train.plots import FAINT, HELD_OUT, INK, TRAINING, plain, save
+from train.run.plots import FAINT, HELD_OUT, INK, TRAINING, plain, save
 
 
 def save_curves(history: Path, png: Path) -> None:

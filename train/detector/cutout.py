@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.detector.decode import Floats
+from edge.vision.detector.decode import Floats
 
 Picture = npt.NDArray[np.uint8]
 """(height, width), grey."""

@@ -9,10 +9,10 @@ import numpy as np
 
 from train.detector.cutout import stretch
 from train.detector.photographs import Photograph
-from train.detector.pieces import NO_FACES, Collection
 from train.detector.recipe import Synthesis
 from train.detector.scenes import Frame as Frame
 from train.detector.scenes import Painter
+from train.detector.sprites import NO_FACES, Collection
 
 FRAME_PX = (480, 640)
 """Height and width of what is composed."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge.detector.decode import Floats
+from edge.vision.detector.decode import Floats
 from train.detector.cutout import Cutout, Picture, blend, oval, stretch
-from train.detector.pieces import NO_FACES, Collection, around, light, outline, pick
+from train.detector.sprites import NO_FACES, Collection, around, light, outline, pick
 
 
 def distractor(collection: Collection, size_px: float, random: np.random.Generator) -> Cutout:

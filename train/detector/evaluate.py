@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edge.detector.decode import Boxes
+from edge.vision.detector.decode import Boxes
+from train.detector.candidates import SMALLEST_PX, Subject
 from train.detector.development import FACES, NOBODY, Frame
 from train.detector.measure import Judged, judge
-from train.detector.subjects import SMALLEST_PX, Subject
 
 FALSE = 0.05
 """False faces per picture without any that the chosen threshold allows."""

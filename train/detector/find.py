@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from edge.detector.decode import Boxes, Floats, decode
-from edge.detector.letterbox import letterbox
+from edge.vision.detector.decode import Boxes, Floats, decode
+from edge.vision.detector.letterbox import letterbox
 from train.detector.cutout import Picture
 from train.detector.measure import MIN_SCORE
 from train.detector.recipe import STRIDES

@@ -18,16 +18,16 @@ import keras
 import numpy as np
 
 from edge.errors import ConfigError
+from train.classifier.fit import RunOptions, jit
+from train.classifier.network import multiply_adds
+from train.detector.checkpoints import Hard, Journal, Rows
 from train.detector.development import Frame
-from train.detector.journal import Hard, Journal, Rows
-from train.detector.lesson import Lesson, batches
 from train.detector.network import build
-from train.detector.pieces import Collection
 from train.detector.recipe import Recipe
 from train.detector.scenes import Painter
-from train.fit import RunOptions, jit
-from train.journal import WeightAverage, load_state
-from train.network import multiply_adds
+from train.detector.sprites import Collection
+from train.detector.training_model import Lesson, batches
+from train.run.checkpoints import WeightAverage, load_state
 
 
 def fit(

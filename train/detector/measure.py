@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.detector.decode import Boxes, Floats, overlaps
+from edge.vision.detector.decode import Boxes, Floats, overlaps
 
 HIT_IOU = 0.4
 """A box has found a face that it overlaps by so much (intersection over union)."""

@@ -1,7 +1,7 @@
 """The detector's network: plain convolutions from raw grey to one score and one box per cell of three maps.
 
 Only what int8 runtimes and the Edge TPU map: convolution, ReLU, addition, nearest upsampling. A cell's answer is read
-by ``edge.detector.decode``; sigmoid and non-maximum suppression are the host's.
+by ``edge.vision.detector.decode``; sigmoid and non-maximum suppression are the host's.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from train.classifier.network import convolution
 from train.detector.recipe import INPUT_SIZE_PX, STRIDES
-from train.network import convolution
 
 RARE = 0.01
 """Score of an untrained cell: nearly all cells see no face (Lin et al. 2017, https://arxiv.org/abs/1708.02002)."""

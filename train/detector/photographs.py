@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.detector.decode import Floats
 from edge.errors import DataError
-from train.progress import Progress, silent
+from edge.vision.detector.decode import Floats
+from train.run.progress import Progress, silent
 
 BOX_COLUMNS = ("image", "left_px", "top_px", "width_px", "height_px")
 _SUFFIXES = {".jpg", ".jpeg", ".png"}

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.detector.decode import Boxes, Floats, overlaps
+from edge.vision.detector.decode import Boxes, Floats, overlaps
+from train.detector.candidates import SMALLEST_PX
 from train.detector.development import Frame
 from train.detector.measure import HIT_IOU
-from train.detector.subjects import SMALLEST_PX
 
 HIT, MISS, FALSE = (90, 200, 60), (0, 200, 255), (60, 60, 255)
 """Green, amber and red, as OpenCV orders channels."""

@@ -12,12 +12,12 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from edge.detector.decode import Floats
+from edge.vision.detector.decode import Floats
 from train.detector.cutout import Cutout, Picture, stretch
+from train.detector.degrade import expose, spoil
 from train.detector.distractors import distractor
-from train.detector.pieces import NO_FACES, Collection, head, tile
 from train.detector.recipe import Synthesis
-from train.detector.spoil import expose, spoil
+from train.detector.sprites import NO_FACES, Collection, head, tile
 
 Key: TypeAlias = tuple[int, ...]
 """Seed of one backdrop."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.contract import INPUT_SIZE_PX
+from edge.labels import INPUT_SIZE_PX
+from train.classifier.targets import keep_mask
+from train.data.fer2013 import FaceSet
 from train.detector.photographs import Photograph, read_empty, read_labelled, read_wider
-from train.detector.pieces import Collection
-from train.fer2013 import FaceSet
-from train.progress import Progress, silent
-from train.targets import keep_mask
+from train.detector.sprites import Collection
+from train.run.progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)

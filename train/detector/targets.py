@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.detector.decode import Floats
+from edge.vision.detector.decode import Floats
 from train.detector.recipe import STRIDES
 
 SMALLEST, LARGEST = 3.6, 5.0

@@ -15,13 +15,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from edge import int8
-from edge.contract import EMOTIONS, HEADS, INPUT_SIZE_PX, Head, Manifest, golden_input
-from edge.crop import CropRule
-from edge.detector.manifest import DetectorManifest, map_shapes
-from edge.interpreter import Interpreter
-from edge.manifest import GoldenVector, golden_numbers
-from quantize.convert import in_order
+from edge.labels import EMOTIONS, HEADS, INPUT_SIZE_PX
+from edge.model import int8
+from edge.model.classifier_manifest import Head, Manifest, golden_input
+from edge.model.interpreter import Interpreter
+from edge.model.manifest import GoldenVector, golden_numbers
+from edge.vision.crop import CropRule
+from edge.vision.detector.manifest import DetectorManifest, map_shapes
+from quantize.tflite.convert import in_order
 
 HERE = Path(__file__).parent
 QUARTERS = ("top left", "top right", "bottom left", "bottom right")

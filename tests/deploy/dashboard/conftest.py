@@ -14,9 +14,10 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge import message
-from edge.contract import EMOTIONS
-from edge.message import Device, Message, Model
+from edge.labels import EMOTIONS
+from edge.mqtt import messages as message
+from edge.mqtt.messages import Device, Message, Model
+from edge.mqtt.wallclock import WallClock
 from edge.records import (
     CameraHealth,
     DeliveryHealth,
@@ -29,7 +30,6 @@ from edge.records import (
     RoomReading,
     WindowSummary,
 )
-from edge.wallclock import WallClock
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "dashboard"
 CLOCK = WallClock(is_set=lambda _: True)

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.contract import EMOTIONS
-from edge.demo import CLIP
+from edge.commands.demo import CLIP
+from edge.labels import EMOTIONS
 
 DASHBOARD = Path(__file__).parents[3] / "deploy" / "dashboard"
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from edge import message
-from edge.contract import EMOTIONS
+from edge.labels import EMOTIONS
+from edge.mqtt import messages as message
 
 
 def test_the_days_record_holds_each_window_once_in_its_own_time(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from edge import message
-from edge.message import Model
+from edge.mqtt import messages as message
+from edge.mqtt.messages import Model
+from edge.mqtt.wallclock import WallClock
 from edge.records import Problem
-from edge.wallclock import WallClock
 
 
 def test_every_state_of_a_room_is_shown_as_what_it_is(broker: Any, fleet: Any, page: Any, sensor: Any) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 
 from rich.console import Console
 
-from edge.house import House
+from edge.commands.watch_rooms import House
+from edge.commands.watch_screen import Drawing
 from edge.records import Problem
-from edge.screen import Drawing
 
 
 def test_the_terminal_shows_the_rooms_that_the_page_shows(sensor: Any, page: Any, scores: Any, tmp_path: Path) -> None:

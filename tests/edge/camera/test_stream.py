@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edge.camera import stream
+from edge.camera.capture import Capture
 from edge.camera.stream import StreamCamera
-from edge.capture import Capture
 from edge.errors import CameraError
 
 

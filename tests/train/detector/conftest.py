@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.contract import golden_input
+from edge.model.classifier_manifest import golden_input
 from train.detector.photographs import Photograph
-from train.detector.pieces import Collection
+from train.detector.sprites import Collection
 
 FACE_PX = 40
 

@@ -14,8 +14,8 @@ pytest.importorskip("keras", reason="needs the extra train")
 from train import cli
 from train.detector import development
 from train.detector import recipe as recipe_module
-from train.detector.pieces import Collection
 from train.detector.sources import read_sources
+from train.detector.sprites import Collection
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.crop import CropRule
 from edge.errors import DataError
 from edge.records import Face, Pixels
+from edge.vision.crop import CropRule
 from train.detector.clips import (
     DETECT_EVERY,
     Clip,

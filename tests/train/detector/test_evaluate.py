@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.detector.decode import Boxes
 from edge.errors import ModelError
+from edge.vision.detector.decode import Boxes
+from train.detector.candidates import Subject, haar_subject, keras_subject, release_subject, yunet_subject
 from train.detector.development import Frame
 from train.detector.evaluate import Figures, figures, look, markdown
 from train.detector.pictures import FALSE, HIT, MISS, save_frames
-from train.detector.subjects import Subject, haar_subject, keras_subject, release_subject, yunet_subject
 
 NOBODY = np.empty((0, 4), np.float32)
 NEAR, FAR = [100, 100, 180, 200], [400, 300, 420, 325]

@@ -11,17 +11,17 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError, DataError  # noqa: E402
-from train import journal  # noqa: E402
+from train.classifier.fit import RunOptions  # noqa: E402
+from train.detector import checkpoints as detector_journal  # noqa: E402
 from train.detector import fit as fit_module  # noqa: E402
-from train.detector import journal as detector_journal  # noqa: E402
 from train.detector.curves import save_curves  # noqa: E402
 from train.detector.development import Frame, compose  # noqa: E402
 from train.detector.fit import fit  # noqa: E402
-from train.detector.lesson import Lesson  # noqa: E402
 from train.detector.network import build  # noqa: E402
-from train.detector.pieces import Collection  # noqa: E402
 from train.detector.recipe import Recipe, Synthesis  # noqa: E402
-from train.fit import RunOptions  # noqa: E402
+from train.detector.sprites import Collection  # noqa: E402
+from train.detector.training_model import Lesson  # noqa: E402
+from train.run import checkpoints as journal  # noqa: E402
 
 TINY = Recipe(
     epochs=3,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from edge.detector.decode import Boxes
+from edge.vision.detector.decode import Boxes
 from train.detector.measure import MIN_SCORE, Judged, judge
 
 BIG, SMALL = [0, 0, 40, 50], [100, 100, 112, 115]

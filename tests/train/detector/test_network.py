@@ -7,7 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
-from edge.detector.decode import decode  # noqa: E402
+from edge.vision.detector.decode import decode  # noqa: E402
 from train.detector.network import RARE, build  # noqa: E402
 from train.detector.recipe import INPUT_SIZE_PX, STRIDES  # noqa: E402
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.detector.decode import overlaps
+from edge.vision.detector.decode import overlaps
 from train.detector import scenes
-from train.detector.pieces import Collection
+from train.detector.degrade import spoil
 from train.detector.recipe import Synthesis
 from train.detector.scenes import Frame, Painter, mirrored
-from train.detector.spoil import spoil
+from train.detector.sprites import Collection
 
 SIZE = (96, 128)
 

@@ -1,0 +1,133 @@
+"""``fer-edge demo``: the whole product on one machine, nothing faked.
+
+An embedded broker and the real daemon as subprocesses, the daemon with a configuration of its own, and ``watch`` as the
+second MQTT client that a dashboard would be.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from json import dumps as quoted
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.commands.watch import watch
+from edge.errors import BrokerError, ConfigError, FerEdgeError
+from edge.mqtt.broker import Broker
+
+CLIP = Path(__file__).parents[1] / "media" / "astronaut.mp4"
+WEBCAM = Path("/dev/video0")
+WINDOW_S = 3.0
+
+_DAEMON = (sys.executable, "-m", "edge", "run", "--config")
+_STOP_TIMEOUT_S = 10.0
+_LAST_LINES = 15
+
+
+def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[str] = _DAEMON) -> int:
+    """Show what a dashboard would receive, ``windows`` aggregates long (None: until Ctrl-C); returns the exit status.
+
+    ``webcam`` uses the machine's first camera where there is one. ``daemon`` is the command that takes the path of a
+    configuration as its last argument.
+
+    Raises:
+        ConfigError: the embedded broker is not installed.
+        FerEdgeError: the daemon ended; the message holds its last lines.
+    """
+    if find_spec("amqtt") is None:
+        raise ConfigError("the demo needs the package amqtt; install fer-edge[demo]")
+    camera = WEBCAM if webcam and WEBCAM.exists() else CLIP
+    sys.stderr.write(
+        f"camera: {camera}\n"
+        "privacy.min_people is 1 here, so that a single face shows something. The default is 3, because the mood of\n"
+        "a room with one person in it is that person's mood.\n"
+    )
+    sys.stderr.flush()
+    # Being terminated ends the daemon as well, as Ctrl-C does.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory(prefix="fer-edge-") as folder, _embedded_broker() as broker:
+            config = Path(folder) / "fer-edge.toml"
+            config.write_text(_configuration(camera, broker), "utf-8")
+            with _Daemon([*daemon, str(config)], Path(folder) / "daemon.log") as running:
+                return watch(broker, json=json, count=windows, tick=running.check)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _configuration(camera: Path, broker: Broker) -> str:
+    # A JSON string is a TOML string, whatever the path holds.
+    path = quoted(str(camera))
+    source = f'kind = "usb"\ndevice = {path}' if camera == WEBCAM else f'kind = "replay"\npath = {path}\nloop = true'
+    return f"""\
+[device]
+id = "fer-demo"
+
+[camera]
+{source}
+
+[privacy]
+min_people = 1
+
+[window]
+duration_s = {WINDOW_S}
+
+[mqtt]
+host = "{broker.host}"
+port = {broker.port}
+protocol = "{broker.protocol}"
+"""
+
+
+@contextmanager
+def _embedded_broker() -> Iterator[Broker]:
+    command = [sys.executable, "-m", "edge.commands.demo_broker"]
+    # A session of its own: on Ctrl-C it stays until the daemon has said goodbye.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline()
+        if not port:
+            raise BrokerError("the embedded broker does not start; python -m edge.commands.demo_broker shows why")
+        yield Broker("127.0.0.1", int(port), protocol="3.1.1")
+
+
+class _Daemon:
+    """The daemon as a subprocess, from ``with`` to its end; what it says goes to a file."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self._log = log
+        self._command = command
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def check(self) -> None:
+        """Look whether it still runs.
+
+        Raises:
+            FerEdgeError: with its exit status and last lines.
+        """
+        if (status := self._process.poll()) is not None:
+            last = self._log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+            raise FerEdgeError("\n".join([f"the daemon ended with status {status}; its last lines:", *last]))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

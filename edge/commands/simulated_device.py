@@ -1,0 +1,173 @@
+"""A device that only dreams of its room; everything from its publisher on is the real one.
+
+For dashboards to have something to show, every fourth has no privacy threshold, every tenth only counts, and one in
+twenty is too hot.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from random import Random
+
+from edge import __version__
+from edge.labels import EMOTIONS
+from edge.mqtt.broker import Broker
+from edge.mqtt.messages import Device, Model
+from edge.mqtt.outbox import Outbox
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.wallclock import WallClock
+from edge.records import (
+    CameraHealth,
+    EmotionScores,
+    Health,
+    HostHealth,
+    InferenceHealth,
+    Percentiles,
+    Problem,
+    RoomReading,
+    RoomSuppression,
+    Suppression,
+    WindowSummary,
+)
+
+FPS = 10
+
+_DAY_S = 86_400.0
+_WALK_S = 900.0
+"""After this time a room has half forgotten how it was."""
+_STAY_S = 120.0
+_USUAL = dict.fromkeys(EMOTIONS, 0.02) | {"happy": 0.25, "neutral": 0.5, "sad": 0.06, "surprise": 0.08}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every simulated device does: a window each ``window_s``, a live reading each ``live_s`` (0: none).
+
+    Devices are called ``<prefix>-0001`` and so on; the same ``seed`` makes the same rooms.
+    """
+
+    broker: Broker
+    window_s: float = 60.0
+    live_s: float = 0.5
+    prefix: str = "sim"
+    seed: int = 0
+    discoverable: bool = False
+
+
+class SimulatedRoom:
+    """People and moods as slow random walks around a day of the room's own, so that some room is always busy."""
+
+    def __init__(self, random: Random, *, min_people: int = 3, counts_only: bool = False) -> None:
+        self._random, self._min_people, self._counts_only = random, min_people, counts_only
+        self._size = random.uniform(2.0, 12.0)
+        self._noon_s = random.uniform(0.0, _DAY_S)
+        self._crowd = random.gauss(0.0, 1.0)
+        self._mood = [random.gauss(0.0, 1.0) for _ in EMOTIONS]
+        self._walked_s: float | None = None
+
+    def look(self, now_s: float) -> RoomReading:
+        """The room at ``now_s``; with a privacy threshold no mood is told of a single moment."""
+        people = round(self._present(now_s))
+        told = people > 0 and self._min_people == 1 and not self._counts_only
+        why: RoomSuppression = "counts_only" if self._counts_only else "windows_only"
+        return RoomReading(people, self._emotions() if told else None, why if people and not told else None)
+
+    def summarise(self, start_s: float, end_s: float) -> WindowSummary:
+        """The window, and the walk that the room took in it."""
+        at_once, random = self._present(end_s), self._random
+        most = math.ceil(at_once + random.random() * at_once / 3) if at_once >= 0.5 else 0
+        mean = min(at_once, most)
+        people = most + round(mean * (end_s - start_s) / _STAY_S)
+        captured = round((end_s - start_s) * FPS)
+        told = most >= self._min_people and not self._counts_only
+        why: Suppression = "counts_only" if self._counts_only else "too_few_people"
+        return WindowSummary(
+            start_s=start_s,
+            end_s=end_s,
+            captured=captured,
+            analysed=captured - (random.random() < 0.1 and captured > 0),
+            people=people,
+            max_at_once=most,
+            mean_at_once=mean,
+            emotions=self._emotions() if told else None,
+            uncertain=random.uniform(0.0, 0.3) if told else None,
+            suppressed=why if people and not told else None,
+        )
+
+    def _present(self, now_s: float) -> float:
+        """How many people are there on average around now."""
+        self._walk(now_s)
+        hour = math.cos((now_s - self._noon_s) / _DAY_S * math.tau)
+        return self._size * max(0.0, 0.4 + hour) * math.exp(0.4 * self._crowd)
+
+    def _walk(self, now_s: float) -> None:
+        """An Ornstein-Uhlenbeck process: its spread does not depend on how often somebody looks."""
+        kept = 0.5 ** ((now_s - (now_s if self._walked_s is None else self._walked_s)) / _WALK_S)
+        step = math.sqrt(1 - kept**2)
+        self._walked_s = now_s
+        self._crowd = kept * self._crowd + step * self._random.gauss(0.0, 1.0)
+        self._mood = [kept * value + step * self._random.gauss(0.0, 1.0) for value in self._mood]
+
+    def _emotions(self) -> EmotionScores:
+        weights = [_USUAL[name] * math.exp(0.7 * value) for name, value in zip(EMOTIONS, self._mood, strict=True)]
+        return EmotionScores(tuple(weight / sum(weights) for weight in weights))
+
+
+class SimulatedDevice:
+    """Device ``number`` of a plan. Its windows are numbered as if it had never paused since 1970, so that a later run
+    goes on with new ids; what it did not measure meanwhile shows as a gap, as it would of a real one.
+    """
+
+    def __init__(self, plan: Plan, number: int) -> None:
+        min_people = 1 if number % 4 == 0 else 3
+        counts_only = number % 10 == 0
+        self.described = Device(
+            id=f"{plan.prefix}-{number:04d}",
+            source="cam0",
+            version=__version__,
+            camera="simulated",
+            detector="simulated",
+            model=Model("simulated", "0" * 64, "simulated", "cpu"),
+            window_s=plan.window_s,
+            min_people=min_people,
+            counts_only=counts_only,
+            context={"site": "simulation", "room": f"room {number}"},
+        )
+        self.outbox = Outbox(None, above=int(time.time() / plan.window_s))
+        self.publisher = Publisher(
+            plan.broker, self.described, self.outbox, WallClock(), discoverable=plan.discoverable
+        )
+        self._window_s = plan.window_s
+        random = Random(f"{plan.seed} {number}")
+        self._room = SimulatedRoom(random, min_people=min_people, counts_only=counts_only)
+        self._is_hot = number % 20 == 7
+        self._born_s = time.monotonic()
+        self.windows = 0
+        """Windows made so far."""
+
+    def publish_window(self, due_s: float) -> None:
+        """The window that ended at ``due_s``."""
+        self.windows += 1
+        self.publisher.publish_window(self._room.summarise(due_s - self._window_s, due_s))
+
+    def publish_live(self, due_s: float) -> None:
+        """The room at ``due_s``."""
+        self.publisher.publish_live(self._room.look(due_s))
+
+    def publish_status(self, due_s: float) -> None:
+        """The health at ``due_s``."""
+        problems = (Problem("throttled", "The processor is slowed down by heat."),) if self._is_hot else ()
+        self.publisher.publish_status(
+            Health(
+                state="degraded" if self._is_hot else "running",
+                problems=problems + self.publisher.problems,
+                camera=CameraHealth("simulated", FPS, 0.05, 0, 0),
+                inference=InferenceHealth("cpu", Percentiles(30.0, 45.0), Percentiles(4.0, 6.0)),
+                mqtt=self.publisher.health,
+                host=HostHealth(82.0 if self._is_hot else 55.0, self._is_hot, None, None),
+                uptime_s=due_s - self._born_s,
+                version=__version__,
+            )
+        )

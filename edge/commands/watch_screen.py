@@ -1,0 +1,280 @@
+"""The rooms of a house in a terminal; the only importer of rich.
+
+As many rooms as fit are drawn as panels; when they do not all fit, each is a line, those with problems first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from edge.commands.watch_rooms import House, Mood, Room, Window
+from edge.labels import EMOTIONS
+
+_REFRESH_S = 0.25
+_COLUMNS = (1, 20, 3, 17)
+"""Width of mark, name, people and mood in a line."""
+_PANEL = 66
+_PANEL_LINES = 10
+"""Width at most and height at least of a panel."""
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+# Okabe and Ito's colours, as on the dashboard page. Beside each stands its name or its letter.
+_COLOURS = dict(
+    zip(EMOTIONS, ("#e5762a", "#22b38b", "#d78db6", "#f0b13a", "#2b8ccb", "#6cc0f0", "#a3a9b0"), strict=True),
+)
+_LETTERS = dict(zip(EMOTIONS, "adfhsun", strict=True))
+_STATES = {
+    "running": ("●", "green"),
+    "starting": ("◌", "cyan"),
+    "stopping": ("◌", "cyan"),
+    "degraded": ("▲", "yellow"),
+    "offline": ("○", "red"),
+    "silent": ("○", "red"),
+}
+
+
+class Screen:
+    """Draws at most four times a second, between ``with`` and its end."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._live = Live(console=Console(file=out), screen=True, auto_refresh=False)
+        self._drawn_s = float("-inf")
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._live.stop()
+
+    def show(self, house: House, note: str) -> None:
+        """Draw the house; ``note`` tells how we are connected."""
+        now_s = time.monotonic()
+        if now_s - self._drawn_s >= _REFRESH_S:
+            self._drawn_s = now_s
+            self._live.update(Drawing(house, note, now_s), refresh=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The whole screen, in whatever space there is."""
+
+    house: House
+    note: str
+    now_s: float
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Panels if they fit, else lines."""
+        yield self._head()
+        yield Text()
+        rooms = sorted(self.house.rooms.values(), key=lambda room: (room.name.casefold(), room.source))
+        if not rooms:
+            yield Text("No device has spoken yet.", "dim")
+            return
+        width, left = options.max_width, (options.height or console.height) - 2
+        beside = max(1, (width + 2) // (_PANEL + 2))
+        if -(-len(rooms) // beside) * _PANEL_LINES <= left:
+            panels = [_panel(room, self.now_s, min(width, _PANEL)) for room in rooms]
+            if len(console.render_lines(_grid(panels), options.update(height=None))) <= left:
+                yield _grid(panels)
+                return
+        rooms.sort(key=lambda room: not _troubled(room, self.now_s))
+        yield from _lines(rooms, self.now_s, width, left)
+
+    def _head(self) -> Text:
+        rooms = self.house.rooms.values()
+        count = f"{len(rooms)} {'room' if len(rooms) == 1 else 'rooms'}"
+        away = sum(room.away(self.now_s) for room in rooms)
+        problems = sum(bool(room.appliance.problems) for room in rooms)
+        parts = [count, f"{away} away" if away else "", f"{problems} with problems" if problems else "", self.note]
+        words = " · ".join(part for part in parts if part)
+        return Text.assemble(
+            (" fer-edge watch ", "bold reverse"), "  ", (words, "dim"), overflow="ellipsis", no_wrap=True
+        )
+
+
+def _grid(panels: list[Panel]) -> Columns:
+    return Columns(panels, padding=(0, 2))
+
+
+def _lines(rooms: list[Room], now_s: float, width: int, left: int) -> Iterator[Text]:
+    """A line per room, and one more for its problem, as many as fit into ``left``."""
+    spark = max(0, min(60, width - sum(_COLUMNS) - 4))
+    for drawn, room in enumerate(rooms):
+        problem = _problem(room)
+        needed = 1 + bool(problem)
+        if left < needed + (drawn + 1 < len(rooms)):
+            yield Text(f"and {len(rooms) - drawn} more", "dim")
+            return
+        left -= needed
+        mark, colour = _STATES.get(room.state(now_s), ("○", "white"))
+        name = Text(room.name, "bold")
+        people = Text(_people(room, now_s).rjust(_COLUMNS[2]))
+        cells = (Text(mark, colour), name, people, _short(room, now_s))
+        line = Text(no_wrap=True)
+        for cell, wide in zip(cells, _COLUMNS, strict=True):
+            cell.truncate(wide, overflow="ellipsis", pad=True)
+            line.append(cell).append(" ")
+        line.append(_spark(room, now_s, spark))
+        line.truncate(width)
+        yield line
+        if problem:
+            yield Text(f"  ▲ {problem}", "yellow", no_wrap=True, overflow="ellipsis")
+
+
+def _panel(room: Room, now_s: float, width: int) -> Panel:
+    state = room.state(now_s)
+    mark, colour = _STATES.get(state, ("○", "white"))
+    where = f" {room.address}" if room.appliance.place else ""
+    title = Text.assemble((f"{mark} ", colour), (room.name, "bold"), (where, "dim"), (f"  {state}", colour))
+    window = room.window
+    lines: list[RenderableType] = [_heading(room, now_s)]
+    if window is not None and window.mood.emotions is not None:
+        lines.append(_bars(window.mood, room.mood_now(now_s), width - 6))
+    else:
+        lines += _message(_why(window))
+    if window is not None:
+        lines += [Text(), _spark(room, now_s, width - 16, "last hour "), _letters(room, now_s, width - 16)]
+    lines += [Text(f"▲ {problem}", "yellow") for problem in room.appliance.problems]
+    replayed = "  replayed" if window and window.historical else ""
+    age = f"{max(0.0, now_s - window.received_s):.0f} s ago" if window else ""
+    return Panel(
+        Group(*lines),
+        title=title,
+        title_align="left",
+        subtitle=Text(f"window {window.seq}  {window.duration_s:.0f} s  {age}{replayed}" if window else "", "dim"),
+        subtitle_align="right",
+        box=box.ROUNDED,
+        border_style="bright_black" if colour == "green" else colour,
+        width=width,
+        padding=(0, 2),
+    )
+
+
+def _troubled(room: Room, now_s: float) -> bool:
+    return bool(room.appliance.problems) or room.away(now_s)
+
+
+def _problem(room: Room) -> str:
+    problems = room.appliance.problems
+    return (
+        "" if not problems else problems[0] if len(problems) == 1 else f"{problems[0]} (and {len(problems) - 1} more)"
+    )
+
+
+def _people(room: Room, now_s: float) -> str:
+    mood = room.mood_now(now_s) or (room.window.mood if room.window else None)
+    return "–" if mood is None or room.away(now_s) else str(mood.people)
+
+
+def _heading(room: Room, now_s: float) -> Text:
+    text = Text()
+    if room.window is not None:
+        mood = room.window.mood
+        text.append(mood.counted, "bold")
+        if mood.people > 1:
+            text.append(f", at most {room.window.max_at_once} at once", "dim")
+        if mood.dominant is not None:
+            text.append("  mostly ", "dim").append(mood.dominant, f"bold {_COLOURS[mood.dominant]}")
+    if (now := room.mood_now(now_s)) is not None:
+        text.append("  now " if text else "now ", "dim").append(f"{now.people} in view")
+    return text
+
+
+def _short(room: Room, now_s: float) -> Text:
+    """The mood in a few characters, or that the device is away."""
+    window = room.window
+    if room.away(now_s):
+        ago = "" if room.appliance.heard_s is None else f" {_span(now_s - room.appliance.heard_s)}"
+        return Text(f"{room.state(now_s)}{ago}", "red")
+    if window is None or window.mood.emotions is None or window.mood.dominant is None:
+        return Text(_why(window, brief=True), "italic dim")
+    dominant = window.mood.dominant
+    return Text.assemble((f"{dominant} ", _COLOURS[dominant]), f"{window.mood.emotions[dominant]:.0%}")
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 60
+        else f"{seconds / 60:.0f} min"
+        if seconds < 3600
+        else f"{seconds / 3600:.0f} h"
+    )
+
+
+def _bars(mood: Mood, now: Mood | None, width: int) -> Table:
+    live = now.emotions if now is not None else None
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", width=8)
+    bar = max(4, width - 17 - (6 if live else 0))
+    table.add_column(width=bar)
+    table.add_column(justify="right", width=5)
+    table.add_column(justify="right", width=5 if live else 0)
+    for name, share in (mood.emotions or {}).items():
+        strong = "bold" if name == mood.dominant else ""
+        label = Text(name, f"{strong} {_COLOURS[name]}".strip())
+        label.stylize("underline", name.index(_LETTERS[name]), name.index(_LETTERS[name]) + 1)
+        shown = f"{live[name]:.0%}" if live else ""
+        table.add_row(label, _bar(share, bar, _COLOURS[name]), Text(f"{share:.0%}", strong), Text(shown, "dim"))
+    return table
+
+
+def _bar(share: float, width: int, colour: str) -> Text:
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+    return Text.assemble((full, colour), ("·" * (width - len(full)), "bright_black"))
+
+
+def _spark(room: Room, now_s: float, width: int, label: str = "") -> Text:
+    """The last hour's people as heights, in the colour of their mood."""
+    spaces = room.hour.spaces(width, now_s) if width > 0 else []
+    most = max([4, *(window.mood.people for window in spaces if window)])
+    text = Text().append(label, "dim")
+    for window in spaces:
+        if window is None:
+            text.append(" ")
+        elif not window.mood.people:
+            text.append("×" if window.analysed == 0 else "·", "bright_black")
+        else:
+            height = _HEIGHTS[min(7, round(window.mood.people / most * 7))]
+            text.append(height, _COLOURS.get(window.mood.dominant or "", "bright_black"))
+    return text
+
+
+def _letters(room: Room, now_s: float, width: int) -> Text:
+    """The last hour's moods as the letters that are underlined in the names."""
+    text = Text(" " * 10)
+    for window in room.hour.spaces(width, now_s):
+        dominant = window.mood.dominant if window else None
+        withheld = "?" if window and window.mood.withheld else " "
+        text.append(_LETTERS[dominant] if dominant else withheld, _COLOURS.get(dominant or "", "dim"))
+    return text
+
+
+def _why(window: Window | None, *, brief: bool = False) -> str:
+    if window is None:
+        return "waiting" if brief else "waiting for the first window"
+    if window.mood.withheld:
+        return "? withheld" if brief else window.mood.withheld
+    if window.analysed == 0:
+        return "× no data" if brief else "no data: the camera gave no picture"
+    return "· nobody" if brief else "no face was seen in this window"
+
+
+def _message(sentence: str) -> list[RenderableType]:
+    """As high as the bars, so that rooms do not jump."""
+    above = len(EMOTIONS) // 2
+    return [*[Text()] * above, Text(sentence, "italic dim", justify="center"), *[Text()] * (len(EMOTIONS) - above - 1)]

@@ -1,0 +1,1 @@
+"""The machine underneath: its heat, and systemd."""

@@ -1,0 +1,118 @@
+"""Opens an int8 TFLite model on the CPU or on an Edge TPU. The only module that imports a TFLite runtime.
+
+``ai-edge-litert`` and its predecessor ``tflite-runtime`` (Python 3.11 at most) hold the same interpreter; the one that
+is installed serves, the newer first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import DelegateError, ModelError
+from edge.model.flatbuffer import verify_model
+from edge.model.manifest import TensorSpec
+
+try:
+    from ai_edge_litert import interpreter as tflite
+
+    _PACKAGE = "ai-edge-litert"
+except ImportError:
+    from tflite_runtime import interpreter as tflite
+
+    _PACKAGE = "tflite-runtime"
+
+DELEGATES = {"edgetpu": "libedgetpu.so.1"}
+"""Accelerators by name, and the library that drives each."""
+
+
+class Interpreter:
+    """A model ready to run, with fixed shapes and int8 at every input and output. Used by one thread only.
+
+    Attributes:
+        inputs: the input tensors in the model's order.
+        outputs: the output tensors in the model's order.
+        runtime: package and version that run the model.
+    """
+
+    def __init__(self, model: bytes, *, threads: int = 1, delegate: str | None = None) -> None:
+        """Open ``model``, the content of a .tflite file, on the CPU or on the accelerator named by ``delegate``.
+
+        Raises:
+            ModelError: the bytes are no TFLite model, an operator is unknown, or a tensor at its border is not int8.
+            DelegateError: the accelerator, or the library that drives it, is absent.
+            ValueError: ``delegate`` names no known accelerator.
+        """
+        verify_model(model)
+        delegates = [] if delegate is None else [_load_delegate(delegate)]
+        try:
+            self._tflite = tflite.Interpreter(
+                model_content=model, num_threads=threads, experimental_delegates=delegates
+            )
+            self._tflite.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(_why_refused(error)) from error
+        except SystemError as error:  # tflite-runtime imports with numpy 2 and fails only here
+            raise ModelError(
+                f"{_PACKAGE} cannot open models with numpy {np.__version__}; install numpy below 2, or ai-edge-litert"
+            ) from error
+        inputs, outputs = self._tflite.get_input_details(), self._tflite.get_output_details()
+        self.inputs = tuple(_tensor_spec(tensor) for tensor in inputs)
+        self.outputs = tuple(_tensor_spec(tensor) for tensor in outputs)
+        self.runtime = f"{_PACKAGE} {metadata.version(_PACKAGE)}"
+        self._input_ids = [tensor["index"] for tensor in inputs]
+        self._output_ids = [tensor["index"] for tensor in outputs]
+
+    def run(self, *tensors: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], ...]:
+        """One forward pass: ``tensors`` in the order and shapes of ``inputs``; answers copies in that of ``outputs``.
+
+        Raises:
+            ValueError: a tensor is missing, or has another shape or type than the model's.
+        """
+        for index, tensor in zip(self._input_ids, tensors, strict=True):
+            self._tflite.set_tensor(index, tensor)
+        self._tflite.invoke()
+        return tuple(self._tflite.get_tensor(index) for index in self._output_ids)
+
+
+def _load_delegate(name: str) -> Any:
+    if name not in DELEGATES:
+        raise ValueError(f"delegate {name!r} is unknown, accepted are {', '.join(sorted(DELEGATES))}")
+    library = DELEGATES[name]
+    try:
+        # Opened here first: a failure inside load_delegate leaves a half-made object whose __del__ complains on stderr.
+        ctypes.CDLL(library)
+    except OSError as error:
+        raise DelegateError(
+            f"{name}: library {library} cannot be loaded ({error}); install Coral's libedgetpu1-std, or run on the cpu"
+        ) from error
+    try:
+        return tflite.load_delegate(library)
+    except ValueError as error:
+        raise DelegateError(
+            f"{name}: {library} finds no device; plug the accelerator in and let this user open it, or run on the cpu"
+        ) from error
+
+
+def _why_refused(error: Exception) -> str:
+    if "edgetpu-custom-op" in str(error):
+        return "model is compiled for the Edge TPU and cannot run on the cpu; expected the uncompiled model.tflite"
+    reason = " ".join(str(error).split())
+    return f"model cannot be opened by the TFLite runtime ({reason}); expected an int8 .tflite file"
+
+
+def _tensor_spec(tensor: dict[str, Any]) -> TensorSpec:
+    """Check one of the runtime's tensor descriptions and keep what we need of it."""
+    name, dtype, shape = tensor["name"], np.dtype(tensor["dtype"]).name, tensor["shape_signature"].tolist()
+    scale, zero_point = tensor["quantization"]
+    if dtype != "int8":
+        raise ModelError(f"model tensor {name!r} is {dtype}, accepted is int8; quantise inputs and outputs too")
+    if -1 in shape:
+        raise ModelError(f"model tensor {name!r} has the open shape {shape}; convert the model with a fixed batch of 1")
+    if scale <= 0:
+        raise ModelError(f"model tensor {name!r} has no per-tensor scale; accepted is one scale and zero point")
+    return TensorSpec(tuple(shape), float(scale), int(zero_point))

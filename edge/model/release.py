@@ -1,0 +1,140 @@
+"""A release folder of fer-quantize -> a network that is known to be whole, before it sees the first frame."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ModelError
+from edge.model import int8
+from edge.model.classifier_manifest import golden_input
+from edge.model.interpreter import Interpreter
+from edge.model.manifest import M, TensorSpec, golden_numbers
+from edge.model.signature import SIGNATURE_FILE, verify_signature
+from edge.records import Pixels
+
+MODEL_FILE, MANIFEST_FILE = "model.tflite", "model.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Generic[M]):
+    """A model file's content and the manifest that it was checked against."""
+
+    manifest: M
+    model: bytes
+
+
+def read_release(folder: Path, kind: type[M], public_key: Path | None = None) -> Release[M]:
+    """Read ``model.tflite`` and ``model.json`` of a release folder.
+
+    Args:
+        folder: a release folder of fer-quantize.
+        kind: the manifest that is expected.
+        public_key: PEM file; with it, only a release that the owner of the key has signed is taken.
+
+    Raises:
+        ModelError: a file is missing, the manifest is malformed or of another kind, the model's sha256 is not the
+            manifest's, or the signature is missing or wrong.
+        ConfigError: signatures cannot be checked with ``public_key`` here.
+    """
+    content = _read(folder / MANIFEST_FILE, "a model.json of fer-quantize")
+    if public_key is not None:
+        verify_signature(content, folder / SIGNATURE_FILE, public_key)
+    manifest = kind.from_json(content, folder / MANIFEST_FILE)
+    path = folder / MODEL_FILE
+    model = _read(path, "an int8 .tflite file")
+    sha256 = hashlib.sha256(model).hexdigest()
+    if sha256 != manifest.sha256:
+        raise ModelError(
+            f"model {path}: sha256 of its {len(model)} bytes is {sha256[:12]}..., "
+            f"the manifest expects {manifest.sha256[:12]}...; copy the release again"
+        )
+    return Release(manifest, model)
+
+
+def read_schema(folder: Path) -> str | None:
+    """Which kind of model a release folder holds; None where that cannot be read, as loading it will tell."""
+    try:
+        return str(json.loads((folder / MANIFEST_FILE).read_bytes())["schema"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _read(path: Path, expected: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {path}: cannot be read ({error.strerror}); expected {expected}") from error
+
+
+class Network(Generic[M]):
+    """A release ready to run. Used by one thread only.
+
+    Attributes:
+        manifest: the release's manifest.
+        device: what computes, ``cpu`` or the delegate's name.
+    """
+
+    def __init__(self, release: Release[M], *, threads: int = 1, delegate: str | None = None) -> None:
+        """Open the model, and have it answer the manifest's golden vectors.
+
+        Raises:
+            ModelError: the model's tensors or answers are not what the manifest says.
+            DelegateError: the accelerator named by ``delegate`` is absent.
+        """
+        self.manifest = release.manifest
+        self.device = delegate or "cpu"
+        self._interpreter = Interpreter(release.model, threads=threads, delegate=delegate)
+        self._check("input", self._interpreter.inputs, (self.manifest.input,))
+        self._check("output", self._interpreter.outputs, self.manifest.outputs)
+        self._places = self._find(self.manifest.outputs)
+        spec = self.manifest.input
+        self._step_of_grey = int8.quantize(np.arange(256), spec.scale, spec.zero_point)
+        self._check_golden()
+
+    def run(self, picture: Pixels) -> tuple[npt.NDArray[np.int8], ...]:
+        """The outputs in the manifest's order, for a picture, uint8 (1, height, width, channels)."""
+        outputs = self._interpreter.run(self._step_of_grey[picture])
+        return tuple(outputs[place] for place in self._places)
+
+    def _check(self, side: str, actual: tuple[TensorSpec, ...], expected: tuple[TensorSpec, ...]) -> None:
+        name = f"model {self.manifest.id}"
+        if len(actual) != len(expected):
+            raise ModelError(f"{name}: has {len(actual)} {side} tensors, expected {len(expected)}")
+        for spec in Counter(expected) - Counter(actual):
+            found = ", ".join(map(str, actual))
+            raise ModelError(f"{name}: {side} is {found}, the manifest expects {spec}")
+
+    def _find(self, outputs: tuple[TensorSpec, ...]) -> list[int]:
+        """Where the file has each of ``outputs``: converters order them as they like. Two alike stay in order."""
+        free = list(enumerate(self._interpreter.outputs))
+        places = []
+        for spec in outputs:
+            place = next(each for each in free if each[1] == spec)
+            free.remove(place)
+            places.append(place[0])
+        return places
+
+    def _check_golden(self) -> None:
+        manifest = self.manifest
+        for golden in manifest.golden:
+            outputs = self.run(golden_input(golden.seed, manifest.input.shape))
+            answer = golden_numbers(np.concatenate([output.ravel() for output in outputs]))
+            if len(golden.output) != len(answer):
+                raise ModelError(
+                    f"model {manifest.id}: golden vector {golden.seed} holds {len(golden.output)} numbers, "
+                    f"expected {len(answer)}"
+                )
+            off = max(abs(a - b) for a, b in zip(answer, golden.output, strict=True))
+            if off > manifest.golden_tolerance:
+                raise ModelError(
+                    f"model {manifest.id}: answers {list(answer)} to golden vector {golden.seed}, {off} steps off "
+                    f"{list(golden.output)}; accepted are {manifest.golden_tolerance} on {self._interpreter.runtime}"
+                )

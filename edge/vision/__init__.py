@@ -1,0 +1,1 @@
+"""From a frame to a window: faces, tracks, crops, emotions and their aggregate."""

@@ -1,0 +1,106 @@
+"""Face crops -> emotion scores, with a release that is checked before the first face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ConfigError, ModelError
+from edge.labels import EMOTIONS
+from edge.model import int8
+from edge.model.classifier_manifest import Manifest
+from edge.model.release import Network, Release, read_release
+from edge.records import EmotionScores, Pixels
+
+PACKAGED_MODEL = Path(__file__).parents[1] / "models"
+"""The release in the package."""
+
+_MERGED = {"contempt": "neutral"}
+"""Labels of other label sets (FER+) that count as one of ours."""
+
+
+def load_release(folder: Path, public_key: Path | None = None) -> Release[Manifest]:
+    """Read the release of a classifier, see ``read_release``."""
+    return read_release(folder, Manifest, public_key)
+
+
+def softmax(logits: npt.NDArray[np.floating], temperature: float) -> npt.NDArray[np.float64]:
+    """Probabilities of ``logits`` / ``temperature`` along the last axis; above 1 flattens, below 1 sharpens.
+
+    In float64 on the host: an int8 softmax has steps of 1/256 and loses the tail.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+class EmotionClassifier:
+    """A release ready to read faces. Used by one thread only.
+
+    Attributes:
+        manifest: the release's manifest.
+        head: which of its heads answers.
+        device: what computes, ``cpu`` or the delegate's name.
+        input_size_px: side of the square crops it takes.
+    """
+
+    def __init__(
+        self, release: Release[Manifest], *, head: str = "", threads: int = 1, delegate: str | None = None
+    ) -> None:
+        """Open the model, see ``Network``; an empty ``head`` is its first.
+
+        Raises:
+            ConfigError: the model has no such ``head``.
+            ModelError: the model's tensors, labels or answers are not what the manifest says.
+            DelegateError: the accelerator named by ``delegate`` is absent.
+        """
+        self.manifest = release.manifest
+        names = [each.name for each in self.manifest.heads]
+        if head and head not in names:
+            raise ConfigError(f"model.head is {head!r}, model {self.manifest.id} has {', '.join(names)}")
+        self._place = names.index(head) if head else 0
+        self.head = self.manifest.heads[self._place]
+        self._emotion_of_label = _emotion_of_label(self.manifest.labels)
+        self._network = Network(release, threads=threads, delegate=delegate)
+        self.device = self._network.device
+        shape = self.manifest.input.shape
+        if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or shape[3] not in (1, 3):
+            raise ModelError(
+                f"model {self.manifest.id}: input shape {shape} is no square picture (1, size, size, 1 or 3)"
+            )
+        _, self.input_size_px, _, self._channels = shape
+
+    def classify(self, crops: Sequence[Pixels]) -> tuple[EmotionScores, ...]:
+        """The scores of each crop, uint8 (input_size_px, input_size_px), in order.
+
+        Raises:
+            ValueError: a crop has another shape.
+        """
+        return tuple(self._scores(crop) for crop in crops)
+
+    def _scores(self, crop: Pixels) -> EmotionScores:
+        size_px, output = self.input_size_px, self.head.output
+        if crop.shape != (size_px, size_px):
+            raise ValueError(f"face crop has the shape {crop.shape}, expected {(size_px, size_px)}")
+        picture = np.repeat(crop[np.newaxis, :, :, np.newaxis], self._channels, axis=3)
+        steps = self._network.run(picture)[self._place]
+        (logits,) = int8.dequantize(steps, output.scale, output.zero_point)
+        probabilities = softmax(logits, self.head.temperature)
+        by_emotion = np.bincount(self._emotion_of_label, weights=probabilities, minlength=len(EMOTIONS))
+        return EmotionScores(tuple(by_emotion.tolist()))
+
+
+def _emotion_of_label(labels: tuple[str, ...]) -> list[int]:
+    """The index in EMOTIONS that each label counts for; an emotion that no label names keeps probability 0."""
+    if len(set(labels)) != len(labels):
+        raise ModelError(f"model labels {', '.join(labels)} repeat one; expected each once")
+    names = [_MERGED.get(label, label) for label in labels]
+    unknown = [name for name in names if name not in EMOTIONS]
+    if unknown:
+        accepted = ", ".join((*EMOTIONS, *_MERGED))
+        raise ModelError(f"model label {unknown[0]!r} is unknown, accepted are {accepted}")
+    return [EMOTIONS.index(name) for name in names]

@@ -1,0 +1,23 @@
+"""Face detectors: grey frame in, faces out, behind one protocol."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edge.records import Face, Pixels
+from edge.vision.crop import CropRule
+
+
+class FaceDetector(Protocol):
+    """A loaded face detector. Used by one thread only."""
+
+    @property
+    def name(self) -> str:
+        """The detector for people and for ``info``, such as ``haar-alt2``."""
+
+    @property
+    def crop_rule(self) -> CropRule:
+        """How its boxes are cut so that the face sits as in FER2013."""
+
+    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+        """Faces of one grey frame (height, width), each inside the frame, best first."""

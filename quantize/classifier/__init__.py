@@ -1,0 +1,1 @@
+"""A classifier from a Keras file to a verified release."""

@@ -1,0 +1,92 @@
+"""The faces that set the ranges of the int8 tensors: balanced, seeded, and committed as row numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from train.data.fer2013 import FaceSet
+
+COMMITTED = Path(__file__).with_name("calibration.json")
+"""The sample that every release of ours was calibrated with."""
+
+SEED = 2013
+PER_EMOTION = 60
+"""Measured on recipe ``first``: from 10 to 150 faces each, agreement with float stays within 0.4 points, while the
+largest logit error falls from 2.2 to 1.0 (at 60) and 0.7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A sample of Training by row number, and the fingerprint of what lies in those rows."""
+
+    seed: int
+    per_emotion: int
+    sha256: str
+    rows: tuple[int, ...]
+
+    @classmethod
+    def draw(cls, training: FaceSet, seed: int, per_emotion: int) -> Self:
+        """Draw ``per_emotion`` faces of each emotion, without repetition.
+
+        Raises:
+            DataError: an emotion has fewer faces.
+        """
+        random = np.random.RandomState(seed)
+        picked = []
+        for label, emotion in enumerate(EMOTIONS):
+            candidates = np.flatnonzero(training.labels == label)
+            if len(candidates) < per_emotion:
+                raise DataError(f"calibration: {len(candidates)} faces are {emotion}, expected at least {per_emotion}")
+            picked.append(random.choice(candidates, per_emotion, replace=False))
+        sample = training.select(np.sort(np.concatenate(picked)))
+        return cls(seed, per_emotion, _fingerprint(sample), tuple(sample.rows.tolist()))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a sample that was written before.
+
+        Raises:
+            DataError: the file cannot be read or is no calibration sample.
+        """
+        try:
+            document = json.loads(path.read_text("utf-8"))
+            rows = tuple(int(row) for row in document["rows"])
+            return cls(int(document["seed"]), int(document["per_emotion"]), str(document["sha256"]), rows)
+        except OSError as error:
+            raise DataError(f"calibration {path}: cannot be read ({error.strerror}), expected a json file") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"calibration {path}: is no sample ({error!r}); write one with fer-quantize calibration"
+            ) from error
+
+    def to_json(self) -> str:
+        """The sample as a JSON document."""
+        return json.dumps(asdict(self)) + "\n"
+
+    def select(self, training: FaceSet) -> FaceSet:
+        """The faces of the sample.
+
+        Raises:
+            DataError: ``training`` lacks a row, or other pixels or labels lie there than when the sample was drawn.
+        """
+        places = {row: place for place, row in enumerate(training.rows.tolist())}
+        missing = [row for row in self.rows if row not in places]
+        advice = "expected the csv of the challenge; draw a sample from this data with fer-quantize calibration"
+        if missing:
+            raise DataError(f"calibration: Training has no row {missing[0]}, {advice}")
+        sample = training.select(np.array([places[row] for row in self.rows], np.intp))
+        if _fingerprint(sample) != self.sha256:
+            raise DataError(f"calibration: the {len(self.rows)} sampled rows of Training hold other faces, {advice}")
+        return sample
+
+
+def _fingerprint(sample: FaceSet) -> str:
+    return hashlib.sha256(sample.labels.tobytes() + sample.pixels.tobytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""A face detector from a Keras file to a verified release."""

@@ -1,0 +1,73 @@
+"""The float detector against its int8 file on the development set, the gate between them, and the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edge.errors import ModelError
+from edge.vision.detector.builtin import FerDetector
+from train.detector.candidates import Subject
+from train.detector.development import Frame
+from train.detector.evaluate import FALSE, Figures, figures, look
+from train.detector.find import find, letterboxed
+
+MAX_LOST = 0.005
+"""Of average precision, which looks at every score."""
+
+MAX_RECALL_LOST = 0.01
+"""Of recall at one score: there, faces near it fall to either side by chance, more of them the less a network knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxComparison:
+    """What one detector reaches in float and in int8 on the same frames, both at the threshold of int8."""
+
+    original: Figures
+    quantised: Figures
+
+    @property
+    def rows(self) -> dict[str, tuple[float, float]]:
+        """The figures of the gate: what they are, float, int8."""
+        pairs = {
+            "recall of faces of 40 px and more": "recall_40",
+            "recall of faces of 20 px and more": "recall_20",
+            "average precision": "average_precision",
+        }
+        return {title: (getattr(self.original, name), getattr(self.quantised, name)) for title, name in pairs.items()}
+
+    def check(self) -> None:
+        """Pass the gate.
+
+        Raises:
+            ModelError: int8 loses more than accepted, or finds no face.
+        """
+        if not self.quantised.recall_20:
+            raise ModelError(
+                f"detector finds no face at the score {self.quantised.threshold:.2f}, below which it finds more than "
+                f"{FALSE} false ones a picture; train it for longer"
+            )
+        for title, (before, after) in self.rows.items():
+            accepted = MAX_RECALL_LOST if title.startswith("recall") else MAX_LOST
+            if before - after > accepted:
+                raise ModelError(
+                    f"int8 loses {100 * (before - after):.2f} points of {title}, accepted are {100 * accepted:g}; "
+                    "train it for longer"
+                )
+
+
+def compare_boxes(network: Any, detector: FerDetector, development: Mapping[str, Sequence[Frame]]) -> BoxComparison:
+    """Let both look at ``development``.
+
+    Args:
+        network: the Keras model.
+        detector: its int8 file, with a threshold so low that ``FALSE`` decides over the one to use.
+        development: see ``train.detector.development.compose``.
+    """
+    size_px = network.input_shape[1:3]
+    int8 = Subject("int8", lambda frames: map(detector.find, frames), None)
+    in_float = Subject("float", lambda frames: iter(find(network, *letterboxed(frames, size_px))), None)
+    quantised = figures(int8, look(int8, development), development)
+    in_float = replace(in_float, threshold=quantised.threshold)
+    return BoxComparison(figures(in_float, look(in_float, development), development), quantised)

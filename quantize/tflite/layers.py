@@ -1,0 +1,64 @@
+"""How much noise quantising adds, layer by layer: the same pictures through the float and the int8 graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.model import int8
+from quantize.classifier.agreement import as_input
+from quantize.tflite.graph import Operator, read_graph
+from quantize.tflite.runtimes import open_in_tensorflow
+
+
+@dataclass(frozen=True, slots=True)
+class LayerError:
+    """The output of one operator: power of the float signal over that of the error that has gathered up to there.
+
+    ``snr_db`` is that ratio in decibels, infinite where nothing differs.
+    """
+
+    operator: int
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    snr_db: float
+
+
+def layer_errors(original: bytes, quantised: bytes, pixels: npt.NDArray[np.uint8]) -> tuple[LayerError, ...]:
+    """Compare the output of every operator that both files hold.
+
+    Args:
+        original: the float file of ``convert_float``.
+        quantised: the int8 file of the same network; the converter gives its tensors the same names.
+        pixels: pictures to run, see ``as_input``, n > 0; some dozens settle the figures.
+    """
+    kernels = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"  # XNNPACK keeps no tensor between layers
+    in_float = open_in_tensorflow(original, kernels, keep_all=True)
+    in_int8 = open_in_tensorflow(quantised, kernels, keep_all=True)
+    float_ids = {tensor["name"]: tensor["index"] for tensor in in_float.get_tensor_details()}
+    int8_ids = {tensor["name"]: tensor["index"] for tensor in in_int8.get_tensor_details()}
+    operators = [o for o in read_graph(quantised).operators if o.outputs[0].name in float_ids]
+    powers = np.zeros((len(operators), 2))  # of the signal, of the error
+    for picture in as_input(pixels, in_float.get_input_details()[0]["shape"][-1]):
+        for interpreter, values in (
+            (in_float, picture.astype(np.float32)),
+            (in_int8, int8.quantize(picture, *in_int8.get_input_details()[0]["quantization"])),
+        ):
+            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values[np.newaxis])
+            interpreter.invoke()
+        for i, operator in enumerate(operators):
+            output = operator.outputs[0]
+            expected = in_float.get_tensor(float_ids[output.name]).astype(np.float64)
+            steps = in_int8.get_tensor(int8_ids[output.name])
+            error = expected - int8.dequantize(steps, output.scales[0], output.zero_points[0])
+            powers[i] += np.square(expected).sum(), np.square(error).sum()
+    return tuple(_layer_error(operator, *power) for operator, power in zip(operators, powers, strict=True))
+
+
+def _layer_error(operator: Operator, signal: float, error: float) -> LayerError:
+    snr_db = float(10 * np.log10(signal / error)) if error > 0 else float("inf")
+    output = operator.outputs[0]
+    return LayerError(operator.index, operator.name, output.layer, output.shape, snr_db)

@@ -1,0 +1,34 @@
+"""Signs a release, so that a device that knows the public key runs no other: see ``edge.model.signature``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.errors import ConfigError
+from edge.model.signature import SIGNATURE_FILE
+
+
+def sign(manifest: Path, key: Path) -> None:
+    """Write the signature of ``manifest`` by ``key``, a PEM file with an Ed25519 private key, beside it.
+
+    Raises:
+        ConfigError: the key cannot be read or is of another kind, or ``cryptography`` is not installed.
+    """
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ImportError as error:
+        raise ConfigError(f"key {key}: signing needs the package cryptography; install fer-edge[sign]") from error
+    try:
+        private = load_pem_private_key(key.read_bytes(), password=None)
+    except OSError as error:
+        raise ConfigError(f"key {key}: cannot be read ({error.strerror}), expected a PEM file") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a password
+        raise ConfigError(
+            f"key {key}: is no private key without password in PEM form; make one with openssl genpkey -algorithm "
+            "ed25519"
+        ) from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ConfigError(f"key {key}: is not of the kind Ed25519; make one with openssl genpkey -algorithm ed25519")
+    manifest.with_name(SIGNATURE_FILE).write_bytes(private.sign(manifest.read_bytes()))

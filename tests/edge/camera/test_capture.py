@@ -1,0 +1,293 @@
+"""The capture thread against cameras that behave badly in every known way."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from edge.camera import Camera
+from edge.camera.capture import Capture
+from edge.errors import CameraError
+from edge.records import Frame
+
+
+def picture(level: int) -> np.ndarray:
+    return np.full((4, 6), level, np.uint8)
+
+
+class ScriptedCamera:
+    """Shows the pictures of a script, raises its errors, and is silent after its last item until it is closed."""
+
+    name = "scripted"
+
+    def __init__(self, script: list[int | Exception | None], live: bool = True) -> None:
+        self.live = live
+        self.exhausted, self.released = threading.Event(), threading.Event()
+        self.closed = False
+        self._script, self._sequence = iter(script), itertools.count()
+
+    def read(self) -> Frame | None:
+        for item in self._script:
+            if isinstance(item, Exception):
+                raise item
+            return None if item is None else Frame(next(self._sequence), time.monotonic(), picture(item))
+        self.exhausted.set()
+        self.released.wait()
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class StillCamera(ScriptedCamera):
+    """Shows one picture for ever, a thousand times a second."""
+
+    name = "still"
+
+    def __init__(self, level: int = 7) -> None:
+        super().__init__([])
+        self._level = level
+
+    def read(self) -> Frame | None:
+        self.released.wait(0.001)
+        return Frame(next(self._sequence), time.monotonic(), picture(self._level))
+
+
+class StallingCamera(ScriptedCamera):
+    """Shows one picture, then blocks for ever."""
+
+    name = "stalling"
+
+    def __init__(self) -> None:
+        super().__init__([1])
+
+
+def opening(*attempts: Camera | CameraError) -> Callable[[], Camera]:
+    """One attempt after the other; the last one again and again."""
+    script = iter(attempts)
+
+    def open_camera() -> Camera:
+        attempt = next(script, attempts[-1])
+        if isinstance(attempt, CameraError):
+            raise attempt
+        return attempt
+
+    return open_camera
+
+
+def watch(capture: Capture, duration_s: float) -> None:
+    """Take every frame for a while."""
+    end_s = time.monotonic() + duration_s
+    while time.monotonic() < end_s:
+        capture.next(5)
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., Capture]]:
+    """Starts captures and stops them after the test."""
+    captures: list[Capture] = []
+    cameras: list[ScriptedCamera] = []
+
+    def start(*attempts: ScriptedCamera | CameraError, **options: float) -> Capture:
+        cameras.extend(attempt for attempt in attempts if isinstance(attempt, ScriptedCamera))
+        capture = Capture(opening(*attempts), pause_s=0.001, **options)
+        capture.start()
+        captures.append(capture)
+        return capture
+
+    yield start
+    for camera in cameras:
+        camera.released.set()
+    for capture in captures:
+        capture.stop()
+
+
+def test_a_clip_is_given_whole_and_in_order_and_then_it_ended(started: Callable[..., Capture]) -> None:
+    capture = started(ScriptedCamera([*range(20), None], live=False))
+
+    frames = [capture.next(5) for _ in range(20)]
+
+    assert [frame.sequence for frame in frames] == list(range(20))
+    assert [frame.pixels[0, 0] for frame in frames] == list(range(20))
+    assert capture.next(5) is None
+    assert capture.ended
+    assert capture.captured == 20
+
+
+def test_a_clip_has_not_ended_while_its_last_frame_waits(started: Callable[..., Capture]) -> None:
+    capture = started(ScriptedCamera([1, None], live=False))
+
+    ended_before = capture.ended
+    frame = capture.next(5)
+
+    assert not ended_before
+    assert frame is not None
+    assert capture.next(5) is None
+    assert capture.ended
+
+
+def test_of_a_live_camera_the_newest_frame_wins(started: Callable[..., Capture]) -> None:
+    camera = ScriptedCamera([1, 2, 3])
+    capture = started(camera)
+    camera.exhausted.wait()
+
+    frame = capture.next(5)
+
+    assert (frame.sequence, frame.pixels[0, 0]) == (2, 3)
+    assert capture.captured == 3
+    assert capture.next(0) is None
+
+
+def test_a_camera_that_fails_is_opened_again_and_the_numbers_go_on(started: Callable[..., Capture]) -> None:
+    unplugged = ScriptedCamera([1, 2, CameraError("unplugged")])
+    replugged = ScriptedCamera([3])
+    capture = started(unplugged, CameraError("not yet"), CameraError("not yet"), replugged)
+    replugged.exhausted.wait()
+
+    frame = capture.next(5)
+
+    assert (frame.sequence, frame.pixels[0, 0]) == (2, 3)
+    assert capture.reopens == 1
+    assert unplugged.closed
+
+
+def test_a_camera_that_cannot_be_opened_again_is_an_error_for_good(started: Callable[..., Capture]) -> None:
+    capture = started(ScriptedCamera([CameraError("unplugged")]), CameraError("camera x: is absent"), max_reopens=3)
+
+    for _ in range(2):
+        with pytest.raises(CameraError, match="camera x: is absent"):
+            capture.next(5)
+    assert not capture.ended
+
+
+def test_a_camera_that_opens_but_never_delivers_is_not_opened_for_ever(started: Callable[..., Capture]) -> None:
+    hung_up = [ScriptedCamera([CameraError(f"hung up {attempt}")]) for attempt in range(4)]
+
+    capture = started(*hung_up, max_reopens=3)
+
+    with pytest.raises(CameraError, match="hung up 3"):
+        capture.next(5)
+    assert capture.reopens == 3
+
+
+def test_a_camera_that_is_absent_at_the_start_is_told_at_once() -> None:
+    capture = Capture(opening(CameraError("camera x: is absent")))
+
+    with pytest.raises(CameraError, match="camera x: is absent"):
+        capture.start()
+
+
+def test_a_clip_that_fails_is_not_begun_again(started: Callable[..., Capture]) -> None:
+    capture = started(ScriptedCamera([CameraError("broken clip")], live=False))
+
+    with pytest.raises(CameraError, match="broken clip"):
+        capture.next(5)
+    assert capture.reopens == 0
+
+
+def test_a_frozen_picture_is_a_stall_and_cured_by_reopening(started: Callable[..., Capture]) -> None:
+    frozen, cured = StillCamera(7), ScriptedCamera([8])
+    capture = started(frozen, cured, stall_s=0.1)
+    cured.exhausted.wait()
+
+    assert capture.next(5).pixels[0, 0] == 8
+    assert capture.stalls >= 1
+    assert capture.reopens == 1
+    assert not capture.frozen
+
+
+def test_a_picture_that_stays_after_reopening_is_a_still_scene(started: Callable[..., Capture]) -> None:
+    capture = started(StillCamera(7), stall_s=0.1)
+
+    watch(capture, 0.4)
+
+    assert capture.stalls >= 1
+    assert capture.reopens == 1
+    assert capture.frozen
+
+
+def test_a_recording_may_stand_still(started: Callable[..., Capture]) -> None:
+    capture = started(StillCamera(7), stall_s=0.1, may_freeze=True)
+
+    watch(capture, 0.4)
+
+    assert capture.reopens == 0
+    assert not capture.frozen
+
+
+def test_a_camera_that_blocks_for_ever_is_counted_and_ends_the_capture(started: Callable[..., Capture]) -> None:
+    capture = started(StallingCamera(), stall_s=0.2)
+    capture.next(5)
+
+    with pytest.raises(CameraError, match=r"stalling: blocks for 0\.4 s, only a restart can free it"):
+        capture.next(5)
+
+    assert capture.stalled
+    assert capture.stalls >= 1
+    assert capture.last_frame_age_s > 0.4
+
+
+def test_opening_again_may_block_for_ever_too() -> None:
+    lost, released = ScriptedCamera([CameraError("unplugged")]), threading.Event()
+    script = iter([lost])
+
+    def open_camera() -> Camera:
+        for camera in script:
+            return camera
+        released.wait()
+        return lost
+
+    capture = Capture(open_camera, stall_s=0.05, pause_s=0.001)
+    capture.start()
+
+    with pytest.raises(CameraError, match="only a restart can free it"):
+        capture.next(5)
+    released.set()
+    capture.stop()
+
+
+def test_waiting_for_the_reader_of_a_clip_is_no_stall(started: Callable[..., Capture]) -> None:
+    capture = started(ScriptedCamera([1, 2, None], live=False), stall_s=0.2)
+    time.sleep(0.5)  # longer than a blocking camera is given
+
+    frames = [capture.next(5), capture.next(5)]
+
+    assert [frame.sequence for frame in frames] == [0, 1]
+    assert capture.stalls == 0
+
+
+def test_stop_closes_the_camera_and_ends_the_thread() -> None:
+    camera = StillCamera()
+    capture = Capture(opening(camera))
+    capture.start()
+    capture.next(5)
+
+    capture.stop()
+    capture.stop()
+
+    capture.next(0)
+    assert camera.closed
+    assert capture.ended
+
+
+def test_stop_does_not_wait_for_the_reader_of_a_clip() -> None:
+    camera = ScriptedCamera([1, 2, 3, None], live=False)
+    capture = Capture(opening(camera))
+    capture.start()
+
+    capture.stop()
+
+    assert camera.closed
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_a_camera_ends_the_capture_instead_of_hanging_it(started: Callable[..., Capture]) -> None:
+    capture = started(ScriptedCamera([ZeroDivisionError("bug")]))
+
+    with pytest.raises(CameraError, match="its thread died, the log tells why"):
+        capture.next(5)

@@ -1,0 +1,47 @@
+import json
+import sys
+
+import pytest
+
+from edge.commands.demo import run_demo
+from edge.errors import FerEdgeError
+
+pytest.importorskip("amqtt", reason="needs the extra fer-edge[demo]")
+
+PUBLISHING_DAEMON = """
+import sys, time, tomllib
+from edge.mqtt.messages import Device, Model
+from edge.mqtt.broker import Broker
+from edge.mqtt.outbox import Outbox
+from edge.mqtt.publisher import Publisher
+from edge.labels import EMOTIONS
+from edge.records import EmotionScores, WindowSummary
+from edge.mqtt.wallclock import WallClock
+config = tomllib.load(open(sys.argv[1], "rb"))
+mqtt = config["mqtt"]
+device = Device(config["device"]["id"], "cam0", "0", "", "", Model("m", "0" * 64, "h", "cpu"), 3.0, 1, False)
+publisher = Publisher(Broker(mqtt["host"], mqtt["port"], mqtt["protocol"]), device, Outbox(None), WallClock())
+scores = EmotionScores(tuple(float(name == "happy") for name in EMOTIONS))
+publisher.start()
+while True:
+    publisher.publish_window(WindowSummary(0, 3, 30, 30, 1, 1, 1.0, scores, 0.0, None))
+    time.sleep(0.2)
+"""
+
+DYING_DAEMON = "print('model folder is empty'); raise SystemExit(78)"
+
+
+def test_exactly_the_windows_asked_for_reach_the_standard_output_as_json(capsys):
+    status = run_demo(windows=3, json=True, webcam=False, daemon=[sys.executable, "-c", PUBLISHING_DAEMON])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert (status, len(lines)) == (0, 3)
+    assert {json.loads(line)["dominant"] for line in lines} == {"happy"}
+    assert [json.loads(line)["device"] for line in lines] == ["fer-demo"] * 3
+
+
+def test_a_daemon_that_dies_is_reported_with_its_last_words():
+    with pytest.raises(FerEdgeError, match="ended with status 78; its last lines:\nmodel folder is empty") as caught:
+        run_demo(windows=1, json=True, webcam=False, daemon=[sys.executable, "-c", DYING_DAEMON])
+
+    assert caught.value.exit_code == 1

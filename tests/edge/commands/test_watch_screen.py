@@ -1,0 +1,152 @@
+import io
+
+import pytest
+
+pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
+
+from rich.console import Console
+
+from edge.commands.watch_rooms import Appliance, House, Mood, Room, Window
+from edge.commands.watch_screen import Drawing, Screen
+
+SHARES = {"angry": 0.02, "disgust": 0.0, "fear": 0.05, "happy": 0.56, "sad": 0.05, "surprise": 0.12, "neutral": 0.2}
+HAPPY = Mood(7, SHARES, "happy", None)
+NOBODY = Mood(0, None, None, None)
+WITHHELD = Mood(2, None, None, "emotions withheld: too few people for privacy")
+HOT = "The processor is slowed down by heat."
+
+
+def drawn(*rooms, width=66, height=40):
+    console = Console(file=io.StringIO(), width=width, height=height)
+    house = House({(room.device, room.source): room for room in rooms})
+    console.print(Drawing(house, "connected", now_s=112.0))
+    return console.file.getvalue()
+
+
+def a_window(mood, seq=12345, *, analysed=580):
+    return Window(seq, mood, analysed, 3, 60.0, None, False, 100.0)
+
+
+def a_room(mood=None, now=None, device="fer-1a2b3c4d", analysed=580, **appliance):
+    window = mood and a_window(mood, analysed=analysed)
+    room = Room(device, "cam0", Appliance(**appliance), window, now, 111.0)
+    if window:
+        room.keep(window)
+    return room
+
+
+def many(count, **appliance):
+    return [
+        a_room(HAPPY, device=f"fer-{number:03}", online=True, state="running", **appliance) for number in range(count)
+    ]
+
+
+def test_a_room_shows_a_bar_and_a_percentage_for_every_emotion():
+    text = drawn(a_room(HAPPY, online=True, state="running"))
+
+    rows = {line.split()[1]: line for line in text.splitlines() if "%" in line}
+    assert list(rows) == list(SHARES)
+    assert "56%" in rows["happy"]
+    width = rows["happy"].count("█") + rows["happy"].count("·") + 1
+    assert rows["happy"].count("█") == int(0.56 * width)
+    assert "█" not in rows["disgust"]
+    assert "7 people, at most 3 at once  mostly happy" in text
+    assert "running" in text
+    assert "window 12345  60 s  12 s ago" in text
+
+
+@pytest.mark.parametrize(
+    ("room", "sentence"),
+    [
+        (a_room(), "waiting for the first window"),
+        (a_room(NOBODY), "no face was seen in this window"),
+        (a_room(NOBODY, analysed=0), "no data: the camera gave no picture"),
+        (a_room(WITHHELD), "too few people for privacy"),
+        (a_room(online=False, state="running"), "○ fer-1a2b3c4d/cam0  offline"),
+        (a_room(online=True, state="running", heard_s=-500.0), "○ fer-1a2b3c4d/cam0  silent"),
+        (a_room(state="degraded"), "▲ fer-1a2b3c4d/cam0  degraded"),
+        (a_room(place="Foyer"), "○ Foyer fer-1a2b3c4d/cam0"),
+        (a_room(problems=("The lens is covered.",)), "▲ The lens is covered."),
+        (a_room(now=Mood(2, None, None, None)), "now 2 in view"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_in_words(room, sentence):
+    text = drawn(room)
+
+    assert sentence in text
+    assert "%" not in text
+
+
+def test_a_reading_that_is_old_is_no_longer_now():
+    room = a_room(HAPPY, now=Mood(2, SHARES, "happy", None))
+    room.now_received_s = 100.0
+
+    assert "in view" not in drawn(room)
+
+
+def test_the_last_hour_tells_people_by_height_and_mood_by_letter():
+    room = a_room(HAPPY)
+    # A space is 72 s here.
+    for ago_s, mood, analysed in ((2000, NOBODY, 580), (1500, WITHHELD, 580), (1000, NOBODY, 0)):
+        room.hour.note(a_window(mood, analysed=analysed), 112.0 - ago_s - 200, 112.0 - ago_s, 112.0)
+
+    heights, letters = drawn(room).splitlines()[-3:-1]
+
+    assert "last hour" in heights
+    assert heights.strip("│ ").removeprefix("last hour").split() == ["····", "▃▃▃▃", "××××", "█"]
+    assert letters.strip("│ ").split() == ["????", "h"]
+
+
+def test_rooms_that_fit_are_panels_beside_each_other_and_more_are_lines():
+    two = drawn(*many(2), width=140, height=24)
+    three = drawn(*many(3), width=140, height=24)
+
+    assert two.count("╭") == 2
+    assert len([line for line in two.splitlines() if line.count("╭") == 2]) == 1
+    assert "╭" not in three
+    assert [line.split()[:5] for line in three.splitlines()[2:]] == [
+        ["●", f"fer-00{number}/cam0", "7", "happy", "56%"] for number in range(3)
+    ]
+
+
+def test_rooms_with_problems_come_first_and_the_rest_is_counted():
+    rooms = [
+        *many(30),
+        a_room(HAPPY, device="fer-zzz", place="Vault", problems=(HOT,)),
+        a_room(device="fer-away", online=False),
+    ]
+
+    text = drawn(*rooms, width=60, height=12).splitlines()
+
+    assert "32 rooms · 1 away · 1 with problems" in text[0]
+    assert len(text) == 12
+    assert text[2].split()[1:4] == ["fer-away/cam0", "–", "offline"]
+    assert text[3].split()[1:5] == ["Vault", "7", "happy", "56%"]
+    assert text[4].strip() == f"▲ {HOT}"
+    assert text[-1] == "and 24 more"
+
+
+@pytest.mark.parametrize("width", [20, 40, 66, 80, 200])
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_nothing_is_wider_than_the_terminal_or_higher(width, count):
+    rooms = [a_room(HAPPY, device=f"{number:032}", problems=(HOT,) * 2, online=True) for number in range(count)]
+
+    lines = drawn(*rooms, width=width, height=12).splitlines()
+
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= 12
+
+
+def test_an_empty_house_says_so():
+    assert "No device has spoken yet." in drawn()
+
+
+def test_the_terminal_is_given_back_after_the_screen():
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+
+    with Screen(terminal) as screen:
+        screen.show(House(), "connected")
+
+    assert "No device has spoken yet." in terminal.getvalue()
+    assert "\x1b[?1049l" in terminal.getvalue()

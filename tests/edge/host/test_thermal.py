@@ -1,0 +1,185 @@
+"""How the rate of frames follows heat, and what is left of a window at the lowest."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.host.thermal import LEAST_HZ, WORSE_S, Cooling
+from edge.records import Face, Frame, HostHealth, Pixels
+from edge.vision.crop import CropRule
+from edge.vision.tracker import FaceTracker
+
+CAMERA_HZ = 12.0
+CLIP = Path(__file__).parents[3] / "edge" / "media" / "astronaut.mp4"
+
+
+def host(cpu_temp_c: float | None, throttled: bool | None = None) -> HostHealth:
+    return HostHealth(cpu_temp_c, throttled, None, None)
+
+
+def running() -> Cooling:
+    """Of a daemon that has run for a while."""
+    cooling = Cooling()
+    cooling.feel(host(50.0), CAMERA_HZ, -WORSE_S)
+    return cooling
+
+
+def rates(felt: list[tuple[float, HostHealth]]) -> list[float]:
+    """The rate after each look at the machine, where frames are analysed as fast as allowed."""
+    cooling, after = running(), []
+    for now_s, what in felt:
+        cooling.feel(what, min(CAMERA_HZ, cooling.most_hz), now_s)
+        after.append(cooling.most_hz)
+    return after
+
+
+def kept(cooling: Cooling, camera_hz: float, seconds: float) -> list[float]:
+    """Times of the frames that are analysed."""
+    times = (index / camera_hz for index in range(round(seconds * camera_hz)))
+    return [time_s for time_s in times if cooling.allows(time_s)]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(host(80.0), id="hot"),
+        pytest.param(host(80.0, False), id="hot, not slowed down yet"),
+        pytest.param(host(60.0, True), id="weak power supply"),
+        pytest.param(host(None, True), id="no sensor"),
+    ],
+)
+def test_a_hot_or_slowed_down_processor_analyses_half_the_frames_at_once(what: HostHealth) -> None:
+    assert rates([(0.0, what)]) == [CAMERA_HZ / 2]
+
+
+def test_the_first_half_minute_only_shows_the_rate() -> None:
+    cooling, hot = Cooling(), host(85.0)
+
+    cooling.feel(hot, analysed_hz=200.0, now_s=1.0)
+    cooling.feel(hot, analysed_hz=10.0, now_s=30.0)
+    assert cooling.most_hz == math.inf
+
+    cooling.feel(hot, analysed_hz=10.0, now_s=31.0)
+    assert cooling.most_hz == 5.0
+
+
+@pytest.mark.parametrize("what", [host(79.9), host(79.9, False), host(None, False), host(None)])
+def test_others_analyse_all(what: HostHealth) -> None:
+    assert rates([(0.0, what), (1000.0, what)]) == [math.inf, math.inf]
+
+
+def test_the_rate_is_halved_again_when_half_a_minute_did_not_help_but_not_below_the_least() -> None:
+    hot = host(85.0, True)
+
+    assert rates([(0, hot), (29, hot), (30, hot), (60, hot), (900, hot)]) == [6, 6, LEAST_HZ, LEAST_HZ, LEAST_HZ]
+
+
+def test_the_rate_comes_back_in_steps_after_a_minute_of_cool_each() -> None:
+    hot, cool = host(85.0), host(74.9)
+
+    assert rates([(0, hot), (30, hot), (40, cool), (99, cool), (100, cool), (159, cool), (160, cool)]) == [
+        6, 3, 3, 3, 6, 6, math.inf,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("between", [host(75.0), host(79.9), host(70.0, True)])
+def test_a_minute_that_is_not_cool_throughout_does_not_count(between: HostHealth) -> None:
+    cool = host(60.0)
+
+    *_, soon, in_time = rates(
+        [(0.0, host(81.0)), (10.0, cool), (50.0, between), (69.0, cool), (128.0, cool), (129.0, cool)]
+    )
+
+    assert soon < math.inf
+    assert in_time > soon
+
+
+def test_a_processor_too_slow_for_the_least_rate_is_not_slowed_further() -> None:
+    cooling = running()
+
+    cooling.feel(host(90.0, True), analysed_hz=2.5, now_s=0.0)
+
+    assert cooling.most_hz == math.inf
+    assert cooling.problems == ()
+
+
+def test_the_lower_rate_is_told_in_a_sentence_while_it_lasts() -> None:
+    cooling = running()
+    assert cooling.problems == ()
+
+    cooling.feel(host(85.0), analysed_hz=10.0, now_s=0.0)
+
+    (problem,) = cooling.problems
+    assert problem.code == "frame_rate_lowered"
+    assert problem.sentence == "Only 5 frames a second are analysed, to cool down."
+
+
+@pytest.mark.parametrize("camera_hz", [5.5, 7.5, 10.0, 15.0, 30.0])
+def test_on_average_the_rate_is_kept_whatever_the_cameras_is(camera_hz: float) -> None:
+    cooling = running()
+    cooling.feel(host(85.0), analysed_hz=10.0, now_s=0.0)
+
+    assert len(kept(cooling, camera_hz, 60)) == pytest.approx(5 * 60, abs=2)
+
+
+@dataclass
+class SteadyDetector:
+    """Finds one face that stays."""
+
+    name: str = "steady"
+    crop_rule: CropRule = field(default_factory=lambda: CropRule(side=1.0))
+
+    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+        return (Face(10, 10, 40, 40, 0.9),)
+
+
+@pytest.mark.parametrize("camera_hz", [4.0, 5.5, 7.5, 10.0, 12.0, 15.0, 25.0, 30.0, 60.0])
+def test_at_the_least_rate_one_person_is_still_one(camera_hz: float) -> None:
+    cooling, tracker = running(), FaceTracker(SteadyDetector(), detect_every=30)
+    cooling.feel(host(85.0), analysed_hz=2 * LEAST_HZ, now_s=0.0)
+
+    times = kept(cooling, camera_hz, 60)
+    tracks = [tracker.update(Frame(0, time_s, np.zeros((60, 60), np.uint8)))[0] for time_s in times]
+
+    assert cooling.most_hz == LEAST_HZ
+    assert {track.id for track in tracks} == {1}
+    assert sum(track.confirmed for track in tracks) >= len(tracks) - 3
+
+
+def counts(board: Any) -> list[dict[str, int]]:
+    return [body["frames"] for body in board.payloads("/aggregate")]
+
+
+def test_a_hot_daemon_says_that_it_drops_frames_and_drops_them(mosquitto: Any, dashboard: Any, tmp_path: Path) -> None:
+    broker = mosquitto()
+    board = dashboard(broker)
+    (tmp_path / "temp").write_text("83000\n", "ascii")
+    config = tmp_path / "fer-edge.toml"
+    config.write_text(
+        f'[device]\nid = "hot"\n[camera]\nkind = "replay"\npath = {json.dumps(str(CLIP))}\nloop = true\n'
+        f'[window]\nduration_s = 2\n[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n',
+        "utf-8",
+    )
+    program = (
+        "import pathlib, sys; from edge import cli, cooling, health; cooling.WORSE_S = 3;"
+        "health.TEMPERATURE = pathlib.Path(sys.argv.pop(1)); sys.exit(cli.main())"
+    )
+
+    command = [sys.executable, "-c", program, tmp_path / "temp", "run", "--config", config]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as daemon:
+        try:
+            board.wait(lambda: any(4 * frames["dropped"] > frames["analysed"] for frames in counts(board)))
+        finally:
+            daemon.terminate()
+
+    codes = {problem["code"] for body in board.payloads("/status") for problem in body["problems"]}
+    assert "frame_rate_lowered" in codes

@@ -1,0 +1,127 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import DelegateError, ModelError
+from edge.model import interpreter
+from edge.model.classifier_manifest import TensorSpec
+from edge.model.interpreter import Interpreter
+
+TINY = Path(__file__).parents[2] / "data" / "tiny"
+
+
+def model(name: str) -> bytes:
+    return (TINY / name).read_bytes()
+
+
+def test_an_int8_model_tells_its_tensors_and_its_runtime() -> None:
+    opened = Interpreter(model("grey/model.tflite"))
+
+    assert opened.inputs == (TensorSpec((1, 48, 48, 1), 1.0, -128),)
+    assert [output.shape for output in opened.outputs] == [(1, 7)]
+    assert re.fullmatch(r"(ai-edge-litert|tflite-runtime) \d+\.\d+\.\d+", opened.runtime)
+
+
+def test_a_white_picture_raises_the_logit_of_happy_and_lowers_that_of_sad() -> None:
+    opened = Interpreter(model("grey/model.tflite"))
+
+    (logits,) = opened.run(np.full((1, 48, 48, 1), 127, np.int8))
+
+    assert logits.dtype == np.int8
+    assert int(logits[0].argmax()) == 3
+    assert int(logits[0].argmin()) == 4
+
+
+def test_a_model_with_two_outputs_answers_both_in_the_order_of_its_specs() -> None:
+    opened = Interpreter(model("two_outputs.tflite"))
+
+    answers = opened.run(np.zeros((1, 48, 48, 1), np.int8))
+
+    assert sorted(output.shape for output in opened.outputs) == [(1, 2), (1, 4)]
+    assert [answer.shape for answer in answers] == [output.shape for output in opened.outputs]
+
+
+def test_an_answer_stays_what_it_was_when_the_model_runs_again() -> None:
+    opened = Interpreter(model("grey/model.tflite"))
+    (first,) = opened.run(np.full((1, 48, 48, 1), 127, np.int8))
+    before = first.copy()
+
+    opened.run(np.full((1, 48, 48, 1), -128, np.int8))
+
+    assert first.tolist() == before.tolist()
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        (),
+        (np.zeros((1, 48, 48, 1), np.int8), np.zeros((1, 48, 48, 1), np.int8)),
+        (np.zeros((1, 48, 48, 1), np.float32),),
+        (np.zeros((1, 24, 24, 1), np.int8),),
+        (np.zeros((48, 48), np.int8),),
+    ],
+    ids=["none", "one too many", "float", "too small", "flat"],
+)
+def test_tensors_that_do_not_fit_are_refused(tensors: tuple[np.ndarray, ...]) -> None:
+    opened = Interpreter(model("grey/model.tflite"))
+
+    with pytest.raises(ValueError):  # noqa: PT011 - the runtime's own sentences differ
+        opened.run(*tensors)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "model of 0 bytes begins with"),
+        (b"\x80\x02}q\x00." * 500, "expected a .tflite file"),
+        (model("grey/model.tflite")[:1500], "model of 1500 bytes is cut off or damaged"),
+        (model("float.tflite"), "picture:0' is float32, accepted is int8"),
+        (model("open_batch.tflite"), "picture:0' has the open shape [-1, 48, 48, 1]"),
+    ],
+    ids=["empty", "garbage", "truncated", "float", "open batch"],
+)
+def test_a_model_that_must_not_run_is_named_in_a_sentence(content: bytes, message: str) -> None:
+    with pytest.raises(ModelError, match=re.escape(message)):
+        Interpreter(content)
+
+
+def test_a_model_for_the_edge_tpu_asks_for_the_uncompiled_file(shared: Path) -> None:
+    compiled = shared / "models" / "mediapipe_coral_face-detector-quantized_edgetpu.tflite"
+
+    with pytest.raises(ModelError, match="compiled for the Edge TPU and cannot run on the cpu"):
+        Interpreter(compiled.read_bytes())
+
+
+def test_a_missing_edge_tpu_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(interpreter.DELEGATES, "edgetpu", "libabsent-edgetpu.so.1")
+
+    with pytest.raises(DelegateError, match=r"edgetpu: library libabsent-edgetpu\.so\.1 .* install .*libedgetpu1-std"):
+        Interpreter(model("grey/model.tflite"), delegate="edgetpu")
+
+
+def test_a_library_without_its_device_says_to_plug_it_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_without_device(library: str) -> None:
+        raise ValueError(f"Failed to load delegate from {library}")
+
+    monkeypatch.setitem(interpreter.DELEGATES, "edgetpu", "libc.so.6")
+    monkeypatch.setattr(interpreter.tflite, "load_delegate", load_without_device)
+
+    with pytest.raises(DelegateError, match=r"edgetpu: libc\.so\.6 finds no device; plug the accelerator in"):
+        Interpreter(model("grey/model.tflite"), delegate="edgetpu")
+
+
+def test_an_unknown_delegate_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="delegate 'gpu' is unknown, accepted are edgetpu"):
+        Interpreter(model("grey/model.tflite"), delegate="gpu")
+
+
+def test_a_runtime_built_for_another_numpy_says_which_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_with_wrong_numpy(**_: object) -> None:
+        raise SystemError("CreateWrapperFromBuffer returned a result with an exception set")
+
+    monkeypatch.setattr(interpreter.tflite, "Interpreter", open_with_wrong_numpy)
+
+    with pytest.raises(ModelError, match=r"cannot open models with numpy .*; install numpy below 2"):
+        Interpreter(model("grey/model.tflite"))

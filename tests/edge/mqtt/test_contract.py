@@ -1,0 +1,299 @@
+"""The documented contract (docs/schemas, docs/asyncapi.json) held against the code that speaks it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, ValidationError
+
+from edge.labels import EMOTIONS
+from edge.mqtt.home_assistant import discovery
+from edge.mqtt.messages import Device, Message, aggregate, availability, historical, info, live, status
+from edge.mqtt.wallclock import WallClock
+from edge.records import (
+    CameraHealth,
+    DeliveryHealth,
+    EmotionScores,
+    Health,
+    HostHealth,
+    InferenceHealth,
+    Percentiles,
+    Problem,
+    RoomReading,
+    RoomSuppression,
+    State,
+    Suppression,
+    WindowSummary,
+)
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((DOCS / "schemas").glob("*.json"))}
+ASYNCAPI = json.loads((DOCS / "asyncapi.json").read_text("utf-8"))
+PROBLEM_CODES = SCHEMAS["status"]["properties"]["problems"]["items"]["properties"]["code"]["enum"]
+
+Contract = Callable[[str, bytes], None]
+
+anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+counts, amounts = st.integers(0, 10**9), st.floats(0, 1e9)
+words = st.text(min_size=1, max_size=20)
+weights = st.lists(st.floats(0, 1), min_size=7, max_size=7).filter(lambda values: sum(values) > 1e-3)
+scores = weights.map(lambda values: EmotionScores(tuple(value / sum(values) for value in values)))
+reasons = st.sampled_from([None, *get_args(Suppression)])
+room_reasons = st.sampled_from([None, *get_args(RoomSuppression)])
+clocks = st.builds(
+    lambda is_set, now_s: WallClock(wall=lambda: now_s, monotonic=lambda: 200.0, is_set=lambda _now_s: is_set),
+    st.booleans(),
+    st.floats(1.7e9, 4e9),
+)
+percentiles = st.none() | st.builds(Percentiles, amounts, amounts)
+healths = st.builds(
+    Health,
+    state=st.sampled_from(get_args(State)),
+    problems=st.lists(st.builds(Problem, st.sampled_from(PROBLEM_CODES), words), max_size=3).map(tuple),
+    camera=st.builds(CameraHealth, words, amounts, st.none() | amounts, counts, counts),
+    inference=st.builds(InferenceHealth, st.sampled_from(["cpu", "edgetpu"]), percentiles, percentiles),
+    mqtt=st.builds(DeliveryHealth, counts, st.none() | amounts, counts, counts, st.none() | amounts),
+    host=st.builds(
+        HostHealth,
+        st.none() | st.floats(-40, 150),
+        st.none() | st.booleans(),
+        st.none() | amounts,
+        st.none() | amounts,
+    ),
+    uptime_s=amounts,
+    version=words,
+)
+
+
+@st.composite
+def summaries(draw: st.DrawFn) -> WindowSummary:
+    emotions = draw(st.none() | scores)
+    start_s, captured = draw(st.floats(0, 1e6)), draw(counts)
+    return WindowSummary(
+        start_s=start_s,
+        end_s=start_s + draw(st.floats(0, 3600)),
+        captured=captured,
+        analysed=draw(st.integers(0, captured)),
+        people=draw(counts),
+        max_at_once=draw(counts),
+        mean_at_once=draw(amounts),
+        emotions=emotions,
+        uncertain=None if emotions is None else draw(st.floats(0, 1)),
+        suppressed=None if emotions else draw(reasons),
+    )
+
+
+@anything
+@given(summaries(), st.integers(1, 999_999_999_999), clocks)
+def test_every_window_keeps_the_contract(
+    contract: Contract, device: Device, summary: WindowSummary, seq: int, clock: WallClock
+) -> None:
+    message = aggregate(device, seq, summary, clock)
+
+    contract(message.topic, message.payload)
+    contract(message.topic, historical(message).payload)
+
+
+@anything
+@given(counts, st.none() | scores, room_reasons, clocks)
+def test_every_live_reading_keeps_the_contract(
+    contract: Contract, device: Device, people: int, emotions: EmotionScores | None, reason: Any, clock: WallClock
+) -> None:
+    message = live(device, RoomReading(people, emotions, None if emotions else reason), clock)
+
+    contract(message.topic, message.payload)
+
+
+@anything
+@given(healths, clocks)
+def test_every_health_keeps_the_contract(contract: Contract, device: Device, health: Health, clock: WallClock) -> None:
+    message = status(device, health, clock)
+
+    contract(message.topic, message.payload)
+
+
+@pytest.mark.parametrize("context", [{}, {"site": "foyer"}, {"site": "foyer", "room": "2.04"}])
+@pytest.mark.parametrize("model_device", ["cpu", "edgetpu"])
+def test_every_description_keeps_the_contract(
+    contract: Contract, device: Device, context: dict[str, str], model_device: str
+) -> None:
+    message = info(
+        replace(
+            device,
+            context=context,
+            model=replace(device.model, device=model_device),
+            counts_only=True,
+            window_s=1.0,
+        )
+    )
+
+    contract(message.topic, message.payload)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"people_seen": 7},
+        {"faces": {"people": 7, "max_at_once": 3, "mean_at_once": 1.4, "boxes": []}},
+        {"seq": 0},
+        {"id": "fer-1a2b3c4d-1"},
+        {"emotions": None},
+        {"emotions": {"happy": 1.0}},
+        {"dominant": "joy"},
+        {"suppressed": "counts_only"},
+        {"window": {"start": None, "end": None, "duration_s": 60.0, "clock": "synced"}},
+        {"window": {"start": "20.11.2026", "end": None, "duration_s": 60.0, "clock": "synced"}},
+    ],
+)
+def test_the_schema_refuses_what_the_contract_does_not_promise(
+    contract: Contract, device: Device, summary: Any, changes: dict[str, Any]
+) -> None:
+    clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 200.0, is_set=lambda _now_s: True)
+    message = aggregate(device, 1, summary(), clock)
+
+    body = json.loads(message.payload) | changes
+
+    with pytest.raises(ValidationError):
+        contract(message.topic, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_a_schema_is_a_valid_one_and_says_so(kind: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[kind])
+
+    assert SCHEMAS[kind]["properties"]["schema"]["const"] == f"fer-edge/{kind}/1"
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_nothing_undocumented_may_be_sent_and_all_that_is_documented_must_be(kind: str) -> None:
+    objects = [part for part in parts(SCHEMAS[kind]) if "additionalProperties" in part or "required" in part]
+
+    assert objects
+    assert all(part["additionalProperties"] is False for part in objects)
+    assert [sorted(part["properties"]) for part in objects if part["required"]] == [
+        sorted(part["required"]) for part in objects if part["required"]
+    ]
+    assert [sorted(part["properties"]) for part in objects if not part["required"]] == (
+        [["room", "site"]] if kind == "info" else []
+    )
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_every_field_is_described(kind: str) -> None:
+    schema = SCHEMAS[kind]
+    closed = [part for part in parts(schema) if "additionalProperties" in part]
+
+    documented = [field for part in closed for field in part["properties"].items()]
+
+    assert not [name for name, field in documented if "description" not in schema_of(schema, field) | field]
+
+
+def test_what_schemas_share_is_the_same_in_each() -> None:
+    shared: dict[str, Any] = {}
+
+    for schema in SCHEMAS.values():
+        for name, definition in schema["$defs"].items():
+            assert shared.setdefault(name, definition) == definition
+
+
+def test_listed_values_are_those_of_the_code() -> None:
+    definitions = SCHEMAS["aggregate"]["$defs"]
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "edge").rglob("*.py"))
+
+    assert definitions["emotion"]["enum"] == list(EMOTIONS) == definitions["emotions"]["required"]
+    assert set(definitions["suppressed"]["enum"]) == {*get_args(Suppression), None}
+    assert SCHEMAS["status"]["properties"]["state"]["enum"] == list(get_args(State))
+    assert sorted(set(re.findall(r'\bProblem\(\s*"(\w+)"', sources))) == PROBLEM_CODES
+
+
+def parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """The schema and every schema in it."""
+    if isinstance(schema, dict):
+        yield schema
+    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    for child in children:
+        yield from parts(child)
+
+
+def schema_of(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """The definition that ``part`` refers to, else ``part`` itself."""
+    if "$ref" not in part:
+        return part
+    place, _, steps = part["$ref"].partition("#")
+    found: Any = json.loads((DOCS / place).read_text("utf-8")) if place else document
+    for step in steps.split("/")[1:]:
+        found = found[step]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture
+def spoken(device: Device, summary: Any) -> dict[str, Message]:
+    """One message of each topic, by the last level of the topic."""
+    clock = WallClock()
+    camera = CameraHealth("csi imx708", 10.0, 0.1, 0, 0)
+    inference = InferenceHealth("cpu", None, None)
+    delivery, host = DeliveryHealth(0, None, 0, 0, None), HostHealth(None, None, None, None)
+    health = Health("running", (), camera, inference, delivery, host, 1.0, "0.1.0")
+    messages = (
+        availability(device, online=True),
+        status(device, health, clock),
+        info(device),
+        live(device, RoomReading(0, None, None), clock),
+        aggregate(device, 1, summary(), clock),
+        discovery(device),
+    )
+    return {message.topic.rpartition("/")[2]: message for message in messages}
+
+
+def test_asyncapi_lists_every_topic_with_its_delivery(spoken: dict[str, Message], device: Device) -> None:
+    documented = {}
+    for operation in ASYNCAPI["operations"].values():
+        address = schema_of(ASYNCAPI, operation["channel"])["address"]
+        mqtt = operation["bindings"]["mqtt"]
+        topic = address.format(device=device.id, source=device.source)
+        documented[topic] = (operation["action"], mqtt["qos"], mqtt["retain"], mqtt.get("messageExpiryInterval"))
+
+    assert len(documented) == len(ASYNCAPI["operations"]) == len(ASYNCAPI["channels"])
+    assert documented == {
+        message.topic: ("send", message.qos, message.retain, message.expiry_s) for message in spoken.values()
+    }
+
+
+def test_every_reference_of_asyncapi_resolves() -> None:
+    references = [part for part in parts(ASYNCAPI) if "$ref" in part]
+
+    resolved = [schema_of(ASYNCAPI, part) for part in references]
+
+    assert {schema["title"] for schema in SCHEMAS.values()} <= {part.get("title") for part in resolved}
+
+
+def test_asyncapi_describes_each_payload_as_it_is(spoken: dict[str, Message]) -> None:
+    for name, channel in ASYNCAPI["channels"].items():
+        message = schema_of(ASYNCAPI, channel["messages"][name])
+        payload = message["payload"]
+        schema = schema_of(ASYNCAPI, payload["schema"]) if "schemaFormat" in payload else payload
+        said = spoken[channel["address"].rpartition("/")[2]]
+        is_json = said.content_type == "application/json"
+
+        assert said.content_type == message.get("contentType", ASYNCAPI["defaultContentType"])
+        Draft202012Validator(schema).validate(json.loads(said.payload) if is_json else said.payload.decode())
+
+
+def test_asyncapi_names_the_user_properties_of_each_message(spoken: dict[str, Message]) -> None:
+    documented = {}
+    for name, channel in ASYNCAPI["channels"].items():
+        traits = schema_of(ASYNCAPI, channel["messages"][name]).get("traits", [])
+        headers = [schema_of(ASYNCAPI, trait)["headers"] for trait in traits]
+        documented[channel["address"].rpartition("/")[2]] = [key for one in headers for key in one["required"]]
+
+    assert documented == {name: [key for key, _ in message.user_properties] for name, message in spoken.items()}

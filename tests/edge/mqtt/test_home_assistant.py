@@ -1,0 +1,210 @@
+"""What Home Assistant would make of our discovery: its schema, its templates and its rules of expiry."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jsonschema import Draft202012Validator, ValidationError
+
+from edge.labels import EMOTIONS
+from edge.mqtt.home_assistant import discovery
+from edge.mqtt.messages import Device, aggregate, historical, status
+from edge.mqtt.wallclock import WallClock
+from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Problem
+
+ACCEPTED = Draft202012Validator(
+    json.loads((Path(__file__).parent / "home_assistant_discovery.json").read_text("utf-8")),
+    format_checker=Draft202012Validator.FORMAT_CHECKER,
+)
+TEMPLATES = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+WITHHELD = {"emotions": None, "uncertain": None}
+
+
+def described(device: Device) -> Any:
+    return json.loads(discovery(device).payload)
+
+
+class ExpiringEntity:
+    """Home Assistant's MQTT sensor (``MqttSensor`` in homeassistant/components/mqtt/sensor.py, 2026.9)."""
+
+    def __init__(self, device: Device, name: str) -> None:
+        self.config = described(device)["components"][name]
+        self.value: str | None = None
+        self.expired = "expire_after" in self.config
+        self.warnings: list[str] = []
+
+    @property
+    def state(self) -> str:
+        if self.expired:
+            return "unavailable"
+        return "unknown" if self.value is None else self.value
+
+    def expire(self) -> None:
+        self.expired = "expire_after" in self.config
+
+    def hear(self, payload: bytes) -> str:
+        this, self.expired = {"state": self.state}, False
+        template = TEMPLATES.from_string(self.config["value_template"])
+        rendered = template.render(value_json=json.loads(payload), this=this).strip()
+        numeric = "state_class" in self.config
+        if rendered == "None":
+            self.value = None
+        elif "options" in self.config and rendered not in self.config["options"]:
+            self.warnings.append(rendered)
+        elif rendered or not numeric:
+            self.value = rendered
+        return self.state
+
+
+def health(*problems: Problem) -> Health:
+    return Health(
+        state="degraded" if problems else "running",
+        problems=problems,
+        camera=CameraHealth("csi", 9.8, 0.1, 0, 0),
+        inference=InferenceHealth("cpu", None, None),
+        mqtt=DeliveryHealth(3, 12.0, 0, 0, None),
+        host=HostHealth(None, None, None, None),
+        uptime_s=1.0,
+        version="0.1.0",
+    )
+
+
+@pytest.mark.parametrize("changes", [{}, {"context": {"site": "museum", "room": "Foyer"}}, {"id": "a-" * 16}])
+def test_home_assistant_accepts_the_description(device: Device, changes: dict[str, Any]) -> None:
+    message = discovery(replace(device, **changes))
+
+    ACCEPTED.validate(json.loads(message.payload))
+    assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", message.topic)
+    assert (message.retain, message.qos, message.expiry_s) == (True, 1, None)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda body: body.pop("origin"),
+        lambda body: body["origin"].pop("name"),
+        lambda body: body["device"].update(identifiers=[]),
+        lambda body: body["device"].update(room="Foyer"),
+        lambda body: body.update(retain=True),
+        lambda body: body["components"]["people"].pop("unique_id"),
+        lambda body: body["components"]["people"].pop("platform"),
+        lambda body: body["components"]["people"].update(object_id="people"),
+        lambda body: body["components"]["people"].update(default_entity_id="people"),
+        lambda body: body["components"]["people"].update(state_topic="fer/v1/+/cam0/aggregate"),
+        lambda body: body["components"]["dominant"].update(state_class="measurement"),
+        lambda body: body["components"]["cpu_temperature"].pop("unit_of_measurement"),
+    ],
+)
+def test_the_schema_of_home_assistant_refuses_what_it_would(device: Device, spoil: Any) -> None:
+    body = described(device)
+
+    spoil(body)
+
+    with pytest.raises(ValidationError):
+        ACCEPTED.validate(body)
+
+
+def test_one_message_describes_the_whole_device(device: Device) -> None:
+    body = described(replace(device, context={"room": "Foyer"}))
+
+    assert (body["device"]["identifiers"], body["device"]["suggested_area"]) == (["fer-1a2b3c4d"], "Foyer")
+    assert body["availability"] == [{"topic": "fer/v1/fer-1a2b3c4d/availability"}]
+    assert set(body["components"]) == {
+        *("people", "dominant", *EMOTIONS),
+        *("problem", "state", "fps", "cpu_temperature", "outbox"),
+    }
+
+
+def test_an_unchanged_device_is_described_by_the_same_bytes(device: Device) -> None:
+    # Home Assistant ignores an unchanged description; a changed one lets every entity expire.
+    assert discovery(device) == discovery(replace(device))
+
+
+def test_every_entity_has_its_own_id_and_a_topic_of_this_device(device: Device) -> None:
+    components = described(device)["components"].values()
+
+    assert len({component["unique_id"] for component in components}) == len(components)
+    assert len({component["default_entity_id"] for component in components}) == len(components)
+    assert all(component["state_topic"].startswith("fer/v1/fer-1a2b3c4d/") for component in components)
+
+
+def test_what_expires_is_not_retained_and_what_is_retained_is_a_diagnostic(device: Device, summary: Any) -> None:
+    retained = {
+        message.topic: message.retain
+        for message in (status(device, health(), WallClock()), aggregate(device, 1, summary(), WallClock()))
+    }
+
+    components = described(device)["components"].values()
+
+    assert {
+        ("expire_after" in one, retained[one["state_topic"]], one.get("entity_category")) for one in components
+    } == {
+        (True, False, None),
+        (False, True, "diagnostic"),
+    }
+    assert {one["expire_after"] for one in components if "expire_after" in one} == {round(3 * device.window_s) + 10}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "state"),
+    [
+        ("people", {}, "7"),
+        ("happy", {}, "30.0"),
+        ("dominant", {}, "neutral"),
+        ("people", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "2"),
+        ("happy", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "unknown"),
+        ("dominant", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "unknown"),
+        ("people", {"people": 0, **WITHHELD}, "0"),
+        ("happy", {"people": 0, **WITHHELD}, "unknown"),
+        ("dominant", {"people": 0, **WITHHELD}, "unknown"),
+    ],
+)
+def test_an_entity_shows_the_window(device: Device, summary: Any, name: str, changes: Any, state: str) -> None:
+    entity = ExpiringEntity(device, name)
+
+    assert entity.state == "unavailable"
+    assert entity.hear(aggregate(device, 1, summary(**changes), WallClock()).payload) == state
+
+
+@pytest.mark.parametrize(("name", "state"), [("people", "7"), ("happy", "30.0"), ("dominant", "neutral")])
+def test_a_replayed_window_moves_nothing_and_revives_no_old_value(
+    device: Device, summary: Any, name: str, state: str
+) -> None:
+    entity = ExpiringEntity(device, name)
+    fresh = aggregate(device, 9, summary(), WallClock())
+    replayed = historical(aggregate(device, 3, summary(people=1, **WITHHELD), WallClock()))
+
+    assert entity.hear(fresh.payload) == state
+    assert entity.hear(replayed.payload) == state
+    entity.expire()
+    assert entity.hear(replayed.payload) == "unknown"
+    assert entity.hear(replayed.payload) == "unknown"
+    assert entity.hear(fresh.payload) == state
+    assert entity.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("problem", "ON"), ("state", "degraded"), ("fps", "9.8"), ("outbox", "3"), ("cpu_temperature", "unknown")],
+)
+def test_a_diagnostic_shows_the_health(device: Device, name: str, state: str) -> None:
+    hot = health(Problem("throttled", 'It is "hot".'))
+
+    assert ExpiringEntity(device, name).hear(status(device, hot, WallClock()).payload) == state
+
+
+def test_the_problem_entity_carries_the_sentences(device: Device) -> None:
+    component = described(device)["components"]["problem"]
+    message = status(device, health(Problem("throttled", 'It is "hot".')), WallClock())
+
+    template = TEMPLATES.from_string(component["json_attributes_template"])
+
+    assert component["json_attributes_topic"] == message.topic
+    assert json.loads(template.render(value_json=json.loads(message.payload))) == {"problems": ['It is "hot".']}

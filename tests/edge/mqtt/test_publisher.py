@@ -1,0 +1,135 @@
+"""What the publisher says to a broker that works, from the greeting to the goodbye."""
+
+import pytest
+
+from edge.mqtt.outbox import Outbox
+from edge.records import RoomReading
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_connect_greets_with_everything_a_dashboard_needs(
+    mosquitto, dashboard, make_publisher, protocol, eventually, health
+):
+    running = mosquitto()
+    publisher = make_publisher(running, protocol=protocol)
+    publisher.publish_status(health)
+    eventually(lambda: publisher.connected and publisher.last_ack_age_s is not None)
+
+    late = dashboard(running)
+
+    late.wait(lambda: len(late.messages) >= 4)
+    assert late.payloads("/availability") == ["online"]
+    assert late.payloads("/status")[0]["state"] == "running"
+    assert late.payloads("/info")[0]["device"] == "fer-1a2b3c4d"
+    assert late.payloads("/config")[0]["origin"]["name"] == "fer-edge"
+    assert all(message.retain for message in late.messages)
+
+
+def test_windows_arrive_once_in_order_and_leave_the_outbox(mosquitto, dashboard, make_publisher, summary, eventually):
+    running = mosquitto()
+    board = dashboard(running)
+    outbox = Outbox(None)
+    publisher = make_publisher(running, outbox)
+
+    for _ in range(100):
+        publisher.publish_window(summary())
+
+    board.wait(lambda: len(board.seqs) == 100)
+    eventually(lambda: outbox.depth == 0)
+    assert board.seqs == list(range(1, 101))
+    assert not any(body["historical"] for body in board.payloads("/aggregate"))
+
+
+def test_stopping_delivers_what_waits_and_says_offline(mosquitto, dashboard, make_publisher, summary, eventually):
+    running = mosquitto()
+    board = dashboard(running)
+    publisher = make_publisher(running)
+    eventually(lambda: publisher.connected)
+    for _ in range(30):
+        publisher.publish_window(summary())
+
+    publisher.stop(5.0)
+
+    board.wait(lambda: board.payloads("/availability")[-1:] == ["offline"])
+    assert board.seqs == list(range(1, 31))
+    assert not publisher.alive
+
+
+def test_stopping_in_front_of_a_frozen_broker_keeps_its_time_and_its_windows(
+    mosquitto, make_publisher, summary, eventually
+):
+    running = mosquitto()
+    outbox = Outbox(None)
+    publisher = make_publisher(running, outbox)
+    eventually(lambda: publisher.last_ack_age_s is not None)
+    running.freeze()
+    publisher.publish_window(summary())
+
+    publisher.stop(1.0)
+
+    eventually(lambda: not publisher.alive, timeout_s=3.0)
+    assert outbox.depth == 1
+
+
+def test_stopping_without_a_broker_is_immediate(mosquitto, make_publisher, eventually):
+    publisher = make_publisher(mosquitto(start=False))
+    eventually(lambda: publisher.problems)
+
+    publisher.stop(10.0)
+
+    assert not publisher.alive
+
+
+def test_a_vanished_device_is_offline_by_its_last_will(mosquitto, dashboard, make_publisher):
+    running = mosquitto()
+    board = dashboard(running, "fer/#")
+    publisher = make_publisher(running)
+    board.wait(lambda: board.payloads("/availability") == ["online"])
+
+    publisher._connection._cut()
+
+    board.wait(lambda: board.payloads("/availability")[:3] == ["online", "offline", "online"])
+
+
+def test_a_birth_message_of_a_stranger_changes_nothing(mosquitto, dashboard, make_publisher):
+    running = mosquitto("allow_anonymous true", "message_size_limit 0")
+    board = dashboard(running)
+    publisher = make_publisher(running, birth_jitter_s=0.0)
+    board.wait(lambda: len(board.payloads("/config")) == 1)
+
+    for payload in ("", "offline", "ONLINE", "online ", '"online"', "[" * 50_000, "online" * 1_000_000):
+        board.publish("homeassistant/status", payload)
+    board.publish("homeassistant/status", "online")
+    board.wait(lambda: len(board.payloads("/config")) == 2)
+
+    assert publisher.connected
+    assert publisher.reconnects == 0
+
+
+def test_home_assistants_birth_brings_the_discovery_again(mosquitto, dashboard, make_publisher, eventually):
+    running = mosquitto()
+    board = dashboard(running)
+    publisher = make_publisher(running, birth_jitter_s=0.05)
+    board.wait(lambda: len(board.payloads("/config")) == 1)
+    eventually(lambda: publisher.last_ack_age_s is not None)
+
+    board.publish("homeassistant/status", "offline")
+    board.publish("homeassistant/status", "online")
+
+    board.wait(lambda: len(board.payloads("/config")) == 2)
+
+
+def test_live_readings_come_while_connected_and_are_dropped_otherwise(mosquitto, dashboard, make_publisher, eventually):
+    running = mosquitto(start=False)
+    publisher = make_publisher(running)
+    publisher.publish_live(RoomReading(people=1, emotions=None, suppressed="windows_only"))
+    running.start()
+    board = dashboard(running)
+    eventually(lambda: publisher.connected)
+
+    publisher.publish_live(RoomReading(people=2, emotions=None, suppressed="windows_only"))
+
+    board.wait(lambda: board.payloads("/live") != [])
+    assert [body["people"] for body in board.payloads("/live")] == [2]

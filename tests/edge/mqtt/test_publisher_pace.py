@@ -1,0 +1,80 @@
+"""In what order windows go out, how fast, and how many at once."""
+
+import pytest
+
+from edge.mqtt import publisher as publisher_module
+from edge.mqtt.connection import Connection
+from edge.mqtt.messages import aggregate
+from edge.mqtt.outbox import Outbox
+from edge.mqtt.wallclock import WallClock
+
+pytestmark = pytest.mark.broker
+
+
+def test_windows_of_an_earlier_run_are_replayed_in_order_and_marked_after_the_fresh_one(
+    mosquitto, dashboard, make_publisher, summary, device, tmp_path
+):
+    earlier = Outbox(tmp_path / "outbox.db")
+    for _ in range(20):
+        seq = earlier.next_seq()
+        earlier.put(seq, aggregate(device, seq, summary(), WallClock()))
+    earlier.close()
+    running = mosquitto()
+    board = dashboard(running)
+    publisher = make_publisher(running, Outbox(tmp_path / "outbox.db"), start=False)
+    publisher.publish_window(summary())
+
+    publisher.start()
+
+    board.wait(lambda: len(board.seqs) == 21)
+    bodies = board.payloads("/aggregate")
+    assert [(body["seq"], body["historical"]) for body in bodies] == [
+        (21, False),
+        *((seq, True) for seq in range(1, 21)),
+    ]
+
+
+def test_replaying_leaves_a_slow_subscriber_time_to_read(mosquitto, dashboard, make_publisher, summary, monkeypatch):
+    monkeypatch.setattr("edge.mqtt.sender.REPLAY_PER_S", 2.0)
+    monkeypatch.setattr("edge.mqtt.outbox.SPILL_AFTER_S", 0.0)
+    running = mosquitto()
+    board = dashboard(running)
+    publisher = make_publisher(running, start=False)
+    for _ in range(3):
+        publisher.publish_window(summary())
+
+    publisher.start()
+
+    board.wait(lambda: len(board.seqs) == 3)
+    arrived_s = [message.timestamp for message in board.messages if message.topic.endswith("/aggregate")]
+    assert arrived_s[-1] - arrived_s[0] >= 0.9
+
+
+def test_the_quota_of_the_broker_is_kept(mosquitto, dashboard, make_publisher, summary, monkeypatch):
+    class CountingConnection(Connection):
+        most = under_way = 0
+
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            self.receive_maximum = 2
+
+        def publish(self, publication):
+            CountingConnection.under_way += publication.qos
+            CountingConnection.most = max(CountingConnection.most, CountingConnection.under_way)
+            return super().publish(publication)
+
+        def next_event(self, timeout_s):
+            event = super().next_event(timeout_s)
+            CountingConnection.under_way -= type(event).__name__ == "Acknowledged"
+            return event
+
+    monkeypatch.setattr(publisher_module, "Connection", CountingConnection)
+    running = mosquitto()
+    board = dashboard(running)
+    publisher = make_publisher(running)
+
+    for _ in range(20):
+        publisher.publish_window(summary())
+
+    board.wait(lambda: len(board.seqs) == 20)
+    assert CountingConnection.most == 2

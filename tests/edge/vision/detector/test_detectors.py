@@ -1,0 +1,175 @@
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import ModelError
+from edge.records import Face, Pixels
+from edge.vision.detector import FaceDetector
+from edge.vision.detector.box import clip_box
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.haar import HaarDetector
+from edge.vision.detector.yunet import YuNetDetector
+
+YUNET = "face_detection_yunet_2023mar.onnx"
+
+
+@pytest.fixture(params=["fer", "haar", "yunet"])
+def make_detector(request: pytest.FixtureRequest, shared: Path) -> Callable[[int], FaceDetector]:
+    """Makes the detector under test for a smallest face."""
+    if request.param == "haar":
+        return HaarDetector
+    if request.param == "fer":
+        if not PACKAGED_DETECTOR.is_dir():
+            pytest.skip("needs a release of our own detector in the package")
+        return lambda min_face_px: FerDetector(load_detector(PACKAGED_DETECTOR), min_face_px=min_face_px)
+    return lambda min_face_px: YuNetDetector(shared / "models" / YUNET, min_face_px=min_face_px)
+
+
+def portraits(shared: Path, count: int) -> list[tuple[Pixels, Face]]:
+    """The first ``count`` portraits whose face is 50 px high or more, with its box."""
+    found: list[tuple[Pixels, Face]] = []
+    folder = shared / "data" / "faces"
+    with (folder / "portraits.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            box = [float(row[side]) for side in ("left_px", "top_px", "width_px", "height_px")]
+            if box[3] >= 50 and len(found) < count:
+                picture = cv2.imread(str(folder / "portraits" / row["image"]), cv2.IMREAD_GRAYSCALE)
+                face = clip_box(picture, box, 1.0)
+                assert face is not None
+                found.append((picture, face))
+    return found
+
+
+def holds_centre(face: Face, of: Face) -> bool:
+    x, y = of.left_px + of.width_px / 2, of.top_px + of.height_px / 2
+    return face.left_px < x < face.left_px + face.width_px and face.top_px < y < face.top_px + face.height_px
+
+
+def test_most_portraits_have_their_face_found_and_little_else(
+    shared: Path, make_detector: Callable[[int], FaceDetector]
+) -> None:
+    detector = make_detector(40)
+    pictures = portraits(shared, 40)
+
+    found = [(face, detector.detect(picture)) for picture, face in pictures]
+
+    right = sum(any(holds_centre(guess, of=face) for guess in guesses) for face, guesses in found)
+    false = sum(not holds_centre(guess, of=face) for face, guesses in found for guess in guesses)
+    assert right >= 32
+    assert false <= 2
+
+
+def test_faces_come_best_first_and_lie_inside_the_frame(
+    shared: Path, make_detector: Callable[[int], FaceDetector]
+) -> None:
+    detector = make_detector(40)
+    small = [cv2.resize(picture, (256, 256)) for picture, _ in portraits(shared, 6)]
+    group = np.hstack([picture[:, 30:] for picture in small]).astype(np.uint8)
+
+    faces = detector.detect(group)
+
+    assert len(faces) >= 4
+    assert [face.confidence for face in faces] == sorted((face.confidence for face in faces), reverse=True)
+    assert all(0 < face.confidence <= 1 for face in faces)
+    assert all(face.left_px + face.width_px <= group.shape[1] for face in faces)
+    assert all(face.top_px + face.height_px <= group.shape[0] for face in faces)
+
+
+def test_boxes_are_in_pixels_of_the_frame_whatever_its_size(
+    shared: Path, make_detector: Callable[[int], FaceDetector]
+) -> None:
+    picture, face = portraits(shared, 1)[0]
+    large = cv2.resize(picture, None, fx=4, fy=4)
+
+    (found, *_) = make_detector(160).detect(large.astype(np.uint8))
+
+    assert found.height_px == pytest.approx(4 * face.height_px, rel=0.35)
+
+
+def test_faces_much_smaller_than_asked_for_are_left_out(
+    shared: Path, make_detector: Callable[[int], FaceDetector]
+) -> None:
+    picture, face = portraits(shared, 1)[0]
+
+    assert make_detector(2 * face.height_px).detect(picture) == ()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 900), (900, 2), (480, 640)])
+def test_an_empty_frame_of_any_shape_has_no_face(
+    make_detector: Callable[[int], FaceDetector], shape: tuple[int, int]
+) -> None:
+    assert make_detector(40).detect(np.zeros(shape, np.uint8)) == ()
+
+
+def test_frames_may_change_their_shape(shared: Path, make_detector: Callable[[int], FaceDetector]) -> None:
+    detector = make_detector(40)
+    picture, _ = portraits(shared, 1)[0]
+    before = detector.detect(picture)
+
+    detector.detect(np.zeros((480, 640), np.uint8))
+
+    assert before
+    assert detector.detect(picture) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            None,
+            r"yunet .*yunet\.onnx: cannot be read \(No such file or directory\); expected face_detection_yunet_2023",
+        ),
+        (b"", r"yunet .*yunet\.onnx: OpenCV [\d.]+ cannot run it; expected face_detection_yunet_2023"),
+        (b"no network at all" * 100, r"yunet .*yunet\.onnx: OpenCV [\d.]+ cannot run it"),
+    ],
+    ids=["missing", "empty", "garbage"],
+)
+def test_a_file_that_is_not_yunet_is_a_model_error(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "yunet.onnx"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ModelError, match=message):
+        YuNetDetector(path)
+
+
+def test_a_truncated_yunet_is_a_model_error(shared: Path, tmp_path: Path) -> None:
+    path = tmp_path / YUNET
+    path.write_bytes((shared / "models" / YUNET).read_bytes()[:100_000])
+
+    with pytest.raises(ModelError, match="cannot run it"):
+        YuNetDetector(path)
+
+
+def test_an_opencv_without_cascades_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("edge.vision.detector.haar.haarcascades", str(tmp_path))
+
+    with pytest.raises(ModelError, match=r"haar: OpenCV [\d.]+ has no cascade .*; install OpenCV 4, or use yunet"):
+        HaarDetector()
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((2.4, 3.6, 10.0, 20.0), (2, 4, 10, 20)),
+        ((-5.0, -8.0, 10.0, 20.0), (0, 0, 5, 12)),
+        ((60.0, 40.0, 10.0, 20.0), (60, 40, 4, 8)),
+        ((-10.0, -10.0, 200.0, 200.0), (0, 0, 64, 48)),
+        ((30.0, 20.0, math.inf, 10.0), (30, 20, 34, 10)),
+    ],
+    ids=["inside", "over the top left", "over the bottom right", "larger than the frame", "endless"],
+)
+def test_a_box_is_clipped_to_the_frame(box: tuple[float, ...], expected: tuple[int, ...]) -> None:
+    face = clip_box(np.zeros((48, 64), np.uint8), box, 0.9)
+
+    assert face == Face(*expected, confidence=0.9)
+
+
+@pytest.mark.parametrize("box", [(64, 0, 10, 10), (0, 48, 10, 10), (-20, 0, 20, 10), (5, 5, 0, 10), (5, 5, 0.4, 0.4)])
+def test_a_box_with_nothing_inside_the_frame_is_no_face(box: tuple[float, ...]) -> None:
+    assert clip_box(np.zeros((48, 64), np.uint8), box, 0.9) is None

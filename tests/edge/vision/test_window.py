@@ -1,0 +1,324 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.labels import EMOTIONS
+from edge.records import EmotionScores, Face, Observation, Reading, RoomReading, Track, WindowSummary
+from edge.vision.window import EmotionWindow
+
+FACE = Face(10, 10, 50, 50, 0.9)
+
+
+def scores(**shares: float) -> EmotionScores:
+    """Scores from the named shares; what is missing to 1 is neutral."""
+    probabilities = [shares.get(emotion, 0.0) for emotion in EMOTIONS]
+    probabilities[EMOTIONS.index("neutral")] += 1 - sum(probabilities)
+    return EmotionScores(tuple(probabilities))
+
+
+HAPPY, SAD, ANGRY = scores(happy=1), scores(sad=1), scores(angry=1)
+
+
+def seen(sequence: int, at_s: float, people: dict[int, EmotionScores] | None = None) -> Observation:
+    readings = (Reading(Track(person, FACE, True), score) for person, score in (people or {}).items())
+    return Observation(sequence, at_s, tuple(readings))
+
+
+def make_window(**changes: object) -> EmotionWindow:
+    settings = {"duration_s": 10.0, "min_people": 1, "counts_only": False, "uncertain_below": 0.5} | changes
+    return EmotionWindow(**settings)  # type: ignore[arg-type]
+
+
+def run(window: EmotionWindow, observations: list[Observation], end_s: float) -> list[WindowSummary]:
+    """What the pipeline does: advance to each observation, add it, close at the end."""
+    summaries = []
+    for observation in observations:
+        while summary := window.advance(observation.captured_at_s):
+            summaries.append(summary)
+        window.add(observation)
+    while summary := window.advance(end_s):
+        summaries.append(summary)
+    last = window.close(end_s)
+    return [*summaries, last] if last else summaries
+
+
+def share(summary: WindowSummary | RoomReading, emotion: str) -> float:
+    assert summary.emotions is not None
+    return summary.emotions.probabilities[EMOTIONS.index(emotion)]
+
+
+def test_a_window_sums_up_what_it_saw() -> None:
+    window = make_window()
+    window.add(seen(0, 100.0, {1: HAPPY}))
+    window.add(seen(1, 101.0, {1: HAPPY, 2: SAD}))
+    window.add(seen(4, 104.0))
+
+    assert window.advance(109.9) is None
+    assert window.advance(110.0) == WindowSummary(
+        start_s=100.0,
+        end_s=110.0,
+        captured=5,
+        analysed=3,
+        people=2,
+        max_at_once=2,
+        mean_at_once=1.0,
+        emotions=scores(happy=0.5, sad=0.5),
+        uncertain=0.0,
+        suppressed=None,
+    )
+
+
+def test_each_person_counts_the_same_however_long_in_view() -> None:
+    window = make_window()
+    for frame in range(9):
+        window.add(seen(frame, frame, {1: HAPPY}))
+    window.add(seen(9, 9.0, {2: SAD}))
+
+    summary = window.close(9.5)
+
+    assert summary is not None
+    assert share(summary, "happy") == pytest.approx(0.5)
+    assert share(summary, "sad") == pytest.approx(0.5)
+
+
+def test_a_persons_own_readings_are_averaged_first() -> None:
+    window = make_window()
+    for frame, score in enumerate([HAPPY, HAPPY, HAPPY, ANGRY]):
+        window.add(seen(frame, frame, {1: score}))
+
+    summary = window.close(5.0)
+
+    assert summary is not None
+    assert share(summary, "happy") == pytest.approx(0.75)
+
+
+def test_nobody_is_not_neutral() -> None:
+    (summary,) = run(make_window(min_people=3), [seen(0, 0.0), seen(1, 1.0)], end_s=2.0)
+
+    assert (summary.people, summary.max_at_once, summary.mean_at_once) == (0, 0, 0.0)
+    assert (summary.emotions, summary.uncertain, summary.suppressed) == (None, None, None)
+
+
+@pytest.mark.parametrize(("people", "suppressed"), [(1, "too_few_people"), (2, "too_few_people"), (3, None), (4, None)])
+def test_emotions_are_withheld_below_the_least_number_of_people(people: int, suppressed: str | None) -> None:
+    (summary,) = run(make_window(min_people=3), [seen(0, 0.0, dict.fromkeys(range(people), HAPPY))], end_s=9.0)
+
+    assert summary.people == people
+    assert summary.suppressed == suppressed
+    assert (summary.emotions is None) is (suppressed is not None)
+    assert (summary.uncertain is None) is (suppressed is not None)
+
+
+def test_people_who_come_one_after_another_may_be_one_and_do_not_reach_the_threshold() -> None:
+    observations = [seen(frame, float(frame), {frame: HAPPY}) for frame in range(5)]
+
+    (summary,) = run(make_window(min_people=3), observations, end_s=9.0)
+
+    assert (summary.people, summary.max_at_once) == (5, 1)
+    assert (summary.emotions, summary.uncertain, summary.suppressed) == (None, None, "too_few_people")
+
+
+def test_who_stays_alone_is_not_read_out_because_others_passed_by() -> None:
+    together = [seen(0, 0.0, {1: HAPPY, 2: HAPPY, 3: HAPPY})]
+    alone = [seen(frame, float(frame), {1: scores(sad=0.4)}) for frame in range(1, 9)]
+
+    (summary,) = run(make_window(min_people=3), together + alone, end_s=9.0)
+
+    assert share(summary, "happy") == pytest.approx(1)
+    assert summary.uncertain == 0
+    assert summary.people == 3
+
+
+def test_people_of_an_earlier_window_do_not_help_over_the_threshold() -> None:
+    observations = [seen(0, 0.0, {1: HAPPY, 2: HAPPY, 3: HAPPY}), seen(1, 10.0, {3: SAD})]
+
+    first, second = run(make_window(min_people=3), observations, end_s=11.0)
+
+    assert first.suppressed is None
+    assert (second.people, second.suppressed) == (1, "too_few_people")
+
+
+def test_counts_only_withholds_emotions_of_any_crowd() -> None:
+    window = make_window(counts_only=True)
+    window.add(seen(0, 0.0, dict.fromkeys(range(20), HAPPY)))
+
+    assert window.room() == RoomReading(20, None, "counts_only")
+    summary = window.close(1.0)
+    assert summary is not None
+    assert (summary.people, summary.emotions, summary.suppressed) == (20, None, "counts_only")
+
+
+def test_uncertain_is_the_share_of_readings_without_a_clear_emotion() -> None:
+    unclear = scores(happy=0.4, sad=0.3)
+    window = make_window(uncertain_below=0.5)
+    for frame, score in enumerate([HAPPY, unclear, HAPPY, HAPPY]):
+        window.add(seen(frame, frame, {1: score}))
+
+    summary = window.close(4.0)
+
+    assert summary is not None
+    assert summary.uncertain == 0.25
+
+
+def test_the_end_of_a_window_belongs_to_the_next() -> None:
+    first, second = run(make_window(), [seen(0, 5.0, {1: HAPPY}), seen(1, 15.0, {2: SAD})], end_s=16.0)
+
+    assert (first.start_s, first.end_s, first.analysed) == (5.0, 15.0, 1)
+    assert (second.start_s, second.end_s, second.analysed) == (15.0, 16.0, 1)
+
+
+def test_after_a_stall_the_elapsed_windows_come_one_by_one() -> None:
+    summaries = run(make_window(), [seen(0, 0.0, {1: HAPPY}), seen(70, 35.0, {1: HAPPY})], end_s=36.0)
+
+    assert [(summary.start_s, summary.end_s) for summary in summaries] == [(0, 10), (10, 20), (20, 30), (30, 36)]
+    assert [summary.analysed for summary in summaries] == [1, 0, 0, 1]
+    assert [summary.captured for summary in summaries] == [1, 0, 0, 70]
+    assert [summary.people for summary in summaries] == [1, 0, 0, 1]
+
+
+def test_frames_lost_between_two_windows_count_in_the_later_one() -> None:
+    first, second = run(make_window(), [seen(7, 0.0), seen(8, 9.9), seen(12, 10.0)], end_s=11.0)
+
+    assert (first.captured, first.dropped) == (2, 0)
+    assert (second.captured, second.dropped) == (4, 3)
+
+
+def test_windows_do_not_drift_off_their_grid() -> None:
+    window = make_window(duration_s=0.1)
+    window.add(seen(0, 0.0))
+
+    last = None
+    while summary := window.advance(1000.0):
+        last = summary
+
+    assert last is not None
+    assert last.end_s == pytest.approx(1000.0, abs=1e-9)
+
+
+def test_before_the_first_observation_there_is_no_window() -> None:
+    window = make_window()
+
+    assert window.advance(1e6) is None
+    assert window.close(1e6) is None
+    assert window.room() == RoomReading(0, None, None)
+
+
+def test_an_observation_later_than_the_open_window_is_refused() -> None:
+    window = make_window()
+    window.add(seen(0, 0.0))
+
+    with pytest.raises(ValueError, match=r"observation at 10\.0 s is later than the open window; advance"):
+        window.add(seen(1, 10.0))
+
+
+def test_a_window_remembers_no_more_people_than_allowed() -> None:
+    window = make_window(max_people=3)
+    window.add(seen(0, 0.0, dict.fromkeys(range(5), HAPPY)))
+    window.add(seen(1, 1.0, {0: SAD}))
+
+    summary = window.close(2.0)
+
+    assert summary is not None
+    assert (summary.people, summary.max_at_once) == (3, 5)
+    assert share(summary, "sad") == pytest.approx(0.5 / 3)
+
+
+def test_the_room_shows_the_newest_scores_of_the_people_in_it() -> None:
+    window = make_window()
+    window.add(seen(0, 0.0, {1: SAD, 2: SAD}))
+    window.add(seen(1, 1.0, {1: HAPPY}))
+
+    room = window.room()
+
+    assert room.people == 2
+    assert share(room, "happy") == pytest.approx(0.5)
+
+
+def test_the_room_forgets_a_person_two_seconds_after_the_last_reading() -> None:
+    window = make_window()
+    window.add(seen(0, 0.0, {1: HAPPY, 2: SAD}))
+    window.add(seen(1, 2.0, {1: HAPPY}))
+    assert window.room().people == 2
+
+    window.add(seen(2, 2.1, {1: HAPPY}))
+
+    assert window.room() == RoomReading(1, HAPPY, None)
+
+
+@pytest.mark.parametrize("people", [1, 3, 9])
+def test_with_a_threshold_the_room_counts_and_leaves_emotions_to_the_windows(people: int) -> None:
+    window = make_window(min_people=2)
+
+    window.add(seen(0, 0.0, dict.fromkeys(range(people), HAPPY)))
+
+    assert window.room() == RoomReading(people, None, "windows_only")
+
+
+def test_the_room_empties_while_no_frame_comes() -> None:
+    window = make_window()
+    window.add(seen(0, 0.0, {1: HAPPY}))
+
+    window.advance(2.1)
+
+    assert window.room() == RoomReading(0, None, None)
+
+
+def test_the_room_is_kept_across_the_end_of_a_window() -> None:
+    window = make_window()
+    window.add(seen(0, 0.0))
+    window.add(seen(1, 9.5, {1: HAPPY}))
+
+    window.advance(10.0)
+
+    assert window.room().people == 1
+
+
+SCORES = st.lists(st.floats(0.001, 1), min_size=7, max_size=7).map(
+    lambda weights: EmotionScores(tuple(weight / sum(weights) for weight in weights))
+)
+STEPS = st.lists(
+    st.tuples(st.integers(1, 9), st.floats(0, 25), st.dictionaries(st.integers(1, 6), SCORES, max_size=4)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(STEPS, st.integers(1, 5), st.floats(1, 30))
+def test_windows_lose_no_frame_and_never_tell_too_few_peoples_emotions(
+    steps: list[tuple[int, float, dict[int, EmotionScores]]], min_people: int, duration_s: float
+) -> None:
+    observations, sequence, now_s = [], 0, 1000.0
+    for frames, passed_s, people in steps:
+        sequence, now_s = sequence + frames, now_s + passed_s
+        observations.append(seen(sequence, now_s, people))
+
+    summaries = run(make_window(min_people=min_people, duration_s=duration_s), observations, end_s=now_s)
+
+    assert sum(summary.captured for summary in summaries) == sequence - observations[0].sequence + 1
+    assert sum(summary.analysed for summary in summaries) == len(observations)
+    assert all(summary.dropped >= 0 for summary in summaries)
+    assert all(later.start_s == earlier.end_s for earlier, later in pairwise(summaries))
+    for summary in summaries:
+        if summary.emotions is None:
+            assert summary.max_at_once < min_people
+        else:
+            assert summary.max_at_once >= min_people
+            assert sum(summary.emotions.probabilities) == pytest.approx(1)
+
+
+@given(SCORES, SCORES, st.integers(1, 8))
+def test_one_persons_share_is_never_above_one_over_the_people(
+    before: EmotionScores, after: EmotionScores, others: int
+) -> None:
+    def told(own: EmotionScores) -> EmotionScores:
+        people = dict.fromkeys(range(1, others + 1), HAPPY)
+        (summary,) = run(make_window(), [seen(0, 0.0, {0: own, **people}), seen(1, 1.0, {0: own})], end_s=2.0)
+        assert summary.emotions is not None
+        return summary.emotions
+
+    moved = sum(abs(a - b) for a, b in zip(told(before).probabilities, told(after).probabilities, strict=True))
+    own_move = sum(abs(a - b) for a, b in zip(before.probabilities, after.probabilities, strict=True))
+
+    assert moved <= own_move / (others + 1) + 1e-9

@@ -1,0 +1,47 @@
+"""The gate between a float detector and its int8 file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge.errors import ModelError
+from quantize.detector.agreement import BoxComparison
+from train.detector.evaluate import Figures
+
+FLOAT = Figures(
+    name="float",
+    threshold=0.6,
+    recall_40=0.97,
+    recall_20=0.9,
+    average_precision=0.98,
+    sizes={},
+    sets={},
+    false_faces={},
+    false_beside=0.0,
+    time_ms=None,
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"recall_40": 0.961, "average_precision": 0.9751}, {"recall_20": 1.0, "average_precision": 1.0}],
+    ids=["equal", "a little worse", "better"],
+)
+def test_int8_that_finds_nearly_the_same_passes(changes: dict[str, float]) -> None:
+    BoxComparison(FLOAT, replace(FLOAT, **changes)).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recall_40": 0.95}, r"int8 loses 2\.00 points of recall of faces of 40 px and more, accepted are 1; train"),
+        ({"recall_20": 0.88}, r"int8 loses 2\.00 points of recall of faces of 20 px and more, accepted are 1; train"),
+        ({"average_precision": 0.974}, r"int8 loses 0\.60 points of average precision, accepted are 0\.5; train it"),
+        ({"recall_20": 0.0}, r"detector finds no face at the score 0\.60, below which .* 0\.05 false ones a picture"),
+    ],
+)
+def test_int8_that_loses_more_is_refused(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        BoxComparison(FLOAT, replace(FLOAT, **changes)).check()  # type: ignore[arg-type]

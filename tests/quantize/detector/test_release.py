@@ -1,0 +1,313 @@
+"""A detector's way from Keras file to release, with a network that needs no training: dark blocks are faces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from edge.errors import ConfigError, ModelError
+from edge.vision.detector.builtin import FerDetector, load_detector
+from edge.vision.detector.decode import Floats
+from quantize.classifier.release import prove
+from quantize.cli import main
+from quantize.detector.release import SCENES, DetectorOutcome, draw_scenes, release_detector
+from quantize.tflite.convert import convert_float, convert_int8, load_keras_detector
+from quantize.tflite.graph import read_graph
+from quantize.tflite.runtimes import answer_in_float
+from quantize.tflite.verify import DetectorContract, verify
+from train.data.fer2013 import FaceSet
+from train.detector.development import Frame
+from train.detector.network import build
+from train.detector.photographs import Photograph
+from train.detector.sources import Sources
+from train.detector.sprites import NO_FACES, Collection
+
+HEIGHT, WIDTH, STRIDES = 96, 128, (8, 16, 32)
+BLOCK, REACH = 16, 2
+"""A dark square of 16 pixels on the middle grid; the face around it reaches two strides of 16 to each side."""
+
+
+@pytest.fixture(scope="module")
+def spots() -> Any:
+    """Dark blocks on the middle map; the others keep silent, and the middle one is enlarged into the fine one."""
+    pixels = keras.Input((HEIGHT, WIDTH, 1))
+    fine, middle, coarse = (layers.AveragePooling2D(stride)(pixels) for stride in STRIDES)
+    fine = layers.Add()([fine, layers.UpSampling2D(2)(middle)])
+    maps = dict(zip(STRIDES, (fine, middle, coarse), strict=True))
+    answers = [
+        layers.Conv2D(depth, 1, name=f"{name}{stride}")(maps[stride])
+        for name, depth in (("logit", 1), ("box", 4))
+        for stride in STRIDES
+    ]
+    model = keras.Model(pixels, answers)
+    for name, kernel, bias in (
+        ("logit8", [[[[-0.01]]]], [-5]),
+        ("logit16", [[[[-0.1]]]], [6.5]),
+        ("logit32", [[[[-0.01]]]], [-5]),
+        ("box8", np.zeros((1, 1, 1, 4)), np.log([1, 1, 1, 1.5])),
+        ("box16", np.zeros((1, 1, 1, 4)), np.log([REACH] * 4)),
+        ("box32", np.zeros((1, 1, 1, 4)), np.log([REACH] * 4)),
+    ):
+        model.get_layer(name).set_weights([np.array(kernel), np.array(bias)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    """Noise from black to white, some of it with a box."""
+    noise = np.random.RandomState(3).randint(0, 256, (8, 24, 32)).repeat(8, axis=1).repeat(8, axis=2).astype(np.uint8)
+    box = np.array([[80, 60, 140, 130]], np.float32)
+    return Collection(
+        [Photograph(f"head{index}", pixels, box) for index, pixels in enumerate(noise[:4])],
+        [Photograph(f"empty{index}", pixels, NO_FACES) for index, pixels in enumerate(noise[4:])],
+        np.empty((0, 48, 48), np.uint8),
+    )
+
+
+def frame(*places: tuple[int, int]) -> Frame:
+    """A grey frame with a face around the block at each (row, column) of the coarse grid."""
+    pixels = np.full((HEIGHT, WIDTH), 160, np.uint8)
+    faces = []
+    for row, column in places:
+        top, left = row * BLOCK, column * BLOCK
+        pixels[top : top + BLOCK, left : left + BLOCK] = 10
+        middle, reach = np.array([left + BLOCK / 2, top + BLOCK / 2]), REACH * STRIDES[1]
+        faces.append(np.concatenate([middle - reach, middle + reach]))
+    return Frame(pixels, np.array(faces, np.float32).reshape(-1, 4))
+
+
+@pytest.fixture(scope="module")
+def development() -> dict[str, list[Frame]]:
+    return {
+        "scenes": [frame((2, column)) for column in range(2, 6)] + [frame((2, 1), (3, 6))],
+        "mosaics": [],
+        "clips": [frame((3, 3))],
+        "empty": [frame()] * 3,
+        "backdrops": [],
+    }
+
+
+@pytest.fixture(scope="module")
+def faces() -> Floats:
+    """Pictures of FER2013's size that have their block where the network looks for one once they are enlarged."""
+    pictures = np.full((5, 48, 48), 160, np.uint8)
+    pictures[:, 8:24, 8:24] = 10
+    return pictures
+
+
+@pytest.fixture(scope="module")
+def run(spots: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "spots-0"
+    folder.mkdir()
+    spots.save(folder / "model.keras")
+    (folder / "run.json").write_text('{"recipe": {"name": "spots"}}')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def released(
+    run: Path,
+    collection: Collection,
+    development: dict[str, list[Frame]],
+    faces: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, DetectorOutcome]:
+    folder = tmp_path_factory.mktemp("releases") / "spots"
+    return folder, release_detector(run, collection, development, faces, folder)
+
+
+def test_a_release_finds_on_the_device_what_the_network_was_made_for(released: tuple[Path, DetectorOutcome]) -> None:
+    detector = FerDetector(load_detector(released[0]), min_face_px=20)
+
+    (face,) = detector.detect(frame((2, 3)).pixels)
+
+    assert (face.left_px, face.top_px, face.width_px, face.height_px) == (24, 8, 64, 64)
+    assert detector.detect(frame().pixels) == ()
+
+
+def test_the_manifest_tells_what_was_measured(released: tuple[Path, DetectorOutcome]) -> None:
+    manifest = load_detector(released[0]).manifest
+
+    assert manifest.id.startswith("spots-0-")
+    assert manifest.strides == STRIDES
+    assert 0.05 <= manifest.threshold < 0.999
+    assert manifest.metrics["development"]["int8"]["recall_40"] == 1
+    assert manifest.training["recipe"] == {"name": "spots"}
+    assert manifest.training["calibration"]["scenes"] == SCENES
+    assert len(manifest.golden) == 8
+    assert len(manifest.golden[0].output) == 63  # every 20th of 1260 numbers
+
+
+def test_the_crop_rule_is_how_the_picture_lies_about_the_box(released: tuple[Path, DetectorOutcome]) -> None:
+    rule = load_detector(released[0]).manifest.crop
+
+    # In the letterbox the picture of 48 pixels lies from 24 to 72, the box of 64 around 40.
+    assert (rule.side, rule.offset_x, rule.offset_y) == pytest.approx((48 / 64, 8 / 64, 8 / 64), abs=0.001)
+
+
+def test_a_release_folder_explains_itself(released: tuple[Path, DetectorOutcome]) -> None:
+    folder, outcome = released
+
+    card, page = ((folder / name).read_text() for name in ("MODEL_CARD.md", "comparison.md"))
+    assert outcome.manifest.id in card
+    assert "| recall of faces of 40 px and more | 100.00 % | 100.00 % | +0.00 |" in card
+    assert "nan" not in card + page
+    assert "| RESIZE_NEAREST_NEIGHBOR |" in page
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_whole_release_is_proven_and_a_changed_one_is_not(released: tuple[Path, DetectorOutcome]) -> None:
+    folder = released[0]
+
+    assert prove(folder).id == released[1].manifest.id
+    assert main(["verify", str(folder)]) == 0
+    whole = (folder / "model.tflite").read_bytes()
+    try:
+        (folder / "model.tflite").write_bytes(whole[:-1])
+        assert main(["verify", str(folder)]) == 78
+    finally:
+        (folder / "model.tflite").write_bytes(whole)
+
+
+def test_the_same_run_gives_the_same_release(
+    released: tuple[Path, DetectorOutcome],
+    run: Path,
+    collection: Collection,
+    development: dict[str, list[Frame]],
+    faces: Any,
+    tmp_path: Path,
+) -> None:
+    release_detector(run, collection, development, faces, tmp_path)
+
+    for name in ("model.tflite", "model.json", "MODEL_CARD.md"):
+        assert (tmp_path / name).read_bytes() == (released[0] / name).read_bytes(), name
+
+
+def test_upsampling_becomes_one_operator_that_an_edge_tpu_takes_and_changes_no_number(
+    spots: Any, collection: Collection
+) -> None:
+    sample = draw_scenes(collection, (HEIGHT, WIDTH), 20)
+
+    names = [
+        operator.name
+        for operator in verify(convert_int8(spots, sample), DetectorContract((1, HEIGHT, WIDTH, 1), STRIDES)).operators
+    ]
+    in_float = convert_float(spots)
+
+    assert names.count("RESIZE_NEAREST_NEIGHBOR") == 1
+    assert "TILE" not in names
+    expected = {answer.shape[1:]: answer for answer in spots.predict(sample[:3, ..., np.newaxis], verbose=0)}
+    ordered = [expected[output.shape[1:]].reshape(3, -1) for output in read_graph(in_float).outputs]
+    np.testing.assert_allclose(answer_in_float(in_float, sample[:3]), np.concatenate(ordered, axis=1), atol=1e-4)
+
+
+def test_normalisation_vanishes_into_the_first_convolution() -> None:
+    network = build((64, 96), stem=8, channels=(8, 8, 8), top=8)
+    pixels = np.random.RandomState(0).randint(0, 256, (4, 64, 96)).astype(np.uint8)
+
+    first, *_, last = read_graph(convert_int8(network, pixels)).operators
+
+    assert (first.name, last.name) == ("CONV_2D", "CONV_2D")
+
+
+def test_calibration_scenes_are_the_same_every_time(collection: Collection) -> None:
+    assert np.array_equal(draw_scenes(collection, (HEIGHT, WIDTH), 3), draw_scenes(collection, (HEIGHT, WIDTH), 5)[:3])
+
+
+def test_a_detector_that_finds_nothing_is_not_released(
+    spots: Any, collection: Collection, development: dict[str, list[Frame]], faces: Any, tmp_path: Path
+) -> None:
+    blind = keras.models.clone_model(spots)
+    blind.set_weights(spots.get_weights())
+    blind.get_layer("logit16").set_weights([np.full((1, 1, 1, 1), -0.01), np.array([-5])])
+    blind.save(tmp_path / "model.keras")
+    (tmp_path / "run.json").write_text("{}")
+
+    with pytest.raises(ModelError, match=r"detector finds no face at the score .*; train it for longer"):
+        release_detector(tmp_path, collection, development, faces, tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_maps_of_the_classifier_are_no_detector(quarters: Any, tmp_path: Path) -> None:
+    quarters.save(tmp_path / "model.keras")
+
+    with pytest.raises(
+        ModelError, match=r"takes \(None, 48, 48, 1\) and gives \(None, 7\); accepted are maps of logits"
+    ):
+        load_keras_detector(tmp_path / "model.keras")
+
+
+def test_maps_that_do_not_fit_the_strides_are_refused(spots: Any, tmp_path: Path) -> None:
+    keras.Model(spots.inputs, spots.outputs[::-1]).save(tmp_path / "model.keras")
+
+    with pytest.raises(ModelError, match=r"gives \[.*\], expected \[.*\]; accepted are maps of logits"):
+        load_keras_detector(tmp_path / "model.keras")
+
+
+def test_a_file_with_other_maps_than_the_contracts_is_refused(spots: Any, collection: Collection) -> None:
+    model = convert_int8(spots, draw_scenes(collection, (HEIGHT, WIDTH), 20))
+
+    with pytest.raises(ModelError, match=r"has 1 inputs and 6 outputs, expected 1 and 4"):
+        verify(model, DetectorContract((1, HEIGHT, WIDTH, 1), (8, 16)))
+    with pytest.raises(
+        ModelError, match=r"has the shape .*, accepted is .*maps of logits and boxes at the strides 4, 8, 16"
+    ):
+        verify(model, DetectorContract((1, HEIGHT, WIDTH, 1), (4, 8, 16)))
+
+
+def test_a_folder_that_is_no_run_is_refused(
+    collection: Collection, development: dict[str, list[Frame]], faces: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"run\.json cannot be read"):
+        release_detector(tmp_path, collection, development, faces, tmp_path / "out")
+
+
+def test_the_command_shows_what_was_measured(
+    run: Path,
+    collection: Collection,
+    development: dict[str, list[Frame]],
+    faces: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    split = FaceSet("PublicTest", faces, np.zeros(len(faces), np.uint8), np.arange(len(faces), dtype=np.int32))
+    monkeypatch.setattr("train.data.fer2013.load", lambda *_: {"PublicTest": split})
+    monkeypatch.setattr("train.detector.sources.read_sources", lambda *_: Sources(collection, collection, []))
+    monkeypatch.setattr("train.detector.development.compose", lambda *_: development)
+    out = tmp_path / "out"
+
+    status = main(["detector", str(run), "--faces", "faces", "--data", "fer2013.csv", "--out", str(out)])
+
+    assert status == 0
+    shown = capsys.readouterr().out
+    assert "recall of faces of 40 px and more" in shown
+    assert "Edge TPU, predicted:" in shown
+    assert f"{out}: released spots-0-" in shown
+    assert "square 0.75 x box height" in shown
+    assert prove(out).id.startswith("spots-0-")
+
+
+def test_photographs_that_are_missing_are_named(
+    run: Path, faces: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("train.data.fer2013.load", lambda *_: {})
+
+    status = main(["detector", str(run), "--faces", str(tmp_path), "--data", "x.csv", "--out", str(tmp_path / "out")])
+
+    assert status == 78
+    assert capsys.readouterr().err.startswith(f"fer-quantize: folder {tmp_path}/portraits: ")
+
+
+def test_a_manifest_of_no_kind_is_left_to_the_classifiers_check(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text(json.dumps([]))
+
+    with pytest.raises(ModelError, match="model manifest"):
+        prove(tmp_path)

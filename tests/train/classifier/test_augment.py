@@ -1,0 +1,75 @@
+"""Augmentation: within its bounds, different for every picture, absent outside training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the extra train")
+
+from train.classifier.augment import Augment  # noqa: E402
+from train.classifier.recipes import Augmentation  # noqa: E402
+
+STILL = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0, blur=0, noise=0, erase=0)
+
+
+def disturb(options: Augmentation, pixels: np.ndarray, seed: int = 1, training: bool = True) -> np.ndarray:
+    return np.asarray(Augment(options, seed)(pixels, training=training))
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    ramp = np.linspace(0, 255, 48, dtype=np.uint8)
+    return np.tile(ramp[None, None, :, None], (64, 48, 1, 1))
+
+
+def test_outside_training_pictures_pass_untouched(pixels: np.ndarray) -> None:
+    seen = disturb(Augmentation(), pixels, training=False)
+
+    np.testing.assert_array_equal(seen, pixels)
+
+
+def test_with_everything_off_pictures_are_at_most_mirrored(pixels: np.ndarray) -> None:
+    seen = disturb(STILL, pixels)
+
+    mirrored = [np.allclose(picture, pixels[0][:, ::-1], atol=0.1) for picture in seen]
+    same = [np.allclose(picture, pixels[0], atol=0.1) for picture in seen]
+    assert all(a or b for a, b in zip(mirrored, same, strict=True))
+    assert 16 < sum(mirrored) < 48
+
+
+def test_grey_levels_stay_in_range_and_every_picture_is_its_own(pixels: np.ndarray) -> None:
+    seen = disturb(Augmentation(), pixels)
+
+    assert seen.min() >= 0
+    assert seen.max() <= 255
+    assert len(np.unique(seen.reshape(64, -1), axis=0)) == 64
+
+
+def test_the_seed_decides(pixels: np.ndarray) -> None:
+    np.testing.assert_array_equal(disturb(Augmentation(), pixels, 5), disturb(Augmentation(), pixels, 5))
+    assert not np.array_equal(disturb(Augmentation(), pixels, 5), disturb(Augmentation(), pixels, 6))
+
+
+@pytest.mark.parametrize(
+    ("option", "change"),
+    [("shift", 0.1), ("scale", 0.2), ("contrast", 0.3), ("brightness", 0.1), ("noise", 6), ("erase", 1.0)],
+)
+def test_each_option_alone_changes_the_picture(pixels: np.ndarray, option: str, change: float) -> None:
+    only = Augmentation(**{**dict.fromkeys(Augmentation.__slots__, 0), option: change})
+
+    seen, still = disturb(only, pixels), disturb(STILL, pixels)
+
+    assert np.abs(seen - still).mean() > 0.5
+
+
+def test_a_shift_moves_by_at_most_its_share_of_the_side() -> None:
+    spot = np.zeros((64, 48, 48, 1), np.uint8)
+    spot[:, 24, 24] = 255
+    only = Augmentation(**{**dict.fromkeys(Augmentation.__slots__, 0), "shift": 0.1})
+
+    seen = disturb(only, spot)[..., 0]
+
+    rows = (seen.sum(axis=2) * np.arange(48)).sum(axis=1) / seen.sum(axis=(1, 2))
+    assert np.abs(rows - 24).max() <= 0.1 * 48 + 0.01
+    assert np.abs(rows - 24).max() > 2

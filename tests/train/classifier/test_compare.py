@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the extra train")
+
+from edge.errors import ConfigError, DataError, ModelError  # noqa: E402
+from edge.labels import EMOTIONS  # noqa: E402
+from train import cli  # noqa: E402
+from train.classifier import backbones  # noqa: E402
+from train.classifier.backbones import Backbone  # noqa: E402
+from train.classifier.compare import Contender, Row, Settings, compare, contenders, markdown  # noqa: E402
+from train.data.fer2013 import FaceSet  # noqa: E402
+from train.data.ferplus import ANSWERS  # noqa: E402
+
+QUICK = Settings(epochs=1, batch=8)
+
+
+def face_set(split: str, count: int) -> FaceSet:
+    """Faces of all emotions in turn; all annotators saw a sad face."""
+    labels = np.arange(count, dtype=np.uint8) % 7
+    pixels = np.random.default_rng(len(split)).integers(0, 256, (count, 48, 48)).astype(np.uint8)
+    votes = np.zeros((count, 10), np.uint8)
+    votes[:, ANSWERS.index("sadness")] = 10
+    return FaceSet(split, pixels, labels, np.arange(count, dtype=np.int32), votes)
+
+
+@pytest.fixture
+def faces() -> dict[str, FaceSet]:
+    return {split: face_set(split, count) for split, count in (("Training", 42), ("PublicTest", 14))}
+
+
+class TinyBody:
+    """A body of one convolution; stops the comparison, as Ctrl-C does, when it is built for the ``last``th time."""
+
+    def __init__(self, last: int = 100) -> None:
+        self.left = last
+
+    def __call__(self, shape: tuple[int, int, int], weights: str | None) -> keras.Model:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+        pixels = keras.Input(shape)
+        return keras.Model(pixels, keras.layers.Conv2D(4, 3, strides=8)(pixels))
+
+
+@pytest.fixture(autouse=True)
+def tiny_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = {"tiny": TinyBody(), "other": TinyBody(), "interrupted": TinyBody(last=2)}
+    for name, body in bodies.items():
+        monkeypatch.setitem(backbones.BODIES, name, Backbone(body, 24, 1 / 255, (0.0, 0.0, 0.0)))
+
+
+def test_a_comparison_has_a_row_for_each_contender_and_tells_it_three_ways(
+    tmp_path: Path, faces: dict[str, FaceSet]
+) -> None:
+    faces["PrivateTest"] = face_set("PrivateTest", 7)
+
+    rows = compare([Contender("tiny"), Contender("other")], faces, tmp_path / "out", QUICK)
+
+    document = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))
+    assert {row.backbone for row in rows} == {"tiny", "other"}
+    assert rows[0].public >= rows[1].public
+    assert [Row(**row) for row in document["rows"]] == list(rows)
+    assert rows[0].parameters == (3 * 3 * 3 + 1) * 4 + 2 * (4 + 1) * 7
+    assert rows[0].multiply_adds == 3 * 3 * (3 * 3 * 3 * 4) + 2 * 4 * 7
+    assert all(row.private is not None and row.epoch_s > 0 for row in rows)
+    assert markdown(rows) in (tmp_path / "out" / "comparison.md").read_text("utf-8")
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
+    assert (tmp_path / "out" / "tiny" / "model.keras").is_file()
+
+
+def test_only_so_many_faces_of_the_emotions_asked_for_are_learnt_and_measured(
+    tmp_path: Path, faces: dict[str, FaceSet]
+) -> None:
+    settings = Settings(emotions=("happy", "sad", "surprise", "neutral"), epochs=1, batch=8, limit=20)
+
+    compare([Contender("tiny")], faces, tmp_path, settings)
+
+    document = json.loads((tmp_path / "comparison.json").read_text("utf-8"))
+    assert document["pictures"] == {"Training": 20, "PublicTest": 8}  # of 24 and 8 that show them
+    assert json.loads((tmp_path / "tiny" / "run.json").read_text("utf-8"))["training_pictures"] == 20
+
+
+def test_an_interrupted_comparison_keeps_what_is_finished(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        compare([Contender("tiny"), Contender("interrupted")], faces, tmp_path, QUICK)
+
+    rows = json.loads((tmp_path / "comparison.json").read_text("utf-8"))["rows"]
+    assert [row["backbone"] for row in rows] == ["tiny"]
+
+
+def test_a_wrong_contender_is_told_before_the_first_one_trains(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    with pytest.raises(ModelError, match=r"absent\.h5: do not exist"):
+        compare([Contender("tiny"), Contender("other", "absent.h5")], faces, tmp_path / "out", QUICK)
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_comparison_in_the_way_is_not_overwritten(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    (tmp_path / "comparison.json").touch()
+
+    with pytest.raises(ConfigError, match="is not empty; name another folder with --out"):
+        compare([Contender("tiny")], faces, tmp_path, QUICK)
+
+
+def test_emotions_that_no_face_shows_are_told(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    happy = EMOTIONS.index("happy")
+    faces["PublicTest"] = faces["PublicTest"].select(faces["PublicTest"].labels != happy)
+
+    with pytest.raises(DataError, match="data has no PublicTest face that is happy"):
+        compare([Contender("tiny")], faces, tmp_path, Settings(emotions=("happy",), epochs=1, batch=4))
+
+
+def test_too_few_pictures_for_a_batch_are_told(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    with pytest.raises(DataError, match="42 pictures to learn from, expected at least one batch of 128"):
+        compare([Contender("tiny")], faces, tmp_path, Settings(epochs=1))
+
+
+@pytest.mark.parametrize(
+    ("names", "weights", "frozen", "expected"),
+    [
+        (["cnn"], {}, True, ["from scratch"]),
+        (["cnn", "vgg16"], {"vgg16": "imagenet"}, False, ["from scratch", "imagenet, all layers"]),
+        (["vggface"], {"vggface": "models/faces.h5"}, True, ["faces.h5, head alone"]),
+    ],
+)
+def test_contenders_tell_how_they_start(
+    names: list[str], weights: dict[str, str], frozen: bool, expected: list[str]
+) -> None:
+    assert [contender.start for contender in contenders(names, weights, frozen=frozen)] == expected
+
+
+def test_vggface_is_compared_unasked_once_it_has_weights() -> None:
+    without = [contender.backbone for contender in contenders([], {}, frozen=False)]
+    with_weights = [contender.backbone for contender in contenders([], {"vggface": "faces.h5"}, frozen=False)]
+
+    assert "vggface" not in without
+    assert {"cnn", "mobilenetv2", "resnet50", "vgg11", "vgg16"} <= set(without)
+    assert "vggface" in with_weights
+
+
+def test_weights_for_a_network_that_is_not_compared_are_refused() -> None:
+    with pytest.raises(ConfigError, match="weights are for vgg16, but compared are cnn"):
+        contenders(["cnn"], {"vgg16": "imagenet"}, frozen=False)
+
+
+def test_the_help_names_every_backbone(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        cli.main(["compare", "--help"])
+
+    named = capsys.readouterr().out
+    assert all(name in named for name in backbones.names() if name not in ("tiny", "other", "interrupted"))

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edge.errors import DataError, ModelError
+from edge.labels import EMOTIONS, HEADS
+from train.classifier.evaluate import evaluate, judge, predict
+from train.data.fer2013 import FaceSet
+from train.data.ferplus import ANSWERS
+
+# Keras hands TensorFlow's variables to numpy 2 in the way of numpy 1 (https://github.com/keras-team/keras/pull/21288).
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+
+TINY = Path(__file__).parents[2] / "data" / "tiny"
+
+ANGRY, HAPPY, SAD, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("angry", "happy", "sad", "neutral"))
+
+
+def faces(labels: list[int], votes: list[dict[str, int]] | None = None) -> FaceSet:
+    """Faces without a picture."""
+    counts = None
+    if votes is not None:
+        counts = np.array([[vote.get(answer, 0) for answer in ANSWERS] for vote in votes], np.uint8)
+    rows = np.arange(len(labels), dtype=np.int32)
+    return FaceSet("PublicTest", np.zeros((len(labels), 48, 48), np.uint8), np.array(labels, np.uint8), rows, counts)
+
+
+def answers(*emotions: int, ferplus: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
+    """Of both heads alike, unless that for FER+ is told apart."""
+    return 5 * np.eye(7, dtype=np.float32)[[ferplus or emotions, emotions]].swapaxes(0, 1)
+
+
+def save_sensor(path: Path) -> None:
+    """A Keras file that calls bright pictures happy and dark ones sad, as the tiny int8 model does."""
+    import keras
+
+    weights = np.zeros((1, 7), np.float32)
+    weights[0, [HAPPY, SAD]] = 0.04, -0.04
+    pixels = keras.Input((48, 48, 1))
+    mean = keras.layers.GlobalAveragePooling2D()(pixels)
+    model = keras.Model(pixels, [keras.layers.Dense(7)(mean) for _ in HEADS])
+    model.set_weights([weights, -127.5 * weights[0]] * len(HEADS))
+    model.save(path)
+
+
+@pytest.fixture
+def bright_and_dark() -> FaceSet:
+    """Two bright and two dark pictures; the last one's label is not what the models answer."""
+    pixels = np.array([240, 10, 200, 40], np.uint8).repeat(48 * 48).reshape(4, 48, 48)
+    return replace(faces([HAPPY, SAD, HAPPY, HAPPY]), pixels=pixels)
+
+
+def test_labels_alone_give_the_fer2013_figures() -> None:
+    evaluation = judge("a model", answers(HAPPY, SAD, SAD), faces([HAPPY, SAD, ANGRY]))
+
+    assert evaluation.split == "PublicTest"
+    assert evaluation.fer2013.accuracy == pytest.approx(2 / 3)
+    assert [each.name for each in evaluation.fer2013.classes] == list(EMOTIONS)
+    assert evaluation.ferplus is None
+    assert evaluation.ferplus_contempt is None
+
+
+def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
+    votes = [{"sadness": 10}, {"happiness": 5, "anger": 5}, {"happiness": 8}]
+
+    evaluation = judge("a model", answers(SAD, HAPPY, ANGRY), faces([HAPPY, HAPPY, HAPPY], votes))
+
+    assert evaluation.fer2013.accuracy == pytest.approx(1 / 3)
+    assert evaluation.ferplus is not None
+    assert evaluation.ferplus.faces == 2  # the undecided face is left out
+    assert evaluation.ferplus.accuracy == 0.5
+
+
+def test_each_head_is_held_against_its_own_labels() -> None:
+    votes = [{"sadness": 10}, {"happiness": 8}]
+
+    evaluation = judge("a model", answers(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces([ANGRY, ANGRY], votes))
+
+    assert evaluation.fer2013.accuracy == 1
+    assert evaluation.ferplus is not None
+    assert evaluation.ferplus.accuracy == 1
+
+
+def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None:
+    votes = [{"contempt": 10}, {"neutral": 10}]
+
+    evaluation = judge("a model", answers(NEUTRAL, NEUTRAL), faces([NEUTRAL, NEUTRAL], votes))
+
+    assert evaluation.ferplus is not None
+    assert evaluation.ferplus_contempt is not None
+    assert evaluation.ferplus.accuracy == 1.0
+    assert evaluation.ferplus_contempt.accuracy == 0.5
+    assert evaluation.ferplus_contempt.classes[-1].name == "contempt"
+
+
+def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None:
+    logits = np.zeros((3, 2, 7), np.float32)
+    logits[..., NEUTRAL] = 9  # never allowed to win
+    logits[0, :, HAPPY] = logits[1, :, SAD] = 5
+    votes = [{"happiness": 10}, {"sadness": 10}, {"contempt": 10}]
+
+    evaluation = judge("a model", logits, faces([HAPPY, SAD, NEUTRAL], votes), ("sad", "happy"))
+
+    assert evaluation.emotions == ("sad", "happy")
+    assert evaluation.fer2013.faces == 2
+    assert evaluation.fer2013.accuracy == 1.0
+    assert evaluation.fer2013.confusion == ((1, 0), (0, 1))
+    assert evaluation.ferplus is not None
+    assert evaluation.ferplus.faces == 2
+    assert evaluation.ferplus_contempt is None
+
+
+def test_a_split_without_any_of_the_emotions_is_refused() -> None:
+    with pytest.raises(DataError, match="none of 2 faces is fear or disgust"):
+        judge("a model", answers(HAPPY, SAD), faces([HAPPY, SAD]), ("fear", "disgust"))
+
+
+def test_an_evaluation_prints_as_json() -> None:
+    evaluation = judge("a model", answers(HAPPY), faces([HAPPY], [{"happiness": 10}]))
+
+    document = json.loads(json.dumps(evaluation.to_dict()))
+
+    assert document["fer2013"]["accuracy"] == 1.0
+    assert document["ferplus"]["classes"][HAPPY]["name"] == "happy"
+
+
+def test_a_keras_file_is_measured(tmp_path: Path, bright_and_dark: FaceSet) -> None:
+    save_sensor(tmp_path / "model.keras")
+
+    evaluation = evaluate(tmp_path / "model.keras", bright_and_dark)
+
+    assert evaluation.model == str(tmp_path / "model.keras")
+    assert evaluation.fer2013.accuracy == 0.75
+    assert evaluation.fer2013.confusion[HAPPY][SAD] == 1
+
+
+def test_an_int8_tflite_file_is_measured(bright_and_dark: FaceSet) -> None:
+    evaluation = evaluate(TINY / "grey" / "model.tflite", bright_and_dark)
+
+    assert evaluation.fer2013.accuracy == 0.75
+    assert evaluation.fer2013.confusion[HAPPY][SAD] == 1
+
+
+def test_the_logits_of_an_int8_file_are_real_numbers(bright_and_dark: FaceSet) -> None:
+    logits = predict(TINY / "grey" / "model.tflite", bright_and_dark.pixels)
+
+    means = np.array([240, 10, 200, 40])
+    np.testing.assert_allclose(logits[:, 0, HAPPY], 4 * means / 100 - 5.1, atol=0.1)
+    np.testing.assert_allclose(logits[:, 0, SAD], -logits[:, 0, HAPPY], atol=0.1)
+    np.testing.assert_array_equal(logits[:, 1], logits[:, 0])  # one head answers both questions
+    assert logits.dtype == np.float32
+
+
+def test_the_heads_of_an_int8_file_answer_each_for_itself(bright_and_dark: FaceSet) -> None:
+    logits = predict(TINY / "heads" / "model.tflite", bright_and_dark.pixels)
+
+    assert logits.argmax(axis=2).tolist() == [[HAPPY, SAD], [SAD, HAPPY]] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.h5", b"", "is neither a .keras nor a .tflite file"),
+        ("model.keras", None, "does not exist"),
+        ("model.keras", b"PK\x03\x04 cut short", "is no Keras model"),
+        ("model.tflite", b"TFL3 cut short", "model.tflite: "),
+    ],
+)
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ModelError, match=message):
+        predict(path, np.zeros((1, 48, 48), np.uint8))
+
+
+@pytest.mark.parametrize("kept_share", [0.5, 0.9])
+def test_a_keras_file_cut_short_is_refused(tmp_path: Path, kept_share: float) -> None:
+    path = tmp_path / "model.keras"
+    save_sensor(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept_share * len(content))])
+
+    with pytest.raises(ModelError, match="is no Keras model"):
+        predict(path, np.zeros((1, 48, 48), np.uint8))
+
+
+def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    save_sensor(path)
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"model.weights.h5") + 500
+    content[middle : middle + 100] = bytes(100 * [0xAA])
+    path.write_bytes(content)
+
+    with pytest.raises(ModelError, match=r"is no Keras model \(Bad CRC-32"):
+        predict(path, np.zeros((1, 48, 48), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "colour/model.tflite",
+            r"takes \(1, 48, 48, 3\) and gives \(1, 7\); expected \(1, 48, 48, 1\) and one or 2 times",
+        ),
+        ("two_outputs.tflite", r"gives \(1, 2\), \(1, 4\)"),
+        ("float.tflite", r"float.tflite: .* is float32, accepted is int8"),
+    ],
+)
+def test_a_tflite_file_of_another_kind_is_refused(name: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        predict(TINY / name, np.zeros((1, 48, 48), np.uint8))

@@ -1,0 +1,137 @@
+"""Training: what a run leaves behind, and that a stopped run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the extra train")
+
+from edge.errors import ConfigError  # noqa: E402
+from train.classifier import recipes  # noqa: E402
+from train.classifier.fit import RunOptions, fit  # noqa: E402
+from train.classifier.network import Stage, build  # noqa: E402
+from train.classifier.recipes import Recipe  # noqa: E402
+from train.classifier.training_model import batches  # noqa: E402
+from train.data.fer2013 import FaceSet  # noqa: E402
+from train.run import checkpoints as journal  # noqa: E402
+
+TINY = Recipe(name="tiny", network=lambda: build(4, (Stage(8, 1, separable=True),), 0.1), epochs=2, batch=16, mixup=0.2)
+
+
+def face_set(split: str, count: int) -> FaceSet:
+    """Faces whose label can be seen: the darker the picture, the lower."""
+    labels = np.arange(count, dtype=np.uint8) % 7
+    noise = np.random.default_rng(count).integers(0, 30, (count, 48, 48))
+    pixels = (labels[:, None, None] * 30 + noise).astype(np.uint8)
+    return FaceSet(split, pixels, labels, np.arange(count, dtype=np.int32))
+
+
+@pytest.fixture
+def faces() -> dict[str, FaceSet]:
+    return {"Training": face_set("Training", 64), "PublicTest": face_set("PublicTest", 21)}
+
+
+def weights(model: Path) -> list[np.ndarray]:
+    return list(keras.saving.load_model(model).get_weights())
+
+
+def test_a_run_leaves_model_history_curves_and_its_settings(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    model = fit(TINY, faces, tmp_path / "run", RunOptions(seed=3), resume=False)
+
+    network = keras.saving.load_model(model)
+    run = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    history = (tmp_path / "run" / "history.csv").read_text("utf-8").splitlines()
+    assert network.input_shape == (None, 48, 48, 1)
+    assert network.output_shape == [(None, 7)] * 2
+    assert {weight.dtype for weight in network.weights} == {"float32"}
+    assert run["recipe"]["name"] == "tiny"
+    assert run["options"] == {"seed": 3, "epochs": 2, "precision": "float32", "start": None, "teachers": []}
+    assert run["parameters"] == network.count_params()
+    assert len(history) == 1 + 2
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
+
+
+def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
+    tmp_path: Path, faces: dict[str, FaceSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fit(TINY, faces, tmp_path / "whole", RunOptions(), resume=False)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.History, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=False)
+    resumed = fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=True)
+
+    for ours, theirs in zip(weights(resumed), weights(whole), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_in_the_way_is_not_overwritten(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    (tmp_path / "state.npz").touch()
+
+    with pytest.raises(ConfigError, match="already holds a run; add --resume"):
+        fit(TINY, faces, tmp_path, RunOptions(), resume=False)
+
+
+def test_an_empty_folder_cannot_be_resumed(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    with pytest.raises(ConfigError, match=r"holds no state\.npz to resume from"):
+        fit(TINY, faces, tmp_path, RunOptions(), resume=True)
+
+
+def test_a_state_of_another_recipe_is_refused(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    fit(replace(TINY, epochs=1), faces, tmp_path, RunOptions(), resume=False)
+    wider = replace(TINY, network=lambda: build(8, (Stage(8, 1, separable=True),), 0.1))
+
+    with pytest.raises(ConfigError, match="belongs to another recipe"):
+        fit(wider, faces, tmp_path, RunOptions(), resume=True)
+
+
+def test_a_missing_split_is_named(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    with pytest.raises(ConfigError, match="data has no PublicTest split, it has Training"):
+        fit(TINY, {"Training": faces["Training"]}, tmp_path, RunOptions(), resume=False)
+
+
+def test_batches_hold_every_face_once_and_another_order_and_view_each_epoch() -> None:
+    faces = np.arange(32, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
+    views = [(faces, np.zeros((32, 7), np.float32)), (faces + 100, np.ones((32, 7), np.float32))]
+
+    drawn = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))
+    first, second = (np.concatenate([batch[0][0][:, 0, 0, 0] for batch in drawn[i : i + 4]]) for i in (0, 4))
+
+    assert sorted(first) == list(range(32)) == sorted(second - 100)
+    assert list(first) != list(second - 100)
+    assert drawn[0][0][0].shape == (8, 2, 2, 1)
+    assert drawn[4][0][1].all()
+
+
+def test_batches_of_a_later_epoch_are_those_of_an_unbroken_run() -> None:
+    views = [(np.arange(32, dtype=np.uint8)[:, None, None], np.zeros((32, 7), np.float32))]
+
+    unbroken = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))[4:]
+    resumed = itertools.islice(batches(views, 8, seed=1, epoch=1), 4)
+
+    for ours, theirs in zip(resumed, unbroken, strict=True):
+        np.testing.assert_array_equal(ours[0][0], theirs[0][0])
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are baseline, first")):
+        recipes.load("best")
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_states_what_it_is(name: str) -> None:
+    recipe = recipes.load(name)
+
+    assert recipe.name == name
+    assert recipe.network().output_shape == [(None, 7)] * 2

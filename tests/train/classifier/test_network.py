@@ -1,0 +1,61 @@
+"""The networks: what they cost, and that nothing in them is foreign to int8 runtimes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the extra train")
+
+from edge.labels import HEADS  # noqa: E402
+from train.classifier import recipes  # noqa: E402
+from train.classifier.network import Stage, build, multiply_adds  # noqa: E402
+
+MAPPED = {
+    "InputLayer",
+    "Rescaling",
+    "Conv2D",
+    "SeparableConv2D",
+    "BatchNormalization",
+    "ReLU",
+    "Add",
+    "GlobalAveragePooling2D",
+    "Dropout",
+    "Dense",
+}
+
+
+def test_multiply_adds_are_those_counted_by_hand() -> None:
+    model = build(4, (Stage(8, 1), Stage(16, 1, separable=True)), 0)
+
+    stem = 48 * 48 * 9 * 1 * 4
+    dense = 24 * 24 * 9 * (4 * 8 + 2 * 8 * 8)
+    separable = 12 * 12 * (9 * 8 * 16 + 2 * (9 * 16 + 16 * 16))
+    head = 2 * 16 * 7
+    assert multiply_adds(model) == stem + dense + separable + head
+
+
+def test_first_costs_what_the_issue_of_speed_allows() -> None:
+    network = recipes.load("first").network()
+
+    assert 10e6 <= multiply_adds(network) <= 15e6
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_layer_of_a_recipe_maps_to_int8_operators(name: str) -> None:
+    network = recipes.load(name).network()
+
+    assert {type(layer).__name__ for layer in network.layers} <= MAPPED
+
+
+def test_shipped_networks_stay_under_a_million_parameters() -> None:
+    assert recipes.load("student").network().count_params() < 1_000_000
+
+
+def test_raw_grey_levels_go_in() -> None:
+    model = build(4, (Stage(8, 1),), 0)
+
+    logits = model.predict(np.full((2, 48, 48, 1), 255, np.uint8), verbose=0)
+
+    assert np.shape(logits) == (len(HEADS), 2, 7)
+    assert np.isfinite(logits).all()

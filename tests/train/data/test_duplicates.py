@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from train.data.duplicates import found_again
+from train.data.fer2013 import load
+from train.run.progress import silent
+
+Picture: TypeAlias = npt.NDArray[np.uint8]
+
+
+@pytest.fixture
+def pictures() -> Picture:
+    """Twenty different pictures of smooth random shapes."""
+    coarse = np.random.default_rng(0).integers(30, 220, (20, 6, 6)).astype(np.float32)
+    return (
+        np.stack([cv2.resize(each, (48, 48), interpolation=cv2.INTER_CUBIC) for each in coarse])
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p,
+        lambda p: p // 2 + 40,
+        lambda p: cv2.GaussianBlur(p, (3, 3), 0),
+        lambda p: cv2.imdecode(cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, 30])[1], cv2.IMREAD_GRAYSCALE),
+        lambda p: np.roll(p, 1, axis=1),
+    ],
+    ids=["the same", "less contrast", "blurred", "compressed", "moved by a pixel"],
+)
+def test_a_photograph_is_found_again_after(pictures: Picture, change: Callable[[Picture], Picture]) -> None:
+    copies = np.stack([change(pictures[3]), change(pictures[11])])
+
+    found = found_again(pictures, copies)
+
+    assert np.flatnonzero(found).tolist() == [3, 11]
+
+
+def test_a_flat_picture_matches_none(pictures: Picture) -> None:
+    flat = np.zeros((1, 48, 48), np.uint8)
+
+    assert not found_again(flat, flat).any()
+    assert not found_again(pictures, flat).any()
+
+
+def test_more_pictures_than_one_chunk_are_all_compared(pictures: Picture) -> None:
+    others = np.concatenate([np.zeros((1500, 48, 48), np.uint8), pictures[7:8]])
+
+    assert np.flatnonzero(found_again(pictures, others)).tolist() == [7]
+
+
+def test_the_real_splits_share_771_photographs(shared: Path, pytestconfig: pytest.Config) -> None:
+    cache = pytestconfig.cache.mkdir("fer2013")
+    faces = load(shared / "data" / "fer2013" / "fer2013.csv.xz", None, cache, silent)
+
+    found = found_again(faces["Training"].pixels, faces["PublicTest"].pixels)
+
+    assert np.count_nonzero(found) == pytest.approx(771, abs=2)  # sums of float32 differ a little between machines

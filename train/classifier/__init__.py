@@ -1,0 +1,1 @@
+"""The classifier of expressions: recipes, training, distillation, evaluation and reports."""

@@ -1,0 +1,142 @@
+"""Well-known networks between a grey 48x48 face and seven logits, to compare ours with.
+
+All take what ours take and answer what ours answer, so that every command reads their files: grey levels are repeated
+to three channels, enlarged and scaled inside the graph; global average pooling, dropout and one dense layer follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import keras
+from keras import layers
+
+from edge.errors import ConfigError, ModelError
+from edge.labels import INPUT_SIZE_PX
+from train.classifier import recipes
+from train.classifier.network import convolution, heads
+
+IMAGENET = "imagenet"
+
+Body: TypeAlias = Callable[[tuple[int, int, int], str | None], keras.Model]
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A network without its head.
+
+    ``body`` makes it for (height, width, channels) with the weights that Keras is to load. It looks at faces of
+    ``side_px``: as small as its strides bear. ``scale`` and ``offset`` turn 0..255 into what its published weights
+    expect; ``imagenet`` tells that Keras has such weights. ``learning_rate`` is for training from scratch.
+    """
+
+    body: Body
+    side_px: int
+    scale: float
+    offset: tuple[float, float, float]
+    imagenet: bool = True
+    learning_rate: float = 0.05
+
+
+def names() -> list[str]:
+    """The networks that can be compared."""
+    return ["cnn", *BODIES]
+
+
+def learning_rate(name: str, *, pretrained: bool, frozen: bool) -> float:
+    """The peak of the schedule; published weights are moved with a fifth of it, or they would be forgotten."""
+    rate = BODIES[name].learning_rate if name in BODIES else recipes.load("first").learning_rate
+    return rate / 5 if pretrained and not frozen else rate
+
+
+def build(name: str, weights: str | None, *, frozen: bool) -> keras.Model:
+    """The network called ``name``, from (batch, 48, 48, 1) grey 0..255 to logits, see ``network.heads``.
+
+    Args:
+        name: one of ``names()``.
+        weights: None to start from scratch, "imagenet" for Keras' download, or a file of the headless network that
+            Keras reads (.h5, .weights.h5, .keras).
+        frozen: learn the head alone and leave ``weights`` as they are.
+
+    Raises:
+        ConfigError: no such network, or weights that it cannot have.
+        ModelError: the weights cannot be fetched or read.
+    """
+    if name not in names():
+        raise ConfigError(f"backbone {name!r} does not exist; there are {', '.join(names())}")
+    if name == "cnn":
+        if weights:
+            raise ConfigError(f"backbone cnn: has no published weights, {weights!r} cannot be used; leave them out")
+        return recipes.load("first").network()
+    backbone = BODIES[name]
+    if weights is None and name == "vggface":
+        raise ConfigError(
+            "backbone vggface: is VGG16 with weights learnt from faces; name them: --weights vggface=FILE"
+        )
+    if weights == IMAGENET and not backbone.imagenet:
+        raise ConfigError(f"backbone {name}: Keras has no ImageNet weights for it; name a file: --weights {name}=FILE")
+    body = _load(name, backbone, weights)
+    body.trainable = not (weights and frozen)
+
+    pixels = keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1), name="pixels")
+    x = layers.Resizing(backbone.side_px, backbone.side_px)(pixels)
+    x = layers.Concatenate()([x, x, x])
+    x = layers.Rescaling(backbone.scale, backbone.offset)(x)
+    x = layers.GlobalAveragePooling2D()(body(x))
+    x = layers.Dropout(0.3)(x)
+    return keras.Model(pixels, heads(x))
+
+
+def _load(name: str, backbone: Backbone, weights: str | None) -> keras.Model:
+    if weights not in (None, IMAGENET) and not Path(str(weights)).is_file():
+        raise ModelError(f"weights {weights}: do not exist, expected a Keras file of {name} or the word {IMAGENET}")
+    try:
+        return backbone.body((backbone.side_px, backbone.side_px, 3), weights)
+    except Exception as error:  # Keras' own downloader raises nothing narrower, its readers a dozen kinds
+        reason = str(error).partition("\n")[0]
+        if weights == IMAGENET:
+            raise ModelError(
+                f"backbone {name}: its ImageNet weights cannot be fetched ({reason}); "
+                f"name a file of them: --weights {name}=FILE"
+            ) from error
+        raise ModelError(
+            f"weights {weights}: do not fit {name} ({reason}), expected a Keras file of it without its head"
+        ) from error
+
+
+def _vgg11(shape: tuple[int, int, int], weights: str | None) -> keras.Model:
+    """Configuration A of Simonyan and Zisserman (2014), with batch normalisation to help it start."""
+    x = pixels = keras.Input(shape)
+    for channels, depth in ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2)):
+        for _ in range(depth):
+            x = convolution(x, channels)
+        x = layers.MaxPooling2D()(x)
+    model = keras.Model(pixels, x, name="vgg11")
+    if weights:
+        model.load_weights(weights)
+    return model
+
+
+def _published(network: str) -> Body:
+    """A network of ``keras.applications``; looked up when it is built, so that importing costs nothing."""
+
+    def body(shape: tuple[int, int, int], weights: str | None) -> keras.Model:
+        return getattr(keras.applications, network)(include_top=False, weights=weights, input_shape=shape)
+
+    return body
+
+
+# Means of blue, green and red over ImageNet, and over VGGFace's photographs (Parkhi et al., 2015).
+_IMAGENET_MEAN = (-103.939, -116.779, -123.68)
+_FACES_MEAN = (-93.594, -104.7624, -129.1863)
+
+BODIES = {
+    "mobilenetv2": Backbone(_published("MobileNetV2"), 96, 1 / 127.5, (-1.0, -1.0, -1.0)),
+    "resnet50": Backbone(_published("ResNet50"), 96, 1.0, _IMAGENET_MEAN),
+    "vgg11": Backbone(_vgg11, 48, 1 / 127.5, (-1.0, -1.0, -1.0), imagenet=False),
+    "vgg16": Backbone(_published("VGG16"), 48, 1.0, _IMAGENET_MEAN, learning_rate=0.01),
+    "vggface": Backbone(_published("VGG16"), 96, 1.0, _FACES_MEAN, imagenet=False, learning_rate=0.01),
+}

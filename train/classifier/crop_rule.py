@@ -1,0 +1,156 @@
+"""How a detector's box lies on faces that are cut as FER2013's: what ``edge.vision.crop`` must cut for the classifier.
+
+FER2013's pictures are enlarged with a margin around them, as a face in a room has. The square to cut is the picture
+itself: its side in heights of the box, and its centre seen from the box's, are the rule.
+
+Score (PublicTest, 1200 pictures, medians): Haar alt2 finds 939, side 1.03; YuNet finds 1086, side 1.01; ours finds 963,
+side 1.09; centres within a hundredth of the box's. The shipped classifier names 69.8 % of the faces that ours finds as
+they are and 69.0 % as they are cut, of those that Haar finds 69.9 and 67.5 %.
+Command: fer-train crop-rule --data fer2013.csv --detector haar
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import DataError
+from edge.labels import INPUT_SIZE_PX
+from edge.model.download import YUNET
+from edge.records import Face, Pixels
+from edge.vision.crop import CropRule, crop_face
+from edge.vision.detector import FaceDetector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.haar import HaarDetector
+from edge.vision.detector.yunet import YuNetDetector
+from train.classifier.recipes import Augmentation
+from train.run.progress import Progress, silent
+
+PICTURES = 1200
+
+ENLARGED = 4
+"""A face of 192 pixels: no detector has a difficulty with its size."""
+
+MARGIN = 0.5
+"""Of the picture's side, all around, replicated. Without it Haar's box, which lies in the frame, is too small."""
+
+LEAST_FOUND = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CropMeasurement:
+    """The rule, and how single faces lie about it.
+
+    ``spread`` holds the 5th and 95th percentile of a face's own side over the rule's, and the 90th percentile of its
+    centre's distance from the rule's, in sides. ``trained`` is the share of faces that the classifier's augmentation
+    reaches.
+    """
+
+    rule: CropRule
+    pictures: int
+    found: int
+    side_low: float
+    side_high: float
+    distance: float
+    trained: float
+
+
+def open_detector(kind: str, model: Path | None) -> FaceDetector:
+    """A detector by the name that the daemon's configuration has for it.
+
+    Raises:
+        ModelError: its model is missing or no such model.
+    """
+    if kind == "haar":
+        return HaarDetector()
+    if kind == "yunet":
+        return YuNetDetector(model or YUNET.find())
+    return FerDetector(load_detector(model or PACKAGED_DETECTOR))
+
+
+def measure_crop(
+    detector: FaceDetector, faces: npt.NDArray[np.uint8], seed: int = 0, progress: Progress = silent
+) -> CropMeasurement:
+    """Measure ``detector`` on at most ``PICTURES`` of ``faces``, uint8 (n, side, side).
+
+    Raises:
+        DataError: it finds too few of them.
+    """
+    chosen = _choose(faces, seed)
+    rows = []
+    for done, face in enumerate(faces[chosen], 1):
+        _, box = _find(detector, face)
+        if box is not None:
+            rows.append(_square(box, ENLARGED * len(face)))
+        progress(done, len(chosen))
+    if len(rows) < LEAST_FOUND * len(chosen):
+        raise DataError(
+            f"detector {detector.name}: finds {len(rows)} of {len(chosen)} enlarged faces, expected at least "
+            f"{LEAST_FOUND:.0%}; it cannot be measured"
+        )
+    squares = np.array(rows)
+    side, x, y = np.median(squares, axis=0).round(3).tolist()
+    sides = squares[:, 0] / side
+    moved = np.abs(squares[:, 1:] - (x, y)) / side
+    low, high = np.percentile(sides, (5, 95))
+    reach = Augmentation()
+    trained = (np.abs(np.log(sides)) <= reach.scale) & (moved <= reach.shift).all(axis=1)
+    return CropMeasurement(
+        rule=CropRule(side, x, y),
+        pictures=len(chosen),
+        found=len(rows),
+        side_low=float(low),
+        side_high=float(high),
+        distance=float(np.percentile(np.hypot(*moved.T), 90)),
+        trained=float(trained.mean()),
+    )
+
+
+def cut_again(
+    detector: FaceDetector, rule: CropRule, faces: npt.NDArray[np.uint8], seed: int = 0, progress: Progress = silent
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """What the classifier would be given of the same pictures: which are found (m,), and their cuts (m, 48, 48)."""
+    found, cuts, chosen = [], [], _choose(faces, seed)
+    for done, number in enumerate(chosen, 1):
+        frame, box = _find(detector, faces[number])
+        if box is not None:
+            found.append(number)
+            cuts.append(crop_face(frame, box, rule, INPUT_SIZE_PX))
+        progress(done, len(chosen))
+    return np.array(found, np.intp), np.array(cuts, np.uint8)
+
+
+def describe(measured: CropMeasurement) -> str:
+    """Some lines for a terminal."""
+    rule = measured.rule
+    return (
+        f"  square side  {rule.side:.3f} x box height, centre {rule.offset_x:+.3f}, {rule.offset_y:+.3f}\n"
+        f"  90 % of the sides within {measured.side_low:.2f} .. {measured.side_high:.2f} of that\n"
+        f"  90 % of the centres within {measured.distance:.3f} of the side\n"
+        f"  {measured.trained:.1%} of the faces lie where the classifier was trained"
+    )
+
+
+def _choose(faces: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.intp]:
+    """The pictures that are measured: their places in ``faces``."""
+    return np.random.RandomState(seed).permutation(len(faces))[:PICTURES]
+
+
+def _find(detector: FaceDetector, face: Pixels) -> tuple[Pixels, Face | None]:
+    """The frame that shows ``face``, and the largest box in it."""
+    side = ENLARGED * len(face)
+    margin = round(MARGIN * side)
+    enlarged = cv2.resize(face, (side, side), interpolation=cv2.INTER_LINEAR)
+    frame = np.asarray(cv2.copyMakeBorder(enlarged, *(margin,) * 4, cv2.BORDER_REPLICATE), np.uint8)
+    return frame, max(detector.detect(frame), key=lambda each: each.height_px, default=None)
+
+
+def _square(box: Face, side: int) -> tuple[float, float, float]:
+    """Side of the picture and its centre from the box's, in heights of the box."""
+    middle = round(MARGIN * side) + side / 2
+    x, y = box.left_px + box.width_px / 2, box.top_px + box.height_px / 2
+    return side / box.height_px, (middle - x) / box.height_px, (middle - y) / box.height_px

@@ -1,0 +1,150 @@
+"""Measures a ``.keras`` or an int8 ``.tflite`` file on FER2013 and on FER+."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import DataError, ModelError
+from edge.labels import EMOTIONS, HEADS
+from edge.model.int8 import dequantize, quantize
+from edge.model.interpreter import Interpreter
+from train.classifier.metrics import Metrics, measure, softmax
+from train.data.fer2013 import FaceSet
+from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
+from train.run.saved import open_classifier
+
+Logits = npt.NDArray[np.float32]
+"""What a model answers to n faces: (n, 2, 7), for each of ``HEADS`` in ``EMOTIONS`` order; one with one head answers
+both questions alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one model file reaches on one split, one forward pass per face.
+
+    ``fer2013`` is the head of that name against the labels of the challenge. ``ferplus`` and ``ferplus_contempt`` are
+    the other head against the majority of the annotators, on the faces that have one: contempt counts as neutral in the
+    first (7 classes) and as wrong in the second (8 classes). Both are None without votes, the second also when only
+    some emotions are asked for.
+    """
+
+    model: str
+    split: str
+    emotions: tuple[str, ...]
+    fer2013: Metrics
+    ferplus: Metrics | None
+    ferplus_contempt: Metrics | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists, ready for JSON."""
+        return asdict(self)
+
+
+def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
+    """Run ``model`` over ``faces`` and compare with the labels and, where there are votes, with the annotators.
+
+    Args:
+        model: a ``.keras`` file, or a ``.tflite`` file with int8 input and output.
+        faces: one split.
+        emotions: faces of other emotions are left out and the answer is the best of these; for comparison with
+            systems of four or five classes.
+
+    Raises:
+        ModelError: the file cannot be run, or does not take 48x48 grey and give seven logits.
+        DataError: no face shows one of ``emotions``.
+    """
+    return judge(str(model), predict(model, faces.pixels), faces, emotions)
+
+
+def judge(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
+    """Compare the answers that ``model`` gave to ``faces``, each head with its labels."""
+    labels = faces.labels.astype(np.int64)
+    of_votes, of_labels = logits.swapaxes(0, 1)
+    ferplus = ferplus_contempt = None
+    if faces.votes is not None:
+        agreed = majority(faces.votes)
+        ferplus = _measure(of_votes, np.where(agreed == CONTEMPT, NEUTRAL, agreed), emotions)
+        if tuple(emotions) == EMOTIONS:
+            voted = agreed >= 0
+            ferplus_contempt = measure(softmax(of_votes[voted]), agreed[voted], CLASSES)
+    return Evaluation(
+        model, faces.split, tuple(emotions), _measure(of_labels, labels, emotions), ferplus, ferplus_contempt
+    )
+
+
+def table(result: Evaluation) -> str:
+    """The figures for a terminal."""
+    measurements = {
+        "FER2013": result.fer2013,
+        "FER+ 7 classes": result.ferplus,
+        "FER+ 8 classes": result.ferplus_contempt,
+    }
+    lines = [f"{result.model} on {result.split}", f"{'':16}{'faces':>7}{'accuracy':>10}{'macro F1':>10}{'ECE':>8}"]
+    for name, metrics in measurements.items():
+        if metrics is not None:
+            lines.append(
+                f"{name:16}{metrics.faces:7}{metrics.accuracy:10.2%}{metrics.macro_f1:10.3f}"
+                f"{metrics.calibration_error:8.3f}"
+            )
+    lines += ["", f"{'FER2013':16}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
+    lines += [
+        f"{each.name:16}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
+        for each in result.fer2013.classes
+    ]
+    return "\n".join(lines)
+
+
+def _measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer[Any]], emotions: Sequence[str]) -> Metrics:
+    """Metrics on the faces whose label (-1 for none) is among ``emotions``."""
+    columns = np.array([EMOTIONS.index(emotion) for emotion in emotions])
+    shown = np.isin(labels, columns)
+    if not shown.any():
+        raise DataError(f"none of {len(labels)} faces is {' or '.join(emotions)}, nothing can be measured")
+    positions = np.zeros(len(EMOTIONS), np.int64)
+    positions[columns] = np.arange(len(columns))
+    return measure(softmax(logits[shown][:, columns]), positions[labels[shown]], emotions)
+
+
+def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
+    """Logits of ``model`` for ``pixels`` (n, 48, 48).
+
+    Raises:
+        ModelError: the file cannot be run, or does not take 48x48 grey and give seven logits.
+    """
+    if model.suffix not in (".keras", ".tflite"):
+        raise ModelError(f"model {model}: is neither a .keras nor a .tflite file")
+    if not model.is_file():
+        raise ModelError(f"model {model}: does not exist, expected a .keras or a .tflite file")
+    run = _predict_keras if model.suffix == ".keras" else _predict_tflite
+    return run(model, pixels[..., np.newaxis])
+
+
+def _predict_keras(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
+    return np.stack(open_classifier(model).predict(pixels, batch_size=512, verbose=0), axis=1)
+
+
+def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
+    try:
+        interpreter = Interpreter(model.read_bytes())
+    except OSError as error:
+        raise ModelError(f"model {model}: cannot be read ({error.strerror})") from error
+    except ModelError as error:
+        raise ModelError(f"model {model}: {error}") from error
+    taken, *others = interpreter.inputs
+    given = [spec.shape for spec in interpreter.outputs]
+    shape, row = (1, *pixels.shape[1:]), (1, len(EMOTIONS))
+    if others or taken.shape != shape or given not in ([row], [row] * len(HEADS)):
+        raise ModelError(
+            f"model {model}: takes {taken.shape} and gives {', '.join(map(str, given))}; "
+            f"expected {shape} and one or {len(HEADS)} times {row}"
+        )
+    answers = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point)) for face in pixels]
+    heads = zip(zip(*answers, strict=True), interpreter.outputs, strict=True)
+    logits = np.stack([dequantize(np.concatenate(head), spec.scale, spec.zero_point) for head, spec in heads], axis=1)
+    return np.broadcast_to(logits, (len(pixels), len(HEADS), len(EMOTIONS)))

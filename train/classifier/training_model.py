@@ -1,0 +1,85 @@
+"""A lesson: the student with its augmentation, mixing and loss, and the batches it is given."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from train.classifier.augment import Augment
+from train.classifier.recipes import Recipe
+
+Floats = npt.NDArray[np.float32]
+
+View: TypeAlias = tuple[npt.NDArray[np.uint8], Floats]
+"""Grey pictures (n, side, side) and their targets (n, 2, 7), see ``train.classifier.targets.soft_targets``."""
+
+
+def batches(
+    views: Sequence[View], size: int, seed: int, epoch: int
+) -> Iterator[tuple[tuple[npt.NDArray[np.uint8], Floats]]]:
+    """Whole batches of (grey uint8 pictures, targets) for ever, from ``epoch`` on, ordered by seed and epoch.
+
+    Every epoch has the next of ``views``, which show the same faces.
+
+    Endless, since with one iterator an epoch TensorFlow's data pipeline now and then held up the next epoch's first
+    batch for many seconds (measured).
+    """
+    for number in itertools.count(epoch):
+        pixels, targets = views[number % len(views)]
+        order = np.random.default_rng((seed, number)).permutation(len(pixels))
+        for start in range(0, len(order) - size + 1, size):
+            rows = order[start : start + size]
+            yield ((pixels[rows][..., np.newaxis], targets[rows]),)
+
+
+class Lesson(keras.Model):  # type: ignore[misc]
+    """The student with what surrounds it while it learns: augmentation, mixing of pairs, the loss."""
+
+    def __init__(self, student: keras.Model, recipe: Recipe, seed: int) -> None:
+        super().__init__(dtype="float32")
+        self.student = student
+        self.augment = Augment(recipe.augmentation, seed)
+        self.disturb = not recipe.teachers  # teachers answered disturbed pictures, see train.classifier.distil
+        self.seeds = keras.random.SeedGenerator(seed + 1)
+        self.mixup = recipe.mixup
+        self.shares = [1 - recipe.label_share, recipe.label_share]
+        self.mixing = self.add_weight(name="mixing", initializer="ones", trainable=False, dtype="float32")
+        self.mean_loss = keras.metrics.Mean("loss")
+        self.accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+
+    def call(self, batch: Any, training: bool = False) -> Any:
+        """(pictures, targets) -> (logits, the targets that belong to the disturbed and mixed pictures)."""
+        pixels, targets = batch
+        pixels = self.augment(pixels, training=training and self.disturb)
+        if training and self.mixup:
+            share = keras.random.beta((), self.mixup, self.mixup, seed=self.seeds)
+            share = self.mixing * ops.minimum(share, 1 - share)
+            pixels += share * (ops.flip(pixels, axis=0) - pixels)
+            targets += share * (ops.flip(targets, axis=0) - targets)
+        return ops.stack(self.student(pixels, training=training), axis=1), targets
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Cross-entropy between the mixed targets and the student, each head by its share."""
+        logits, targets = y_pred
+        losses = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
+        loss = ops.sum(ops.mean(losses, axis=0) * ops.convert_to_tensor(self.shares, losses.dtype))
+        self.mean_loss.update_state(loss)
+        self.accuracy.update_state(targets, logits)
+        return loss
+
+    def compute_metrics(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Loss and agreement with the target's favourite, averaged over the epoch so far."""
+        return {"loss": self.mean_loss.result(), "accuracy": self.accuracy.result()}
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Reset by Keras at every epoch."""
+        return [self.mean_loss, self.accuracy]

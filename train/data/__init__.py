@@ -1,0 +1,1 @@
+"""Data sets of faces with labels, read from the layouts in which people have them."""
