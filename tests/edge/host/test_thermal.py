@@ -170,7 +170,7 @@ def test_a_hot_daemon_says_that_it_drops_frames_and_drops_them(mosquitto: Any, d
         "utf-8",
     )
     program = (
-        "import pathlib, sys; from edge import cli, cooling, health; cooling.WORSE_S = 3;"
+        "import pathlib, sys; from edge import cli, health; from edge.host import thermal; thermal.WORSE_S = 3;"
         "health.TEMPERATURE = pathlib.Path(sys.argv.pop(1)); sys.exit(cli.main())"
     )
 
