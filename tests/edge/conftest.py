@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.labels import EMOTIONS
 from edge.mqtt.broker import Broker
@@ -33,64 +29,14 @@ from edge.records import (
     InferenceHealth,
     WindowSummary,
 )
+from tests.support.dashboard import Address, Dashboard, OpenDashboard
+from tests.support.paths import ROOT
+from tests.support.waiting import eventually
 
 SCHEMAS = {
     path.stem: Draft202012Validator(json.loads(path.read_text("utf-8")), format_checker=FormatChecker())
-    for path in (Path(__file__).parents[2] / "docs" / "schemas").glob("*.json")
+    for path in (ROOT / "docs" / "schemas").glob("*.json")
 }
-
-
-class Dashboard:
-    """A second, independent MQTT client that hears everything and is back at once after an outage."""
-
-    def __init__(self, host: str, port: int, topic: str) -> None:
-        self.messages: list[MQTTMessage] = []
-        self._changed = threading.Condition()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.reconnect_delay_set(min_delay=0.05, max_delay=0.05)
-        self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
-        self._client.on_subscribe = lambda *_: self._note(None)
-        self._client.on_message = lambda _client, _data, message: self._note(message)
-        self.subscriptions = 0
-        self._client.connect(host, port)
-        self._client.loop_start()
-        self.wait(lambda: self.subscriptions > 0)
-
-    def _note(self, message: MQTTMessage | None) -> None:
-        with self._changed:
-            if message is None:
-                self.subscriptions += 1
-            else:
-                self.messages.append(message)
-            self._changed.notify_all()
-
-    def wait(self, condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-        """Wait until ``condition`` holds, looking at every message; fail with what came instead."""
-        with self._changed:
-            reached = self._changed.wait_for(condition, timeout_s)
-        assert reached, [(m.topic, m.payload[:80]) for m in self.messages]
-
-    @property
-    def seqs(self) -> list[int]:
-        """Numbers of the windows, in order of arrival."""
-        return [body["seq"] for body in self.payloads("/aggregate")]
-
-    def payloads(self, ending: str) -> list[Any]:
-        """Decoded payloads of the topics that end so, in order of arrival."""
-        return [_decoded(m.payload) for m in list(self.messages) if m.topic.endswith(ending)]
-
-    def publish(self, topic: str, payload: str) -> None:
-        """Say something."""
-        self._client.publish(topic, payload, 1).wait_for_publish(10)
-
-    def close(self) -> None:
-        """Leave."""
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-def _decoded(payload: bytes) -> Any:
-    return json.loads(payload) if payload[:1] in b"{[" else payload.decode()
 
 
 @dataclass(frozen=True)
@@ -129,6 +75,21 @@ def keep_contract(topic: str, payload: bytes) -> None:
         SCHEMAS[kind].validate(json.loads(payload))
 
 
+class MakePublisher(Protocol):
+    """Type of the fixture ``make_publisher``."""
+
+    def __call__(
+        self,
+        running: Address,
+        outbox: Outbox | None = None,
+        *,
+        protocol: Literal["5", "3.1.1"] = "5",
+        start: bool = True,
+        **options: Any,
+    ) -> Publisher:
+        """A publisher for the broker ``running``, with further ``options`` of ``Publisher``."""
+
+
 @pytest.fixture
 def contract() -> Callable[[str, bytes], None]:
     """``contract(topic, payload)``, see ``keep_contract``."""
@@ -136,12 +97,12 @@ def contract() -> Callable[[str, bytes], None]:
 
 
 @pytest.fixture
-def dashboard() -> Iterator[Callable[..., Dashboard]]:
+def dashboard() -> Iterator[OpenDashboard]:
     """``dashboard(broker)`` subscribes a second client to everything; what it hears of us has to keep the contract."""
     open_ones: list[Dashboard] = []
 
-    def make(broker: Any, topic: str = "#") -> Dashboard:
-        open_ones.append(Dashboard(broker.host, broker.port, topic))
+    def make(broker: Address, topic: str = "#") -> Dashboard:
+        open_ones.append(Dashboard(broker, topic))
         return open_ones[-1]
 
     yield make
@@ -197,12 +158,17 @@ def health() -> Health:
 
 
 @pytest.fixture
-def make_publisher(device: Device) -> Iterator[Callable[..., Publisher]]:
+def make_publisher(device: Device) -> Iterator[MakePublisher]:
     """``make_publisher(broker, outbox=None, protocol="5", start=True, **options)``; stopped in the end."""
     made: list[tuple[Publisher, Outbox]] = []
 
     def make(
-        running: Any, outbox: Outbox | None = None, *, protocol: Any = "5", start: bool = True, **options: Any
+        running: Address,
+        outbox: Outbox | None = None,
+        *,
+        protocol: Literal["5", "3.1.1"] = "5",
+        start: bool = True,
+        **options: Any,
     ) -> Publisher:
         outbox = outbox or Outbox(None)
         broker = Broker(running.host, running.port, protocol=protocol)
@@ -219,14 +185,7 @@ def make_publisher(device: Device) -> Iterator[Callable[..., Publisher]]:
         outbox.close()
 
 
-@pytest.fixture
-def eventually() -> Callable[..., None]:
-    """``eventually(condition, timeout_s=20)`` waits for what nothing tells."""
-
-    def wait(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
-
-    return wait
+@pytest.fixture(name="eventually")
+def eventually_fixture() -> Callable[..., None]:
+    """``tests.support.waiting.eventually``, which new tests import."""
+    return eventually

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge.camera.capture import Capture
@@ -14,48 +12,20 @@ from edge.errors import CameraError
 from edge.health import Meter
 from edge.host.thermal import WORSE_S, Cooling
 from edge.pipeline import Pipeline
-from edge.records import Face, Frame, HostHealth, Pixels, RoomReading, WindowSummary
+from edge.records import Face, HostHealth, RoomReading, WindowSummary
 from edge.vision.classifier import EmotionClassifier, load_release
-from edge.vision.crop import CropRule
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
+from tests.support.camera import ScriptedCamera
+from tests.support.detector import SteadyDetector
+from tests.support.paths import TINY
 
-TINY = Path(__file__).parents[1] / "data" / "tiny" / "grey"
 FACE = Face(20, 10, 60, 60, 0.9)
 
 
-class ScriptedCamera:
-    """Delivers a picture every tenth of a second of its own clock, then ends or fails."""
-
-    name = "scripted"
-    live = False
-
-    def __init__(self, frames: int, failure: CameraError | None = None) -> None:
-        self._frames, self._failure, self._sequence = frames, failure, 0
-
-    def read(self) -> Frame | None:
-        if self._sequence == self._frames:
-            if self._failure:
-                raise self._failure
-            return None
-        self._sequence += 1
-        pixels = np.full((120, 160), self._sequence % 256, np.uint8)
-        return Frame(self._sequence - 1, self._sequence / 10, pixels)
-
-    def close(self) -> None:
-        pass
-
-
-@dataclass
-class SteadyDetector:
-    """Finds the same faces in every frame."""
-
-    faces: tuple[Face, ...]
-    name: str = "steady"
-    crop_rule: CropRule = field(default_factory=lambda: CropRule(side=1.0))
-
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        return self.faces
+def camera(frames: int, end: CameraError | None = None) -> ScriptedCamera:
+    """Shows a picture every tenth of a second of its own clock, then ends or fails."""
+    return ScriptedCamera([*range(frames), end], live=False, size_px=(160, 120), interval_s=0.1)
 
 
 @dataclass
@@ -82,7 +52,7 @@ def run(
 ) -> Shelf:
     shelf, capture, detector = Shelf(), Capture(lambda: camera, max_reopens=0), SteadyDetector(faces)
     window = EmotionWindow(duration_s=1.0, min_people=min_people, counts_only=False, uncertain_below=0.5)
-    classifier = EmotionClassifier(load_release(TINY))
+    classifier = EmotionClassifier(load_release(TINY / "grey"))
     stopping = threading.Event()
     if stop:
         stopping.set()
@@ -97,7 +67,7 @@ def run(
 
 
 def test_a_clip_leaves_as_windows_that_count_every_frame() -> None:
-    shelf = run(ScriptedCamera(25), (FACE,))
+    shelf = run(camera(25), (FACE,))
 
     assert [window.captured for window in shelf.windows] == [10, 10, 5]
     assert sum(window.dropped for window in shelf.windows) == 0
@@ -106,13 +76,13 @@ def test_a_clip_leaves_as_windows_that_count_every_frame() -> None:
 
 
 def test_an_empty_room_is_published_too() -> None:
-    shelf = run(ScriptedCamera(20), ())
+    shelf = run(camera(20), ())
 
     assert [(window.people, window.emotions, window.suppressed) for window in shelf.windows] == [(0, None, None)] * 2
 
 
 def test_too_few_people_leave_no_emotions_anywhere() -> None:
-    shelf = run(ScriptedCamera(20), (FACE, Face(90, 10, 60, 60, 0.8)), min_people=3)
+    shelf = run(camera(20), (FACE, Face(90, 10, 60, 60, 0.8)), min_people=3)
 
     assert {window.suppressed for window in shelf.windows} == {"too_few_people"}
     assert {window.emotions for window in shelf.windows} == {None}
@@ -121,13 +91,13 @@ def test_too_few_people_leave_no_emotions_anywhere() -> None:
 
 
 def test_a_single_detection_is_no_person() -> None:
-    shelf = run(ScriptedCamera(1), (FACE,))
+    shelf = run(camera(1), (FACE,))
 
     assert [window.people for window in shelf.windows] == [0]
 
 
 def test_the_room_is_shown_twice_a_second() -> None:
-    shelf = run(ScriptedCamera(25), (FACE,))
+    shelf = run(camera(25), (FACE,))
 
     assert len(shelf.rooms) == 5
 
@@ -137,7 +107,7 @@ def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped(
     for now_s in (0.0, WORSE_S):
         cooling.feel(HostHealth(85.0, None, None, None), 10.0, now_s)
 
-    shelf = run(ScriptedCamera(20), (FACE,), cooling=cooling)
+    shelf = run(camera(20), (FACE,), cooling=cooling)
 
     assert [window.people for window in shelf.windows] == [1, 1]
     assert 10 <= sum(window.analysed for window in shelf.windows) <= 11
@@ -145,9 +115,9 @@ def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped(
 
 
 def test_a_stop_is_obeyed_before_the_next_frame() -> None:
-    assert run(ScriptedCamera(25), (FACE,), stop=True) == Shelf()
+    assert run(camera(25), (FACE,), stop=True) == Shelf()
 
 
 def test_a_camera_that_fails_for_good_ends_the_run() -> None:
     with pytest.raises(CameraError, match="unplugged"):
-        run(ScriptedCamera(5, CameraError("unplugged")), (FACE,))
+        run(camera(5, CameraError("unplugged")), (FACE,))

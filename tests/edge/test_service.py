@@ -2,84 +2,47 @@
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-CLIP = REPOSITORY / "edge" / "media" / "astronaut.mp4"
+from tests.support.daemon import READY, StartDaemon, replay
+from tests.support.dashboard import Dashboard, OpenDashboard
+from tests.support.mosquitto import StartMosquitto
 
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """``start(broker, camera="...", extra="...", **environment)`` runs the daemon."""
-    daemons: list[subprocess.Popen[str]] = []
-
-    def make(broker: Any, *, clip: Path = CLIP, camera: str = "", extra: str = "", **environment: str) -> Any:
-        config = tmp_path / "fer-edge.toml"
-        config.write_text(
-            f'device.id = "test"\n[camera]\nkind = "replay"\npath = "{clip}"\n{camera}\n'
-            f'[window]\nduration_s = 1\n[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n{extra}',
-            "utf-8",
-        )
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "edge", "run", "--config", str(config)],
-            cwd=REPOSITORY,
-            env={"PATH": "/usr/bin", **environment},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        daemons.append(daemon)
-        return daemon
-
-    yield make
-    for daemon in daemons:
-        daemon.kill()
-        daemon.communicate()
+ALONE = {"min_people": 1}
 
 
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """The service manager's end of the notification socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(20)
-        yield listener
-
-
-def aggregates(board: Any) -> list[dict[str, Any]]:
+def aggregates(board: Dashboard) -> list[dict[str, Any]]:
     return list(board.payloads("/aggregate"))
 
 
-def test_a_clip_arrives_as_windows_without_a_gap(start: Start, mosquitto: Any, dashboard: Any) -> None:
+def test_a_clip_arrives_as_windows_without_a_gap(
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard
+) -> None:
     broker = mosquitto()
     board = dashboard(broker)
 
-    daemon = start(broker, camera='pace = "fast"', extra="[privacy]\nmin_people = 1")
+    running = daemon(broker.port, camera=replay(pace="fast"), privacy=ALONE)
     board.wait(lambda: board.payloads("/availability") == ["online", "offline"], 60)
 
     windows = aggregates(board)
-    assert daemon.wait(20) == 0
+    assert running.finish(20) == 0
     assert [window["seq"] for window in windows] == [1, 2, 3, 4, 5]
     assert sum(window["frames"]["captured"] for window in windows) == 50
     assert {window["dominant"] for window in windows} == {"happy"}
     assert {window["faces"]["people"] for window in windows} == {1}
 
 
-def test_alone_in_the_room_emotions_are_withheld(start: Start, mosquitto: Any, dashboard: Any) -> None:
+def test_alone_in_the_room_emotions_are_withheld(
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard
+) -> None:
     broker = mosquitto()
     board = dashboard(broker)
 
-    start(broker, camera='pace = "fast"')
+    daemon(broker.port, camera=replay(pace="fast"))
     board.wait(lambda: len(aggregates(board)) == 5, 60)
 
     assert {window["suppressed"] for window in aggregates(board)} == {"too_few_people"}
@@ -88,44 +51,41 @@ def test_alone_in_the_room_emotions_are_withheld(start: Start, mosquitto: Any, d
 
 
 def test_systemd_hears_ready_and_at_a_stop_offline_is_published(
-    start: Start, mosquitto: Any, dashboard: Any, manager: socket.socket
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard
 ) -> None:
     broker = mosquitto()
     board = dashboard(broker)
 
-    daemon = start(broker, camera="loop = true", NOTIFY_SOCKET=manager.getsockname())
-    heard = [manager.recv(500)]
-    while heard[-1] != b"WATCHDOG=1":
-        heard.append(manager.recv(500))
-    daemon.send_signal(signal.SIGTERM)
+    running = daemon(broker.port)
+    running.wait("WATCHDOG=1")
+    status = running.stop()
     board.wait(lambda: board.payloads("/availability")[-1:] == ["offline"])
 
-    assert heard[-2] == b"READY=1"
-    assert daemon.wait(10) == 0
-    assert [status["state"] for status in board.payloads("/status")][-1] == "stopping"
+    heard = running.journal.entries()
+    assert heard.index(READY) < heard.index("WATCHDOG=1")
+    assert status == 0
+    assert [body["state"] for body in board.payloads("/status")][-1] == "stopping"
 
 
 def test_without_a_camera_systemd_never_hears_ready(
-    start: Start, mosquitto: Any, tmp_path: Path, manager: socket.socket
+    daemon: StartDaemon, mosquitto: StartMosquitto, tmp_path: Path
 ) -> None:
-    daemon = start(mosquitto(), clip=tmp_path / "absent.mp4", NOTIFY_SOCKET=manager.getsockname())
+    running = daemon(mosquitto().port, camera=replay(tmp_path / "absent.mp4"))
 
-    assert daemon.wait(20) == 1
-    manager.settimeout(0)
-    with pytest.raises(BlockingIOError):
-        manager.recv(500)
+    assert running.finish(20) == 1
+    assert not any("=" in line.split(" ")[0] for line in running.journal.entries()), "it notified systemd"
 
 
 def test_windows_of_a_run_without_a_broker_arrive_with_the_next(
-    start: Start, mosquitto: Any, dashboard: Any, tmp_path: Path
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard
 ) -> None:
     broker = mosquitto(start=False)
-    kept = f'[outbox]\npath = "{tmp_path}/outbox.sqlite"'
 
-    assert start(broker, camera='pace = "fast"', extra=kept).wait(60) == 0
+    running = daemon(broker.port, camera=replay(pace="fast"))
+    assert running.finish() == 0
     broker.start()
     board = dashboard(broker)
-    start(broker, camera='pace = "fast"', extra=kept)
+    running.start()
     board.wait(lambda: len(aggregates(board)) == 10, 60)
 
     windows = aggregates(board)
@@ -133,12 +93,13 @@ def test_windows_of_a_run_without_a_broker_arrive_with_the_next(
     assert {window["seq"] for window in windows if window["historical"]} >= {1, 2, 3, 4, 5}
 
 
-def test_windows_that_nobody_took_and_nothing_keeps_are_told_as_lost(start: Start, mosquitto: Any) -> None:
-    daemon = start(mosquitto(start=False), camera='pace = "fast"')
+def test_windows_that_nobody_took_and_nothing_keeps_are_told_as_lost(
+    daemon: StartDaemon, mosquitto: StartMosquitto
+) -> None:
+    running = daemon(mosquitto(start=False).port, camera=replay(pace="fast"), outbox={"path": ""})
 
-    _, said = daemon.communicate(timeout=60)
-
-    assert "5 windows were not delivered and are lost; outbox.path would keep them" in said
+    assert running.finish() == 0
+    assert running.said("5 windows were not delivered and are lost; outbox.path would keep them")
 
 
 @pytest.mark.parametrize(
@@ -153,17 +114,17 @@ def test_windows_that_nobody_took_and_nothing_keeps_are_told_as_lost(start: Star
     ],
 )
 def test_every_recording_runs_to_its_end_and_every_window_arrives(
-    start: Start, mosquitto: Any, dashboard: Any, shared: Path, recording: str
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard, shared: Path, recording: str
 ) -> None:
     broker = mosquitto()
     board = dashboard(broker)
     frames = frames_of(shared / recording)
 
-    daemon = start(broker, clip=shared / recording, camera='pace = "fast"')
+    running = daemon(broker.port, camera=replay(shared / recording, pace="fast"))
     board.wait(lambda: "offline" in board.payloads("/availability"), 100)
 
     windows = aggregates(board)
-    assert daemon.wait(10) == 0
+    assert running.finish(10) == 0
     assert [window["seq"] for window in windows] == list(range(1, len(windows) + 1))
     assert sum(window["frames"]["captured"] for window in windows) == frames
     assert sum(window["frames"]["analysed"] for window in windows) == frames

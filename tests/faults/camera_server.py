@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge.records import Pixels
+from tests.support.daemon import Section
 
 
 def jpeg(pixels: Pixels) -> bytes:
@@ -36,9 +37,9 @@ class CameraServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
-    def camera(self) -> str:
-        """Keys of [camera]."""
-        return f'kind = "stream"\nurl = "http://127.0.0.1:{self.server_port}/cam"\nstall_s = 2'
+    def camera(self) -> Section:
+        """The section [camera] of a daemon that watches this one."""
+        return {"kind": "stream", "url": f"http://127.0.0.1:{self.server_port}/cam", "stall_s": 2}
 
     def close(self) -> None:
         """Gone, with every connection."""

@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from daemon import Daemon
-from fake_broker import FakeBroker
-from proxy import Proxy
-from report import Record
-from witness import Witness
+
+from tests.faults.fake_broker import FakeBroker
+from tests.faults.proxy import Proxy
+from tests.faults.report import Record
+from tests.faults.witness import Witness
 
 record = Record()
 
@@ -67,23 +67,6 @@ def witness(broker: Any, tmp_path: Path) -> Iterator[Witness]:
     broker.save(tmp_path / "mosquitto.db")
     yield witness
     witness.close()
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
-    """``daemon(port, start=True, ...)`` is a ``Daemon`` for the broker there."""
-    daemons: list[Daemon] = []
-
-    def make(port: int, *, start: bool = True, **options: Any) -> Daemon:
-        daemons.append(Daemon(tmp_path / f"daemon{len(daemons)}", port, **options))
-        if start:
-            daemons[-1].start()
-        return daemons[-1]
-
-    yield make
-    for one in daemons:
-        one.close()
-        print("\n".join(one.journal.entries()))  # noqa: T201
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 
-from journal import Journal
+from tests.support.journal import Journal
 
 CONNECT, PUBLISH, SUBSCRIBE, PINGREQ = 1, 3, 8, 12
 

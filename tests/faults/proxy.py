@@ -7,7 +7,7 @@ import struct
 import threading
 from contextlib import suppress
 
-from journal import Journal
+from tests.support.journal import Journal
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: close with RST."""

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from daemon import READY
 from paho.mqtt import subscribe
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from tests.support.daemon import READY, replay
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
@@ -85,8 +86,8 @@ def test_what_waited_is_bounded_paced_in_order_and_marked(
 ) -> None:
     broker.kill()
 
-    running = daemon(broker.port, camera=f'kind = "replay"\npath = "{clip(1200)}"\npace = "fast"', max_rows=50)
-    assert running.process.wait(30) == 0
+    running = daemon(broker.port, camera=replay(clip(1200), pace="fast"), outbox={"max_rows": 50})
+    assert running.finish(30) == 0
     broker.start()
     running.configure()
     running.start()
@@ -106,7 +107,7 @@ def test_what_waited_is_bounded_paced_in_order_and_marked(
 def test_after_a_long_outage_fresh_windows_come_first(broker: Any, witness: Any, daemon: Any, figures: Any) -> None:
     broker.kill()
 
-    running = daemon(broker.port, max_rows=60)
+    running = daemon(broker.port, outbox={"max_rows": 60})
     running.wait(READY)
     time.sleep(100)
     broker.start()

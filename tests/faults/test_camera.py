@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from camera_server import CameraServer, jpeg
-from daemon import READY
+
+from tests.faults.camera_server import CameraServer, jpeg
+from tests.support.daemon import READY, replay
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 
@@ -166,7 +167,7 @@ def test_a_call_that_never_returns_ends_the_process_for_a_fresh_one(
 ) -> None:
     fifo = tmp_path / "camera.mjpeg"
     os.mkfifo(fifo)
-    running = daemon(broker.port, camera=f'kind = "replay"\npath = "{fifo}"\nstall_s = 2', start=False)
+    running = daemon(broker.port, camera=replay(fifo, stall_s=2), start=False)
     film = Film(fifo)
     running.start()
     running.supervise()

@@ -13,11 +13,11 @@ pytestmark = pytest.mark.faults
     ("config", "named"),
     [
         ({"extra": "[window]\n"}, "is not TOML"),
-        ({"extra": "hots = 1"}, "mqtt.hots"),
-        ({"window_s": "true"}, "window.duration_s"),
-        ({"max_rows": 3}, "outbox.max_rows"),
-        ({"extra": 'tls_ca = "absent.pem"'}, "mqtt.tls_ca"),
-        ({"extra": 'username = "a"\npassword_file = "secret"'}, "mqtt.password_file"),
+        ({"mqtt": {"hots": 1}}, "mqtt.hots"),
+        ({"window": {"duration_s": True}}, "window.duration_s"),
+        ({"outbox": {"max_rows": 3}}, "outbox.max_rows"),
+        ({"mqtt": {"tls_ca": "absent.pem"}}, "mqtt.tls_ca"),
+        ({"mqtt": {"username": "a", "password_file": "secret"}}, "mqtt.password_file"),
     ],
     ids=[
         "no TOML",
@@ -37,8 +37,7 @@ def test_what_is_wrong_is_named_and_nothing_is_started(
     (running.folder / "secret").mkdir()
 
     running.start()
-    status = running.process.wait(20)
-    running.join()
+    status = running.finish(20)
 
     words = [line for line in running.journal.entries() if line.startswith("fer-edge: ")]
     figures(note=f"exit {status}: " + words[0].removeprefix("fer-edge: ").replace(str(running.folder), "..."))

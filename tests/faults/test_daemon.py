@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from tests.support.daemon import replay
+
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
 
 @pytest.fixture
 def busy(clip: Any) -> dict[str, Any]:
     """The configuration of a daemon that finishes several windows a second, of 10 s of a small clip each."""
-    return {"camera": f'kind = "replay"\npath = "{clip(600)}"\nloop = true\npace = "fast"', "window_s": 10}
+    return {"camera": replay(clip(600), loop=True, pace="fast"), "window": {"duration_s": 10}}
 
 
 def finish(running: Any, witness: Any) -> int:
@@ -120,7 +122,6 @@ def test_a_stop_under_load_and_outage_keeps_its_time_and_its_windows(
 FAILING_CALLBACK = """
 import sys
 from edge import cli
-from edge.mqtt.connection import connection as mqtt
 from edge.mqtt.connection import Connection
 
 take_in, answers = Connection._on_publish, []

@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
-from daemon import READY
+
+from tests.support.daemon import READY, replay
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
@@ -58,7 +59,7 @@ def wait_until_disk_is_well(running: Any, since_s: float) -> float:
 def test_with_a_full_disk_windows_wait_in_memory(
     broker: Any, witness: Any, daemon: Any, small_disk: Path, figures: Any
 ) -> None:
-    running = daemon(broker.port, outbox=small_disk / "outbox.sqlite")
+    running = daemon(broker.port, outbox={"path": str(small_disk / "outbox.sqlite")})
     witness.wait(2)
 
     broker.kill()
@@ -86,7 +87,7 @@ def test_with_a_full_disk_windows_wait_in_memory(
 def test_with_a_read_only_disk_windows_wait_in_memory(
     broker: Any, witness: Any, daemon: Any, small_disk: Path, figures: Any
 ) -> None:
-    running = daemon(broker.port, outbox=small_disk / "outbox.sqlite")
+    running = daemon(broker.port, outbox={"path": str(small_disk / "outbox.sqlite")})
     witness.wait(2)
     running.stop()
     broker.kill()
@@ -114,8 +115,8 @@ def test_a_damaged_outbox_is_set_aside_and_no_number_comes_again(
     broker: Any, witness: Any, daemon: Any, clip: Any, figures: Any
 ) -> None:
     broker.kill()
-    running = daemon(broker.port, camera=f'kind = "replay"\npath = "{clip(300)}"\npace = "fast"')
-    assert running.process.wait(30) == 0
+    running = daemon(broker.port, camera=replay(clip(300), pace="fast"))
+    assert running.finish(30) == 0
     outbox = running.folder / "outbox.sqlite"
     content = bytearray(outbox.read_bytes())
     random = Random(15)
@@ -205,7 +206,7 @@ def test_the_card_is_spared(
 ) -> None:
     if outage:
         broker.kill()
-    running = daemon(broker.port, window_s=window_s, environment={"RUNTIME_DIRECTORY": str(ram_disk)})
+    running = daemon(broker.port, window={"duration_s": window_s}, environment={"RUNTIME_DIRECTORY": str(ram_disk)})
     running.wait(READY)
     process = psutil.Process(running.process.pid)
     if not outage:

@@ -8,8 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from daemon import CLIP
 from PIL import Image
+
+from tests.support.daemon import replay
+from tests.support.paths import CLIP
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
@@ -61,9 +63,8 @@ def unreadable_pictures(folder: Path) -> int:
 
 def run_to_the_end(daemon: Any, port: int, path: Path) -> tuple[int, list[str], float]:
     """Exit status of a daemon that replays ``path``, what it said, and its largest resident memory in MB."""
-    running = daemon(port, camera=f'kind = "replay"\npath = "{path}"\npace = "fast"', program=("-c", MEASURED))
+    running = daemon(port, camera=replay(path, pace="fast"), program=("-c", MEASURED))
     status = running.process.wait(60)
-    running.join()
     (peak,) = [line for line in running.journal.entries() if line.startswith("VmHWM:")]
     return status, running.journal.entries(), int(peak.split()[1]) / 1000
 

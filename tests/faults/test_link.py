@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from witness import Witness
 
 from edge.mqtt.connection import KEEPALIVE_S
+from tests.faults.witness import Witness
+from tests.support.daemon import replay
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
@@ -49,12 +50,12 @@ def test_a_slow_link_delivers_without_a_break(
 ) -> None:
     broker.kill()
     link = proxy(broker.port)
-    running = daemon(link.port, camera=f'kind = "replay"\npath = "{clip(300)}"\npace = "fast"')
-    assert running.process.wait(30) == 0
+    running = daemon(link.port, camera=replay(clip(300), pace="fast"))
+    assert running.finish(30) == 0
     broker.start()
     link.rate_bytes_s = 1000
 
-    running.configure(window_s=10)
+    running.configure(window={"duration_s": 10})
     started_s = time.monotonic()
     running.start()
     begun_s = running.wait("connected to", 60, since_s=started_s)
@@ -155,7 +156,7 @@ def test_a_broker_that_cannot_prove_itself_gets_nothing(
     witness = Witness(tls_broker.plain_port)
     tls_broker.save(tmp_path / "mosquitto.db")
 
-    running = daemon(tls_broker.port, extra=f'tls_ca = "{tmp_path}/ca.pem"')
+    running = daemon(tls_broker.port, mqtt={"tls_ca": f"{tmp_path}/ca.pem"})
     running.journal.wait(lambda line: line.startswith("STATUS=degraded") and said in line)
     running.wait_for_queue(3)
     told_before = witness.windows.entries() + witness.others.entries()

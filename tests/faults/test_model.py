@@ -11,9 +11,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from daemon import ROOT
 
 from edge.model.manifest import seal
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.faults
 
@@ -67,9 +67,8 @@ def other_answers(manifest: dict[str, Any]) -> None:
 
 def run_with(daemon: Any, release: Path) -> tuple[int, list[str]]:
     """Exit status and last words of a daemon with this release."""
-    running = daemon(1, extra=f'[model]\nfolder = "{release}"')
-    status = running.process.wait(20)
-    running.join()
+    running = daemon(1, model={"folder": str(release)})
+    status = running.finish(20)
     return status, [line for line in running.journal.entries() if line.startswith("fer-edge: ")]
 
 

@@ -17,13 +17,14 @@ import pytest
 from edge.records import Pixels
 from edge.vision.crop import crop_face
 from edge.vision.detector.haar import HaarDetector
+from tests.support.daemon import replay
+from tests.support.paths import CLIP
 
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.skipif(shutil.which("strace") is None, reason="needs the program strace (apt-get install strace)"),
 ]
 
-CLIP = Path(__file__).parents[2] / "edge" / "media" / "astronaut.mp4"
 CANARY = np.random.default_rng(20).integers(0, 256, (48, 48), np.uint8)
 """Noise: no row of it comes about by chance."""
 RUN_PX = 24
@@ -142,8 +143,8 @@ def test_no_pixel_is_written_or_sent(
         mosquitto(start=broker_is_there).port,
         program=program,
         environment={"PYTHONDONTWRITEBYTECODE": "1"},  # compiled code holds the signature of a PNG
-        camera=f'kind = "replay"\npath = "{folder}"\npace = "fast"',
-        extra="[privacy]\nmin_people = 1",
+        camera=replay(folder, pace="fast"),
+        privacy={"min_people": 1},
     )
     status = running.process.wait(100)
     places = written(trace) | files(running.folder)

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from report import FIGURES, ROWS, page
+
+from tests.faults.report import FIGURES, ROWS, page
 
 pytestmark = pytest.mark.faults
 

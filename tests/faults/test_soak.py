@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from daemon import CLIP
-from report import plot_soak
+
+from tests.faults.report import plot_soak
+from tests.support.daemon import Section, replay
+from tests.support.paths import CLIP
 
 MINUTES = float(os.environ.get("FER_SOAK_MINUTES", "30"))
 SAMPLE_S = 5.0
@@ -31,14 +33,14 @@ def one_core() -> Any:
     os.sched_setaffinity(0, before)
 
 
-def small_clip(folder: Path) -> str:
-    """Keys of [camera]: the bundled clip at half its size, in which a face takes a quarter of the time."""
+def small_clip(folder: Path) -> Section:
+    """The section [camera]: the bundled clip at half its size, in which a face takes a quarter of the time."""
     video, path = cv2.VideoCapture(str(CLIP)), folder / "small.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (240, 180))
     while (read := video.read())[0]:
         writer.write(cv2.resize(read[1], (240, 180), interpolation=cv2.INTER_AREA))
     writer.release()
-    return f'kind = "replay"\npath = "{path}"\nloop = true\npace = "fast"'
+    return replay(path, loop=True, pace="fast")
 
 
 @pytest.mark.soak
@@ -48,7 +50,7 @@ def small_clip(folder: Path) -> str:
 def test_nothing_grows_and_nothing_is_missing(
     one_core: None, broker: Any, witness: Any, daemon: Any, tmp_path: Path, figures: Any
 ) -> None:
-    running = daemon(broker.port, camera=small_clip(tmp_path), window_s=10, extra="[privacy]\nmin_people = 1")
+    running = daemon(broker.port, camera=small_clip(tmp_path), window={"duration_s": 10}, privacy={"min_people": 1})
     witness.wait(1)
     process = psutil.Process(running.process.pid)
     begun_s = time.monotonic()

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemon import READY, WATCHDOG_S
 
 from edge.mqtt.publisher import GIVE_UP_S, HUNG_S
+from tests.support.daemon import READY, WATCHDOG_S
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 

@@ -6,9 +6,10 @@ import json
 import threading
 from typing import Any
 
-from journal import Journal
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.support.journal import Journal
 
 Window = dict[str, Any]
 

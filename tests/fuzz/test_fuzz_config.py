@@ -11,10 +11,10 @@ from typing import Any, get_type_hints
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutation import corpus, damaged
 
 from edge.config import Config, load
 from edge.errors import ConfigError
+from tests.fuzz.mutation import corpus, damaged
 
 FILES = [*corpus("config").values(), (Path(__file__).parents[2] / "deploy" / "fer-edge.toml").read_bytes()]
 KEYS = [(section, key) for section, kind in get_type_hints(Config).items() for key in fields(kind)]

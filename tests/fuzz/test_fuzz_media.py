@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutation import corpus, damaged
 
 from edge.camera.luma import MAX_SIDE_PX
+from tests.fuzz.mutation import corpus, damaged
 
 SEEDS = corpus("media")
 PICTURES = (".jpg", ".png", ".bmp", ".pgm", ".tif", ".gif", ".webp")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutation import corpus, damaged, warped
 
 from edge.commands.watch import line
 from edge.commands.watch_rooms import House
+from tests.fuzz.mutation import corpus, damaged, warped
 
 pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
 from rich.console import Console

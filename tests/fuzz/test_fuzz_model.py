@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutation import damaged, warped
 
 from edge.errors import ModelError
 from edge.model.flatbuffer import verify_model
 from edge.model.manifest import seal
 from edge.vision.classifier import EmotionClassifier, load_release
+from tests.fuzz.mutation import damaged, warped
 
 RELEASE = Path(__file__).parents[1] / "data" / "tiny" / "grey"
 MODEL, MANIFEST = (RELEASE / "model.tflite").read_bytes(), (RELEASE / "model.json").read_bytes()

@@ -6,12 +6,12 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
-from edge.commands.demo import CLIP
 from edge.labels import EMOTIONS
+from tests.support.daemon import StartDaemon
 
 DASHBOARD = Path(__file__).parents[3] / "deploy" / "dashboard"
 
@@ -38,34 +38,25 @@ def test_the_page_asks_nobody_but_the_broker(broker: Any, page: Any) -> None:
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
 
 
-def test_the_real_daemon_is_shown_and_an_outage_told_and_survived(broker: Any, page: Any, tmp_path: Path) -> None:
-    config = tmp_path / "fer-edge.toml"
-    config.write_text(
-        f'[device]\nid = "fer-clip"\nroom = "Foyer"\n[camera]\nkind = "replay"\npath = {json.dumps(str(CLIP))}\n'
-        f"loop = true\n[privacy]\nmin_people = 1\n[window]\nduration_s = 1\n"
-        f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n'
-    )
-    with (tmp_path / "daemon.log").open("wb") as log:
-        daemon = subprocess.Popen([sys.executable, "-m", "edge", "run", "--config", config], stdout=log, stderr=log)
-    try:
-        page.open(broker.page)
-        page.wait("document.querySelectorAll('.bars:not([hidden])').length === 1")
-        page.wait(f"{page.text_of('fer-clip/cam0', '.state')}.includes('running')")
-        assert page.text("fer-clip/cam0", "h2") == "Foyer"
-        assert sorted(page.text("fer-clip/cam0", ".bars").split()[::3]) == sorted(EMOTIONS)
+def test_the_real_daemon_is_shown_and_an_outage_told_and_survived(broker: Any, page: Any, daemon: StartDaemon) -> None:
+    running = daemon(broker.port, device={"id": "fer-clip", "room": "Foyer"}, privacy={"min_people": 1})
 
-        page.wait("house.devices.get('fer-clip').last > 0")
-        before = page.ask("house.devices.get('fer-clip').last")
-        broker.kill()
-        page.wait("document.getElementById('connection').innerText.startsWith('no connection')")
-        broker.start()
-        page.wait("document.getElementById('connection').innerText.startsWith('connected')")
-        page.wait(f"house.devices.get('fer-clip').last > {before + 2}")
+    page.open(broker.page)
+    page.wait("document.querySelectorAll('.bars:not([hidden])').length === 1")
+    page.wait(f"{page.text_of('fer-clip/cam0', '.state')}.includes('running')")
+    assert page.text("fer-clip/cam0", "h2") == "Foyer"
+    assert sorted(page.text("fer-clip/cam0", ".bars").split()[::3]) == sorted(EMOTIONS)
 
-        assert page.ask("house.devices.get('fer-clip').missing") == 0
-    finally:
-        daemon.terminate()
-        daemon.wait(15)
+    page.wait("house.devices.get('fer-clip').last > 0")
+    before = page.ask("house.devices.get('fer-clip').last")
+    broker.kill()
+    page.wait("document.getElementById('connection').innerText.startsWith('no connection')")
+    broker.start()
+    page.wait("document.getElementById('connection').innerText.startsWith('connected')")
+    page.wait(f"house.devices.get('fer-clip').last > {before + 2}")
+
+    assert page.ask("house.devices.get('fer-clip').missing") == 0
+    running.stop()
     page.wait(f"{page.text_of('fer-clip/cam0', '.state')}.includes('offline')")
 
 
@@ -96,7 +87,9 @@ def test_a_broker_that_refuses_is_asked_again_with_a_password(web_broker: Any, p
     assert page.ask("settings.open") is False
 
 
-def test_the_page_hears_a_device_through_the_example_broker_set_up_as_its_readme_says(site: Any, page: Any) -> None:
+def test_the_page_hears_a_device_through_the_example_broker_set_up_as_its_readme_says(
+    site: Any, page: Any, daemon: StartDaemon
+) -> None:
     readme = (DASHBOARD.parent / "broker" / "README.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     for written, here in (
@@ -106,25 +99,19 @@ def test_the_page_hears_a_device_through_the_example_broker_set_up_as_its_readme
     ):
         assert written in example
         example = example.replace(written, here)
-    config = site.folder / "fer-edge.toml"
-    config.write_text(
-        f'{example}\n[camera]\nkind = "replay"\npath = {json.dumps(str(CLIP))}\nloop = true\n'
-        "[privacy]\nmin_people = 1\n[window]\nduration_s = 1\n"
-    )
-    command = [sys.executable, "-m", "edge", "run", "--config", config]
+    sections = tomllib.loads(example)
+    for key in ("tls_ca", "tls_cert", "tls_key"):
+        sections["mqtt"][key] = str(site.folder / sections["mqtt"][key])
     address = f"wss://127.0.0.1:{site.websockets_port}"
     page.call("Security.setIgnoreCertificateErrors", ignore=True)  # our authority is in nobody's browser
 
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as daemon:
-        try:
-            page.open(f"{(DASHBOARD / 'index.html').as_uri()}?broker={address}")
-            page.wait("document.querySelector('dialog[open]')")
-            page.ask(
-                "fields.username.value = 'dashboard'; fields.password.value = 'secret';"
-                "document.querySelector('.primary').click()"
-            )
+    daemon(site.mosquitto.port, privacy={"min_people": 1}, **sections)
+    page.open(f"{(DASHBOARD / 'index.html').as_uri()}?broker={address}")
+    page.wait("document.querySelector('dialog[open]')")
+    page.ask(
+        "fields.username.value = 'dashboard'; fields.password.value = 'secret';"
+        "document.querySelector('.primary').click()"
+    )
 
-            page.wait(f"{page.text_of('fer-a/cam0', '.mostly')} === 'mostly happy'")
-        finally:
-            daemon.terminate()
+    page.wait(f"{page.text_of('fer-a/cam0', '.mostly')} === 'mostly happy'")
     assert page.ask("document.getElementById('address').innerText") == f"to {address}"

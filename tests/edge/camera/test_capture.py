@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 
 from edge.camera import Camera
 from edge.camera.capture import Capture
 from edge.errors import CameraError
 from edge.records import Frame
-
-
-def picture(level: int) -> np.ndarray:
-    return np.full((4, 6), level, np.uint8)
-
-
-class ScriptedCamera:
-    """Shows the pictures of a script, raises its errors, and is silent after its last item until it is closed."""
-
-    name = "scripted"
-
-    def __init__(self, script: list[int | Exception | None], live: bool = True) -> None:
-        self.live = live
-        self.exhausted, self.released = threading.Event(), threading.Event()
-        self.closed = False
-        self._script, self._sequence = iter(script), itertools.count()
-
-    def read(self) -> Frame | None:
-        for item in self._script:
-            if isinstance(item, Exception):
-                raise item
-            return None if item is None else Frame(next(self._sequence), time.monotonic(), picture(item))
-        self.exhausted.set()
-        self.released.wait()
-        return None
-
-    def close(self) -> None:
-        self.closed = True
+from tests.support.camera import ScriptedCamera
 
 
 class StillCamera(ScriptedCamera):
@@ -55,7 +26,7 @@ class StillCamera(ScriptedCamera):
 
     def read(self) -> Frame | None:
         self.released.wait(0.001)
-        return Frame(next(self._sequence), time.monotonic(), picture(self._level))
+        return self._frame(self._level)
 
 
 class StallingCamera(ScriptedCamera):

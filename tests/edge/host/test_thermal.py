@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.host.thermal import LEAST_HZ, WORSE_S, Cooling
-from edge.records import Face, Frame, HostHealth, Pixels
-from edge.vision.crop import CropRule
+from edge.records import Frame, HostHealth
 from edge.vision.tracker import FaceTracker
+from tests.support.daemon import StartDaemon
+from tests.support.dashboard import Dashboard, OpenDashboard
+from tests.support.detector import SteadyDetector
+from tests.support.mosquitto import StartMosquitto
 
 CAMERA_HZ = 12.0
-CLIP = Path(__file__).parents[3] / "edge" / "media" / "astronaut.mp4"
 
 
 def host(cpu_temp_c: float | None, throttled: bool | None = None) -> HostHealth:
@@ -131,17 +128,6 @@ def test_on_average_the_rate_is_kept_whatever_the_cameras_is(camera_hz: float) -
     assert len(kept(cooling, camera_hz, 60)) == pytest.approx(5 * 60, abs=2)
 
 
-@dataclass
-class SteadyDetector:
-    """Finds one face that stays."""
-
-    name: str = "steady"
-    crop_rule: CropRule = field(default_factory=lambda: CropRule(side=1.0))
-
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        return (Face(10, 10, 40, 40, 0.9),)
-
-
 @pytest.mark.parametrize("camera_hz", [4.0, 5.5, 7.5, 10.0, 12.0, 15.0, 25.0, 30.0, 60.0])
 def test_at_the_least_rate_one_person_is_still_one(camera_hz: float) -> None:
     cooling, tracker = running(), FaceTracker(SteadyDetector(), detect_every=30)
@@ -155,31 +141,30 @@ def test_at_the_least_rate_one_person_is_still_one(camera_hz: float) -> None:
     assert sum(track.confirmed for track in tracks) >= len(tracks) - 3
 
 
-def counts(board: Any) -> list[dict[str, int]]:
+def counts(board: Dashboard) -> list[dict[str, int]]:
     return [body["frames"] for body in board.payloads("/aggregate")]
 
 
-def test_a_hot_daemon_says_that_it_drops_frames_and_drops_them(mosquitto: Any, dashboard: Any, tmp_path: Path) -> None:
+# Half a minute until it is called hot is too long for a test.
+IN_A_HURRY = """
+import pathlib, sys
+from edge import cli, health
+from edge.host import thermal
+thermal.WORSE_S = 3
+health.TEMPERATURE = pathlib.Path(sys.argv.pop(1))
+sys.exit(cli.main())
+"""
+
+
+def test_a_hot_daemon_says_that_it_drops_frames_and_drops_them(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, daemon: StartDaemon, tmp_path: Path
+) -> None:
     broker = mosquitto()
     board = dashboard(broker)
     (tmp_path / "temp").write_text("83000\n", "ascii")
-    config = tmp_path / "fer-edge.toml"
-    config.write_text(
-        f'[device]\nid = "hot"\n[camera]\nkind = "replay"\npath = {json.dumps(str(CLIP))}\nloop = true\n'
-        f'[window]\nduration_s = 2\n[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n',
-        "utf-8",
-    )
-    program = (
-        "import pathlib, sys; from edge import cli, health; from edge.host import thermal; thermal.WORSE_S = 3;"
-        "health.TEMPERATURE = pathlib.Path(sys.argv.pop(1)); sys.exit(cli.main())"
-    )
 
-    command = [sys.executable, "-c", program, tmp_path / "temp", "run", "--config", config]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as daemon:
-        try:
-            board.wait(lambda: any(4 * frames["dropped"] > frames["analysed"] for frames in counts(board)))
-        finally:
-            daemon.terminate()
+    daemon(broker.port, program=("-c", IN_A_HURRY, str(tmp_path / "temp")), window={"duration_s": 2})
+    board.wait(lambda: any(4 * frames["dropped"] > frames["analysed"] for frames in counts(board)))
 
     codes = {problem["code"] for body in board.payloads("/status") for problem in body["problems"]}
     assert "frame_rate_lowered" in codes

@@ -7,28 +7,34 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.edge.conftest import Certificates
+from tests.support.daemon import Daemon, StartDaemon, replay
+from tests.support.mosquitto import Mosquitto, StartMosquitto
+
+Listener: TypeAlias = "subprocess.Popen[str]"
+Subscribe: TypeAlias = Callable[..., Listener]
+Play: TypeAlias = Callable[..., Daemon]
+
 ENDING = ["fer/v1/test/availability", "1", "0", "offline"]
 
 
 @pytest.fixture
-def subscribe() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def subscribe() -> Iterator[Subscribe]:
     """``subscribe(broker, *options)`` starts mosquitto_sub, which writes topic, QoS, retained and payload a line."""
     program = shutil.which("mosquitto_sub")
     if program is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs the mosquitto_sub program: apt-get install mosquitto-clients")
         pytest.skip("needs the mosquitto_sub program (apt-get install mosquitto-clients)")
-    listeners: list[subprocess.Popen[str]] = []
+    listeners: list[Listener] = []
 
-    def make(broker: Any, *options: str) -> subprocess.Popen[str]:
+    def make(broker: Mosquitto, *options: str) -> Listener:
         command = [program, "-h", broker.host, "-p", str(broker.port), "-q", "1", "-F", "%t %q %r %p", *options]
         listeners.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return listeners[-1]
@@ -39,39 +45,35 @@ def subscribe() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         listener.communicate()
 
 
-def heard(listener: subprocess.Popen[str]) -> list[list[str]]:
-    """Topic, QoS, retained and payload of each message until the device says goodbye."""
+def line_of(listener: Listener) -> str:
+    """The next line that it writes."""
     assert listener.stdout is not None
+    return listener.stdout.readline()
+
+
+def heard(listener: Listener) -> list[list[str]]:
+    """Topic, QoS, retained and payload of each message until the device says goodbye."""
     messages: list[list[str]] = []
     while not messages or messages[-1] != ENDING:
-        line = listener.stdout.readline()
+        line = line_of(listener)
         assert line, messages
         messages.append(line.rstrip("\n").split(" ", 3))
     return messages
 
 
-def daemon(
-    broker: Any, folder: Path, *, protocol: str = "5", loop: bool = False, access: str = ""
-) -> subprocess.Popen[bytes]:
-    """The real one on the demo clip, from beginning to end or for ever."""
-    config = folder / "fer-edge.toml"
-    config.write_text(
-        f'device.id = "test"\n[camera]\nkind = "replay"\npath = "{REPOSITORY}/edge/media/astronaut.mp4"\n'
-        f'pace = "fast"\nloop = {str(loop).lower()}\n[privacy]\nmin_people = 1\n[window]\nduration_s = 1\n'
-        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\nprotocol = "{protocol}"\n{access}',
-        "utf-8",
-    )
-    command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
-    return subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+@pytest.fixture
+def play(daemon: StartDaemon) -> Play:
+    """``play(broker, loop=False, **mqtt)`` starts the daemon on the demo clip, with further keys of [mqtt]."""
 
+    def make(broker: Mosquitto, *, loop: bool = False, **mqtt: object) -> Daemon:
+        camera = replay(pace="fast", loop=loop)
+        return daemon(broker.port, camera=camera, privacy={"min_people": 1}, outbox={"path": ""}, mqtt=mqtt)
 
-def run_daemon(broker: Any, folder: Path, **options: Any) -> None:
-    """The demo clip from beginning to end."""
-    assert daemon(broker, folder, **options).wait(60) == 0
+    return make
 
 
 def test_a_foreign_subscriber_hears_the_whole_contract_in_both_versions_of_mqtt(
-    mosquitto: Any, subscribe: Any, contract: Callable[[str, bytes], None], tmp_path: Path
+    mosquitto: StartMosquitto, subscribe: Subscribe, play: Play, contract: Callable[[str, bytes], None]
 ) -> None:
     broker = mosquitto()
     # A retained message tells that a subscription stands.
@@ -81,9 +83,9 @@ def test_a_foreign_subscriber_hears_the_whole_contract_in_both_versions_of_mqtt(
     listeners = [
         subscribe(broker, "-V", version, "-t", "ready", "-t", "fer/v1/#") for version in ("mqttv311", "mqttv5")
     ]
-    assert [listener.stdout.readline() for listener in listeners] == ["ready 0 1 yes\n"] * 2
+    assert [line_of(listener) for listener in listeners] == ["ready 0 1 yes\n"] * 2
 
-    run_daemon(broker, tmp_path)
+    assert play(broker).finish() == 0
 
     for messages in map(heard, listeners):
         for topic, _, _, payload in messages:
@@ -100,10 +102,10 @@ def test_a_foreign_subscriber_hears_the_whole_contract_in_both_versions_of_mqtt(
 
 
 def test_who_comes_later_hears_what_is_retained_with_its_properties_and_no_old_reading(
-    mosquitto: Any, subscribe: Any, tmp_path: Path
+    mosquitto: StartMosquitto, subscribe: Subscribe, play: Play
 ) -> None:
     broker = mosquitto()
-    run_daemon(broker, tmp_path)
+    assert play(broker).finish() == 0
 
     late = subscribe(broker, "-V", "mqttv5", "-t", "#", "-W", "2", "-F", "%t %q %r %C %F %E|%P")
     output, _ = late.communicate(timeout=20)
@@ -117,34 +119,39 @@ def test_who_comes_later_hears_what_is_retained_with_its_properties_and_no_old_r
     ]
 
 
-def test_windows_carry_their_schema_and_device_beside_them(mosquitto: Any, subscribe: Any, tmp_path: Path) -> None:
+def test_windows_carry_their_schema_and_device_beside_them(
+    mosquitto: StartMosquitto, subscribe: Subscribe, play: Play
+) -> None:
     broker = mosquitto()
     listener = subscribe(broker, "-V", "mqttv5", "-t", "fer/v1/+/+/aggregate", "-C", "1", "-F", "%q %r %C|%P")
 
-    with daemon(broker, tmp_path, loop=True) as running:
-        line = listener.stdout.readline()
-        running.terminate()
+    play(broker, loop=True)
+    line = line_of(listener)
 
     assert line == "1 0 application/json|schema:fer-edge/aggregate/1 device:test\n"
 
 
-def test_the_last_will_says_offline_as_the_device_itself_would(mosquitto: Any, subscribe: Any, tmp_path: Path) -> None:
+def test_the_last_will_says_offline_as_the_device_itself_would(
+    mosquitto: StartMosquitto, subscribe: Subscribe, play: Play
+) -> None:
     broker = mosquitto()
     listener = subscribe(broker, "-V", "mqttv5", "-t", "fer/v1/test/availability", "-F", "%p %q %C %F")
 
-    with daemon(broker, tmp_path, loop=True) as running:
-        online = listener.stdout.readline()
-        running.kill()
-    said = [online, listener.stdout.readline()]
+    running = play(broker, loop=True)
+    online = line_of(listener)
+    running.kill()
+    said = [online, line_of(listener)]
 
     assert said == ["online 1 text/plain 1\n", "offline 1 text/plain 1\n"]
 
 
-def test_a_device_says_the_same_in_the_older_version_of_mqtt(mosquitto: Any, subscribe: Any, tmp_path: Path) -> None:
+def test_a_device_says_the_same_in_the_older_version_of_mqtt(
+    mosquitto: StartMosquitto, subscribe: Subscribe, play: Play
+) -> None:
     said = {}
     for protocol in ("5", "3.1.1"):
         broker = mosquitto()
-        run_daemon(broker, tmp_path, protocol=protocol)
+        assert play(broker, protocol=protocol).finish() == 0
         late = subscribe(broker, "-V", "mqttv5", "-t", "#", "-W", "1", "-F", "%t %q %r %p")
         output, _ = late.communicate(timeout=20)
         messages = [line.split(" ", 3) for line in output.splitlines()]
@@ -158,7 +165,7 @@ def test_a_device_says_the_same_in_the_older_version_of_mqtt(mosquitto: Any, sub
 
 
 def test_the_daemon_proves_itself_with_a_password_from_a_file_over_tls(
-    mosquitto: Any, subscribe: Any, certificates: Any, tmp_path: Path
+    mosquitto: StartMosquitto, subscribe: Subscribe, play: Play, certificates: Certificates, tmp_path: Path
 ) -> None:
     accounts, secret = tmp_path / "accounts", tmp_path / "secret"
     accounts.touch(mode=0o600)
@@ -172,9 +179,7 @@ def test_the_daemon_proves_itself_with_a_password_from_a_file_over_tls(
     stranger = subscribe(broker, "--cafile", str(certificates.ca), "-t", "#", "-W", "5")
     assert stranger.wait(10) != 0
 
-    access = f'username = "sensor"\npassword_file = "{secret}"\ntls_ca = "{certificates.ca}"\n'
-    with daemon(broker, tmp_path, loop=True, access=access) as running:
-        line = listener.stdout.readline()
-        running.terminate()
+    play(broker, loop=True, username="sensor", password_file=str(secret), tls_ca=str(certificates.ca))
+    line = line_of(listener)
 
     assert line == "fer/v1/test/cam0/aggregate\n"

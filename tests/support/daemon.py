@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,13 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import psutil
-from journal import Journal
 
-ROOT = Path(__file__).parents[2]
-CLIP = ROOT / "edge" / "media" / "astronaut.mp4"
+from tests.support.journal import Journal
+from tests.support.paths import CLIP, ROOT
+
+Section = Mapping[str, object]
+"""Keys of one section of the configuration."""
+
 UNIT = (ROOT / "systemd" / "fer-edge.service").read_text("utf-8")
 READY = "READY=1"
 
@@ -30,40 +34,40 @@ def _seconds(directive: str) -> float:
 
 
 RESTART_S, WATCHDOG_S = _seconds("RestartSec"), _seconds("WatchdogSec")
-REPLAY = f'kind = "replay"\npath = "{CLIP}"\nloop = true\n'
 
 
-def configuration(
-    port: int,
-    outbox: Path,
-    *,
-    camera: str = REPLAY,
-    window_s: float | str = 1,
-    max_rows: int = 20_000,
-    extra: str = "",
-) -> str:
-    """A configuration; ``extra`` begins with further keys of [mqtt]."""
-    return f"""\
-device.id = "test"
-[camera]
-{camera}
-[window]
-duration_s = {window_s}
-[outbox]
-path = "{outbox}"
-max_rows = {max_rows}
-[mqtt]
-host = "127.0.0.1"
-port = {port}
-{extra}
-"""
+def replay(path: Path = CLIP, **keys: object) -> Section:
+    """The section [camera] that replays ``path``."""
+    return {"kind": "replay", "path": str(path), **keys}
+
+
+def configuration(port: int, *, extra: str = "", **sections: Section) -> str:
+    """A configuration for the broker at ``port``: the demo clip for ever, in windows of one second.
+
+    Keys of ``sections`` are added to those, or replace them; only ``camera`` replaces the whole section. ``extra`` is
+    appended as it is.
+    """
+    defaults: dict[str, Section] = {
+        "device": {"id": "test"},
+        "camera": replay(loop=True),
+        "window": {"duration_s": 1},
+        "mqtt": {"host": "127.0.0.1", "port": port},
+    }
+    if "camera" in sections:
+        del defaults["camera"]
+    lines = []
+    for name in {**defaults, **sections}:
+        keys = {**defaults.get(name, {}), **sections.get(name, {})}
+        # JSON's strings, numbers, booleans and lists are TOML's too.
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+    return "\n".join([*lines, extra, ""])
 
 
 class Daemon:
-    """``python -m edge run``, any number of processes one after the other, as in the unit of systemd/.
+    """``fer-edge run``, any number of processes one after the other, as the unit of systemd/ starts them.
 
-    ``journal`` holds what it says: the lines of its standard error and of its notifications to systemd. After
-    ``supervise`` a stand-in for systemd restarts it and aborts it when the watchdog is not fed.
+    ``journal`` holds the lines of its standard error and its notifications to systemd. After ``supervise``, a stand-in
+    for systemd restarts it, and aborts it when the watchdog is not fed.
     """
 
     def __init__(
@@ -73,15 +77,14 @@ class Daemon:
         *,
         program: Sequence[str] = ("-m", "edge"),
         environment: Mapping[str, str] | None = None,
-        outbox: Path | None = None,
-        **config: Any,
+        extra: str = "",
+        **sections: Section,
     ) -> None:
         self.journal: Journal[str] = Journal()
-        self.folder = folder
-        self._port, self._outbox = port, outbox or folder / "outbox.sqlite"
+        self.folder, self.config = folder, folder / "fer-edge.toml"
+        self._port = port
         (folder / "run").mkdir(parents=True)
-        self._config = folder / "fer-edge.toml"
-        self.configure(**config)
+        self.configure(extra=extra, **sections)
         self._program = program
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._manager.bind(str(folder / "notify"))
@@ -95,7 +98,7 @@ class Daemon:
         self._fed_s: float | None = None
         self._process: subprocess.Popen[str] | None = None
         self._threads: list[threading.Thread] = []
-        self._run(self._hear)
+        self._spawn(self._hear)
 
     @property
     def process(self) -> subprocess.Popen[str]:
@@ -103,14 +106,15 @@ class Daemon:
         assert self._process is not None
         return self._process
 
-    def configure(self, **config: Any) -> None:
-        """What the next start shall find, see ``configuration``."""
-        self._config.write_text(configuration(self._port, self._outbox, **config), "utf-8")
+    def configure(self, *, extra: str = "", **sections: Section) -> None:
+        """Write what the next start reads, see ``configuration``; by default the outbox is in ``folder``."""
+        sections["outbox"] = {"path": str(self.folder / "outbox.sqlite"), **sections.get("outbox", {})}
+        self.config.write_text(configuration(self._port, extra=extra, **sections), "utf-8")
 
     def start(self) -> None:
         self._fed_s = None
         self._process = subprocess.Popen(
-            [sys.executable, *self._program, "run", "--config", str(self._config)],
+            [sys.executable, *self._program, "run", "--config", str(self.config)],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -118,7 +122,7 @@ class Daemon:
             text=True,
             errors="replace",
         )
-        self._reader = self._run(self._read, self._process)
+        self._reader = self._spawn(self._read, self._process)
 
     def wait(self, text: str, timeout_s: float = 20.0, *, since_s: float = 0.0) -> float:
         """When ``text`` was first said."""
@@ -150,13 +154,20 @@ class Daemon:
         self.process.terminate()
         return self.process.wait(timeout_s)
 
-    def join(self) -> None:
-        """Wait until everything is in the journal that the ended process said."""
+    def run(self, timeout_s: float = 60.0) -> int:
+        """Start, wait for the end, and for the last line of the journal; the exit status."""
+        self.start()
+        return self.finish(timeout_s)
+
+    def finish(self, timeout_s: float = 60.0) -> int:
+        """Wait for the end, and for the last line of the journal; the exit status."""
+        status = self.process.wait(timeout_s)
         self._reader.join(10)
+        return status
 
     def supervise(self) -> None:
         """From now on, restart and watch as the unit says."""
-        self._run(self._supervise)
+        self._spawn(self._supervise)
 
     def close(self) -> None:
         self._closing.set()
@@ -168,7 +179,7 @@ class Daemon:
             thread.join(10)
         self._manager.close()
 
-    def _run(self, target: Callable[..., None], *arguments: object) -> threading.Thread:
+    def _spawn(self, target: Callable[..., None], *arguments: object) -> threading.Thread:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
         thread.start()
         self._threads.append(thread)
@@ -198,3 +209,19 @@ class Daemon:
                 self.process.send_signal(signal.SIGABRT)
                 self.process.send_signal(signal.SIGCONT)
                 self.process.wait(10)
+
+
+class StartDaemon(Protocol):
+    """Type of the fixture ``daemon``."""
+
+    def __call__(
+        self,
+        port: int,
+        *,
+        start: bool = True,
+        program: Sequence[str] = ("-m", "edge"),
+        environment: Mapping[str, str] | None = None,
+        extra: str = "",
+        **sections: Section,
+    ) -> Daemon:
+        """A daemon for the broker at ``port``, see ``Daemon`` and ``configuration``."""
