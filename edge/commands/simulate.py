@@ -217,7 +217,8 @@ def _forget(plan: Plan, devices: list[SimulatedDevice]) -> None:
         BrokerError: it cannot be reached.
     """
     connection = Connection(plan.broker, f"{devices[0].described.id}-forget")
-    session = Session(connection, Outbox(None))
+    outbox = Outbox(None)
+    session = Session(connection, outbox)
     for device in (device.described for device in devices):
         for topic in (*map(device.topic, ("availability", "status", "info")), discovery(device).topic):
             session.send(Message(topic, b"", retain=True))
@@ -229,3 +230,4 @@ def _forget(plan: Plan, devices: list[SimulatedDevice]) -> None:
             case _:
                 break
     connection.close(1.0)
+    outbox.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -136,11 +137,12 @@ def test_a_browser_needs_the_password(site: Any, password: str | None, answer: s
 def test_the_daemon_greets_through_its_certificate(site: Any, device: Device) -> None:
     home_assistant = site.connect("home-assistant")
     listen(home_assistant, "#")
-    publisher = Publisher(site.broker("fer-a"), replace(device, id="fer-a"), Outbox(None), WallClock())
 
-    publisher.start()
-    heard = {next_received(home_assistant).topic for _ in range(3)}
-    publisher.stop(2.0)
+    with closing(Outbox(None)) as outbox:
+        publisher = Publisher(site.broker("fer-a"), replace(device, id="fer-a"), outbox, WallClock())
+        publisher.start()
+        heard = {next_received(home_assistant).topic for _ in range(3)}
+        publisher.stop(2.0)
 
     assert heard == {"fer/v1/fer-a/availability", "fer/v1/fer-a/info", "homeassistant/device/fer-a/config"}
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -99,7 +100,8 @@ def test_a_room_that_only_counts_tells_no_mood() -> None:
 def test_a_later_run_goes_on_with_new_ids() -> None:
     plan = Plan(Broker("127.0.0.1", 1), window_s=1.0)
 
-    number = SimulatedDevice(plan, 1).outbox.next_seq()
+    with closing(SimulatedDevice(plan, 1).outbox) as outbox:
+        number = outbox.next_seq()
 
     assert time.time() < number < time.time() + 100
 
