@@ -42,7 +42,9 @@ if [[ -s ca.pem ]]; then
     echo "certificates: kept $folder/ca.pem"
 else
     make_key ca
-    openssl req -x509 -new -key ca.key -subj "/CN=fer-edge private authority" -days 7300 -out ca.pem
+    # Clients that check strictly, Python's from 3.13 on, refuse an authority without a stated key usage.
+    openssl req -x509 -new -key ca.key -subj "/CN=fer-edge private authority" -days 7300 \
+        -addext "keyUsage=critical,keyCertSign,cRLSign" -out ca.pem
     echo "certificates: made $folder/ca.pem, twenty years; keep ca.key off the broker and the devices"
 fi
 kind=DNS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -173,6 +174,15 @@ def test_certificates_are_made_once_and_one_that_was_deleted_again(tmp_path: Pat
     assert after.keys() - before.keys() == {"fer-c.key", "fer-c.pem"}
     assert [line.split()[1] for line in second.stdout.splitlines()] == ["kept", "kept", "made", "kept", "made"]
     assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("*.key")} == {0}
+
+
+def test_the_certificates_satisfy_a_strict_client(tmp_path: Path, certify: Any) -> None:
+    certify(tmp_path, "broker.example", "fer-a")
+
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.pem", "broker.pem", "fer-a.pem"]
+    verified = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert verified.stdout.splitlines() == ["broker.pem: OK", "fer-a.pem: OK"], verified.stderr
 
 
 @pytest.mark.parametrize("name", ["+", "#", "fer-a/..", "FER-A", "ca", "broker", "fer-a\nfer-b"])
