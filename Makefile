@@ -45,7 +45,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm check faults soak fuzz format lint types lock clean
+.PHONY: setup test test-bookworm test-other-python check faults soak fuzz format lint types lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -55,7 +55,10 @@ test: .venv/.dev  ## all tests
 test-bookworm: .venv-pi/.bookworm  ## the daemon's tests with the package versions of a Bookworm Pi
 	.venv-pi/bin/pytest tests/edge $(ARGS)
 
-check: lint types test test-bookworm  ## all that CI runs
+test-other-python: .venv-other/.dev  ## the tests with Python 3.13 where .venv has another, and 3.11 where it has 3.13
+	.venv-other/bin/pytest --ignore=tests/deploy/dashboard $(ARGS)
+
+check: lint types test test-bookworm test-other-python  ## all that CI runs
 
 faults: .venv/.dev  ## break everything and write down what it costs, docs/faults.md (45 minutes)
 	status=0; FER_FAULTS=docs/faults.json $(bin)/pytest tests/faults -m 'faults and not soak' $(ARGS) || status=$$?; \
@@ -79,14 +82,14 @@ lint: .venv/.dev  ## style, direction of imports, shell scripts, spelling
 	$(bin)/shellcheck $(scripts)
 	$(bin)/codespell
 
-types: .venv/.dev  ## mypy, strict
+types: .venv/.dev  ## mypy, strict, of the code and the tests
 	$(bin)/mypy
 
 lock:  ## resolve pyproject.toml into requirements/*.lock.txt again (UPGRADE=1: newest versions)
 	@requirements/lock.sh
 
 clean:  ## remove what make made; runs/ and data/ stay
-	rm -rf .venv .venv-pi build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-other .venv-pi build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Make a model
@@ -139,4 +142,11 @@ bundle: .venv/.demo  ## what a Pi needs, as dist/fer-edge-VERSION.tar.gz
 
 .venv-pi/.bookworm: requirements/bookworm.lock.txt pyproject.toml
 	@requirements/venv.sh .venv-pi bookworm
+	@touch $@
+
+# OTHER_PYTHON names the interpreter where requirements/python.sh finds none.
+.venv-other/.dev: .venv/.dev requirements/python.sh
+	@version=$$($(bin)/python -c 'import sys; print("3.11" if sys.version_info >= (3, 13) else "3.13")'); \
+	  python=$(OTHER_PYTHON); python=$${python:-$$(requirements/python.sh $$version)}; \
+	  PYTHON=$$python requirements/venv.sh .venv-other dev
 	@touch $@
