@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import ConfigError, ModelError
 from edge.labels import EMOTIONS
 from edge.model import int8
 from edge.model.classifier_manifest import Manifest
+from edge.model.probabilities import softmax
 from edge.model.release import Network, Release, read_release
 from edge.records import EmotionScores, Pixels
 
@@ -25,17 +25,6 @@ _MERGED = {"contempt": "neutral"}
 def load_release(folder: Path, public_key: Path | None = None) -> Release[Manifest]:
     """Read the release of a classifier, see ``read_release``."""
     return read_release(folder, Manifest, public_key)
-
-
-def softmax(logits: npt.NDArray[np.floating], temperature: float) -> npt.NDArray[np.float64]:
-    """Probabilities of ``logits`` / ``temperature`` along the last axis; above 1 flattens, below 1 sharpens.
-
-    In float64 on the host: an int8 softmax has steps of 1/256 and loses the tail.
-    """
-    scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return probabilities
 
 
 class EmotionClassifier:

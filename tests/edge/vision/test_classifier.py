@@ -1,5 +1,4 @@
 import json
-import math
 import re
 import shutil
 from collections.abc import Callable
@@ -8,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import edge
 from edge.errors import ConfigError, DelegateError, ModelError
 from edge.labels import EMOTIONS
 from edge.model.classifier_manifest import GoldenVector, Head, TensorSpec
-from edge.vision.classifier import EmotionClassifier, Release, load_release, softmax
+from edge.vision.classifier import EmotionClassifier, Release, load_release
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 
@@ -242,22 +239,3 @@ def test_a_release_is_read_with_its_manifest() -> None:
 
     assert release.manifest.to_json() == (TINY / "grey" / "model.json").read_text("utf-8")
     assert release.model == (TINY / "grey" / "model.tflite").read_bytes()
-
-
-def test_softmax_of_equal_logits_is_even_and_of_huge_ones_finite() -> None:
-    assert softmax(np.zeros(4), 1.0).tolist() == [0.25] * 4
-    assert softmax(np.array([1e4, 0.0]), 1.0).tolist() == [1.0, 0.0]
-
-
-def test_softmax_divides_by_the_temperature() -> None:
-    first, second = softmax(np.array([2.0, 0.0]), 2.0)
-
-    assert first / second == pytest.approx(math.e)
-
-
-@given(st.lists(st.floats(-50, 50), min_size=7, max_size=7), st.floats(0.05, 20))
-def test_softmax_is_a_distribution_that_keeps_the_order(logits: list[float], temperature: float) -> None:
-    probabilities = softmax(np.array(logits), temperature)
-
-    assert probabilities.sum() == pytest.approx(1)
-    assert probabilities.max() == probabilities[int(np.argmax(logits))]
