@@ -230,7 +230,7 @@ def _fetch(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     from edge.commands.watch import watch
     from edge.config import MqttConfig
-    from edge.service import broker
+    from edge.parts import broker
 
     section = load(options.config).mqtt if options.config else MqttConfig(host=options.host, port=options.port)
     return watch(broker(section), json=options.json, count=options.count)
@@ -240,7 +240,7 @@ def _simulate(options: argparse.Namespace) -> int:
     from edge.commands.simulate import simulate
     from edge.commands.simulated_device import Plan
     from edge.config import MqttConfig
-    from edge.service import broker
+    from edge.parts import broker
 
     section = load(options.config).mqtt if options.config else MqttConfig(host=options.host, port=options.port)
     plan = Plan(broker(section), options.window, options.live, options.prefix, options.seed, options.discovery)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 EXIT_RETRY = 1
 """A restart may cure it: systemd starts the daemon again."""
-EXIT_USAGE = 2
-"""The command line is wrong (argparse's own status)."""
 EXIT_CONFIG = 78
 """Configuration or model is wrong (``EX_CONFIG`` of sysexits.h): systemd does not restart."""
 

@@ -7,14 +7,15 @@ seconds on the monotonic clock, or on the clip's own clock where a clip is repla
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from edge.labels import EMOTIONS
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
+if TYPE_CHECKING:  # commands that only speak MQTT start without numpy
+    import numpy as np
+    import numpy.typing as npt
+
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 """Luma, shape (height, width), 0 black to 255 white."""
 
 Suppression: TypeAlias = Literal["too_few_people", "counts_only"]

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, TypeVar, cast
 
 from edge import __version__
-from edge.camera import Camera
 from edge.camera.capture import Capture
-from edge.camera.csi import CsiCamera
-from edge.camera.replay import ReplayCamera
-from edge.camera.stream import StreamCamera
-from edge.camera.usb import UsbCamera
-from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig, MqttConfig, device_id
-from edge.errors import DelegateError
-from edge.health import HealthMonitor, Meter, TimedDetector
+from edge.config import Config, device_id
+from edge.health import HealthMonitor, Meter
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.thermal import Cooling
-from edge.model.download import YUNET
-from edge.mqtt.broker import Broker
 from edge.mqtt.messages import STATUS_PERIOD_S, Device, Model
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
-from edge.pipeline import Outlet, Pipeline
-from edge.records import Health, Problem
-from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
-from edge.vision.detector import FaceDetector
-from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
-from edge.vision.detector.haar import HaarDetector
-from edge.vision.detector.yunet import YuNetDetector
-from edge.vision.tracker import FaceTracker
-from edge.vision.window import EmotionWindow
+from edge.parts import broker, build_pipeline, open_camera, open_classifier, open_detector, open_outbox
+from edge.records import Health
 
 STOP_TIMEOUT_S = 8.0
 """Systemd waits longer; a broker that does not answer must not hold the shutdown up."""
@@ -45,118 +27,6 @@ STOP_TIMEOUT_S = 8.0
 _CHECK_PERIOD_S = 2.0
 
 _log = logging.getLogger(__name__)
-
-
-def open_camera(section: CameraConfig) -> Camera:
-    """The camera that the configuration names.
-
-    Raises:
-        CameraError: it cannot be opened.
-    """
-    if section.kind == "csi":
-        return CsiCamera(section.width_px, section.height_px, section.fps)
-    if section.kind == "usb":
-        return UsbCamera(section.device, section.width_px, section.height_px, section.fps)
-    if section.kind == "stream":
-        return StreamCamera(section.url)
-    pace = cast(Literal["real", "fast"], section.pace)
-    return ReplayCamera(Path(section.path), pace=pace, loop=section.loop)
-
-
-def open_detector(section: DetectorConfig, models: ModelConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
-    """The face detector that the configuration names, and what is to be said of it.
-
-    Raises:
-        ModelError: its model is missing, damaged or no such model.
-        DelegateError: an accelerator is asked for, absent, and no fallback is allowed.
-    """
-    if section.kind == "haar":
-        return HaarDetector(min_face_px=section.min_face_px), ()
-    if section.kind == "yunet":
-        model = Path(section.model) if section.model else YUNET.find()
-        return YuNetDetector(model, min_face_px=section.min_face_px), ()
-    release = load_detector(Path(section.model) if section.model else PACKAGED_DETECTOR, _public_key(models))
-    return _on_device(
-        "detector",
-        models,
-        lambda delegate: FerDetector(
-            release, min_face_px=section.min_face_px, threads=models.threads, delegate=delegate
-        ),
-    )
-
-
-def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
-    """The classifier that the configuration names, and what is to be said of it.
-
-    Raises:
-        ModelError: the release is missing, damaged or not what its manifest says.
-        ConfigError: it has no such head.
-        DelegateError: an accelerator is asked for, absent, and no fallback is allowed.
-    """
-    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL, _public_key(section))
-    return _on_device(
-        "classifier",
-        section,
-        lambda delegate: EmotionClassifier(release, head=section.head, threads=section.threads, delegate=delegate),
-    )
-
-
-_Part = TypeVar("_Part")
-
-
-def _on_device(
-    name: str, section: ModelConfig, make: Callable[[str | None], _Part]
-) -> tuple[_Part, tuple[Problem, ...]]:
-    """What ``make`` makes for the configured device, or for the CPU where that is absent and a fallback allowed."""
-    try:
-        return make(None if section.device == "cpu" else section.device), ()
-    except DelegateError as error:
-        if section.fallback != "cpu":
-            raise
-        _log.warning("%s; the %s goes on with the cpu as model.fallback says", error, name)
-        return make(None), (Problem("accelerator_missing", f"The {name} runs on the CPU: {error}."),)
-
-
-def _public_key(section: ModelConfig) -> Path | None:
-    return Path(section.public_key) if section.public_key else None
-
-
-def broker(section: MqttConfig) -> Broker:
-    """The broker that the configuration names."""
-
-    def file(name: str) -> Path | None:
-        return Path(name) if name else None
-
-    return Broker(
-        host=section.host,
-        port=section.port,
-        protocol=cast(Literal["5", "3.1.1"], section.protocol),
-        username=section.username or None,
-        password_file=file(section.password_file),
-        tls_ca=file(section.tls_ca),
-        tls_cert=file(section.tls_cert),
-        tls_key=file(section.tls_key),
-    )
-
-
-def build_pipeline(
-    config: Config,
-    capture: Capture,
-    detector: FaceDetector,
-    classifier: EmotionClassifier,
-    outlet: Outlet,
-    meter: Meter,
-    cooling: Cooling,
-) -> Pipeline:
-    """The corridor between a started capture and an outlet."""
-    tracker = FaceTracker(TimedDetector(detector, meter), detect_every=config.detector.every)
-    window = EmotionWindow(
-        duration_s=config.window.duration_s,
-        min_people=config.privacy.min_people,
-        counts_only=config.privacy.counts_only,
-        uncertain_below=config.model.uncertain_below,
-    )
-    return Pipeline(capture, tracker, detector.crop_rule, classifier, window, outlet, meter, cooling)
 
 
 class Service:
@@ -198,7 +68,7 @@ class Service:
             )
             parts.callback(capture.stop)
             capture.start()
-            outbox = _open_outbox(config)
+            outbox = open_outbox(config.outbox)
             parts.callback(_close_outbox, outbox, kept=bool(config.outbox.path))
             publisher = Publisher(broker(config.mqtt), self._describe(capture.name), outbox, WallClock())
             publisher.start()
@@ -233,17 +103,6 @@ class Service:
             counts_only=config.privacy.counts_only,
             context={key: value for key, value in (("site", place.site), ("room", place.room)) if value},
         )
-
-
-def _open_outbox(config: Config) -> Outbox:
-    section = config.outbox
-    runtime = os.environ.get("RUNTIME_DIRECTORY")
-    return Outbox(
-        Path(section.path) if section.path else None,
-        volatile=Path(runtime) / "outbox.sqlite" if section.path and runtime else None,
-        max_rows=section.max_rows,
-        max_bytes=section.max_mb * 2**20,
-    )
 
 
 def _close_outbox(outbox: Outbox, *, kept: bool) -> None:

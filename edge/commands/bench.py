@@ -14,8 +14,8 @@ from edge.camera.capture import Capture
 from edge.config import Config
 from edge.health import Meter, resident_mb
 from edge.host.thermal import Cooling
+from edge.parts import build_pipeline, open_camera, open_classifier, open_detector
 from edge.records import Percentiles, RoomReading, WindowSummary
-from edge.service import build_pipeline, open_camera, open_classifier, open_detector
 
 
 @dataclass(frozen=True, slots=True)

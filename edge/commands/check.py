@@ -13,8 +13,8 @@ from edge.errors import CameraError, FerEdgeError
 from edge.model.manifest import ReleaseManifest
 from edge.model.release import read_schema
 from edge.mqtt.connection import Connection
+from edge.parts import broker, open_camera, open_classifier, open_detector
 from edge.records import Problem
-from edge.service import broker, open_camera, open_classifier, open_detector
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.detector.builtin import FerDetector, load_detector
 from edge.vision.detector.manifest import DETECTOR_SCHEMA

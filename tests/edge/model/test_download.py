@@ -16,7 +16,7 @@ from edge.cli import main
 from edge.config import DetectorConfig, ModelConfig
 from edge.errors import ConfigError, DownloadError, ModelError
 from edge.model.download import DOWNLOADS, YUNET, Download
-from edge.service import open_detector
+from edge.parts import open_detector
 
 CONTENT = b"weights" * 1000
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.config import ModelConfig
 from edge.errors import ConfigError, ModelError
-from edge.service import open_classifier
+from edge.parts import open_classifier
 from edge.vision.classifier import load_release
 
 ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519", reason="needs fer-edge[sign]")

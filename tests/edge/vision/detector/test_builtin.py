@@ -18,8 +18,8 @@ from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig
 from edge.errors import DelegateError, ModelError
 from edge.model.manifest import GoldenVector, TensorSpec
 from edge.model.release import Release
+from edge.parts import open_detector
 from edge.records import Face, Pixels
-from edge.service import open_detector
 from edge.vision.crop import CropRule
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
 from edge.vision.detector.letterbox import MARGIN_GREY, letterbox

@@ -1,0 +1,174 @@
+"""Configuration -> the daemon's parts: the one place that knows which class each key stands for.
+
+A part's module is imported when the part is opened, so that every command loads only what it needs: ``fer-edge watch``
+opens a broker, and neither OpenCV nor a TFLite runtime comes into memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
+
+from edge.errors import DelegateError
+from edge.records import Problem
+
+if TYPE_CHECKING:
+    from edge.camera import Camera
+    from edge.camera.capture import Capture
+    from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig, MqttConfig, OutboxConfig
+    from edge.health import Meter
+    from edge.host.thermal import Cooling
+    from edge.mqtt.broker import Broker
+    from edge.mqtt.outbox import Outbox
+    from edge.pipeline import Outlet, Pipeline
+    from edge.vision.classifier import EmotionClassifier
+    from edge.vision.detector import FaceDetector
+
+_log = logging.getLogger(__name__)
+
+_Part = TypeVar("_Part")
+
+
+def open_camera(section: CameraConfig) -> Camera:
+    """The camera that the configuration names.
+
+    Raises:
+        CameraError: it cannot be opened.
+    """
+    if section.kind == "csi":
+        from edge.camera.csi import CsiCamera
+
+        return CsiCamera(section.width_px, section.height_px, section.fps)
+    if section.kind == "usb":
+        from edge.camera.usb import UsbCamera
+
+        return UsbCamera(section.device, section.width_px, section.height_px, section.fps)
+    if section.kind == "stream":
+        from edge.camera.stream import StreamCamera
+
+        return StreamCamera(section.url)
+    from edge.camera.replay import ReplayCamera
+
+    pace = cast(Literal["real", "fast"], section.pace)
+    return ReplayCamera(Path(section.path), pace=pace, loop=section.loop)
+
+
+def open_detector(section: DetectorConfig, models: ModelConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
+    """The face detector that the configuration names, and the problems that it starts with.
+
+    Raises:
+        ModelError: its model is missing, damaged or no such model.
+        DelegateError: the accelerator is absent and no fallback is allowed.
+    """
+    if section.kind == "haar":
+        from edge.vision.detector.haar import HaarDetector
+
+        return HaarDetector(min_face_px=section.min_face_px), ()
+    if section.kind == "yunet":
+        from edge.model.download import YUNET
+        from edge.vision.detector.yunet import YuNetDetector
+
+        model = Path(section.model) if section.model else YUNET.find()
+        return YuNetDetector(model, min_face_px=section.min_face_px), ()
+    from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+
+    release = load_detector(Path(section.model) if section.model else PACKAGED_DETECTOR, _path(models.public_key))
+    return _on_device(
+        "detector",
+        models,
+        lambda delegate: FerDetector(
+            release, min_face_px=section.min_face_px, threads=models.threads, delegate=delegate
+        ),
+    )
+
+
+def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
+    """The classifier that the configuration names, and the problems that it starts with.
+
+    Raises:
+        ModelError: the release is missing, damaged or not what its manifest says.
+        ConfigError: it has no such head.
+        DelegateError: the accelerator is absent and no fallback is allowed.
+    """
+    from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
+
+    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL, _path(section.public_key))
+    return _on_device(
+        "classifier",
+        section,
+        lambda delegate: EmotionClassifier(release, head=section.head, threads=section.threads, delegate=delegate),
+    )
+
+
+def _on_device(
+    name: str, section: ModelConfig, make: Callable[[str | None], _Part]
+) -> tuple[_Part, tuple[Problem, ...]]:
+    """What ``make`` makes for the configured device, or for the CPU where that is absent and a fallback allowed."""
+    try:
+        return make(None if section.device == "cpu" else section.device), ()
+    except DelegateError as error:
+        if section.fallback != "cpu":
+            raise
+        _log.warning("%s; the %s goes on with the cpu as model.fallback says", error, name)
+        return make(None), (Problem("accelerator_missing", f"The {name} runs on the CPU: {error}."),)
+
+
+def open_outbox(section: OutboxConfig) -> Outbox:
+    """The outbox that the configuration names."""
+    from edge.mqtt.outbox import Outbox
+
+    runtime = os.environ.get("RUNTIME_DIRECTORY")
+    return Outbox(
+        _path(section.path),
+        volatile=Path(runtime) / "outbox.sqlite" if section.path and runtime else None,
+        max_rows=section.max_rows,
+        max_bytes=section.max_mb * 2**20,
+    )
+
+
+def broker(section: MqttConfig) -> Broker:
+    """The broker that the configuration names."""
+    from edge.mqtt.broker import Broker
+
+    return Broker(
+        host=section.host,
+        port=section.port,
+        protocol=cast(Literal["5", "3.1.1"], section.protocol),
+        username=section.username or None,
+        password_file=_path(section.password_file),
+        tls_ca=_path(section.tls_ca),
+        tls_cert=_path(section.tls_cert),
+        tls_key=_path(section.tls_key),
+    )
+
+
+def build_pipeline(
+    config: Config,
+    capture: Capture,
+    detector: FaceDetector,
+    classifier: EmotionClassifier,
+    outlet: Outlet,
+    meter: Meter,
+    cooling: Cooling,
+) -> Pipeline:
+    """The pipeline between a started capture and an outlet."""
+    from edge.health import TimedDetector
+    from edge.pipeline import Pipeline
+    from edge.vision.tracker import FaceTracker
+    from edge.vision.window import EmotionWindow
+
+    tracker = FaceTracker(TimedDetector(detector, meter), detect_every=config.detector.every)
+    window = EmotionWindow(
+        duration_s=config.window.duration_s,
+        min_people=config.privacy.min_people,
+        counts_only=config.privacy.counts_only,
+        uncertain_below=config.model.uncertain_below,
+    )
+    return Pipeline(capture, tracker, detector.crop_rule, classifier, window, outlet, meter, cooling)
+
+
+def _path(name: str) -> Path | None:
+    return Path(name) if name else None
