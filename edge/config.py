@@ -1,7 +1,7 @@
-"""The one configuration file: every key once, with its default, unit and bounds.
+"""The configuration file: every key once, with its default, unit and bounds.
 
-A section is a frozen dataclass, a key one of its fields; what TOML may hold for it follows from the field's type and
-the bounds beside it. ``deploy/fer-edge.toml`` documents every key, and a test holds the two together.
+A section is a frozen dataclass and a key is one of its fields; the field's type and the bounds beside it say which
+values TOML may hold. ``deploy/fer-edge.toml`` documents every key, and a test keeps the two equal.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CameraConfig:
 class DetectorConfig:
     """How faces are found; an empty ``model`` is the one in the package, or the one that was fetched."""
 
-    kind: str = _key("fer", choices=("fer", "haar", "yunet"))
+    kind: str = _key("builtin", choices=("builtin", "haar", "yunet"))
     model: str = _key("")
     min_face_px: int = _key(40, low=16, high=400)
     every: int = _key(3, low=1, high=30)
@@ -64,19 +64,23 @@ class DetectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """How faces are read; an empty ``folder`` is the model in the package, an empty ``head`` its first, an empty
-    ``public_key`` takes any model.
-
-    ``public_key``, ``device``, ``fallback`` and ``threads`` hold for our own detector too.
-    """
+    """Which classifier runs; an empty ``folder`` is the release in the package, an empty ``head`` the model's first."""
 
     folder: str = _key("")
     head: str = _key("")
-    public_key: str = _key("")
+    uncertain_below: float = _key(0.5, low=0, high=1)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceConfig:
+    """Where the classifier and the built-in detector run, and who must have signed them; an empty ``public_key``
+    accepts unsigned releases.
+    """
+
     device: str = _key("cpu", choices=("cpu", "edgetpu"))
     fallback: str = _key("none", choices=("none", "cpu"))
     threads: int = _key(1, low=1, high=8)
-    uncertain_below: float = _key(0.5, low=0, high=1)
+    public_key: str = _key("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class Config:
     camera: CameraConfig = field(default_factory=CameraConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
@@ -132,10 +137,10 @@ class Config:
 
 
 def load(path: Path) -> Config:
-    """Read a TOML file; relative paths in it are meant from its own folder.
+    """Read a TOML file; a relative path in it starts at the file's own folder.
 
     Raises:
-        ConfigError: with one line for everything that is wrong, not only the first.
+        ConfigError: with one line for each thing that is wrong, not only the first.
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
@@ -148,8 +153,8 @@ def load(path: Path) -> Config:
     except RecursionError as error:
         raise ConfigError(f"config {path}: is not TOML that can be read (nested too deeply)") from error
     problems: list[str] = []
-    config = _read(document, path.parent, problems)
-    # What a mistake above already explains is not told again.
+    config = _parse(document, path.parent, problems)
+    # A key with a mistake of its own is not blamed for a contradiction too.
     mistaken = {problem.partition(" ")[0] for problem in problems}
     problems += [problem for problem in _contradictions(config) if mistaken.isdisjoint(problem.split())]
     if problems:
@@ -157,32 +162,34 @@ def load(path: Path) -> Config:
     return config
 
 
-def _read(document: dict[str, Any], folder: Path, problems: list[str]) -> Config:
+def _parse(document: dict[str, Any], folder: Path, problems: list[str]) -> Config:
     sections = get_type_hints(Config)
     problems += [_unknown("section", name, list(sections)) for name in document if name not in sections]
-    read: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for name, section in sections.items():
         table = document.get(name, {})
         if not isinstance(table, dict):
-            problems.append(f"[{name}] is {_shown(table)}, accepted is a section of keys")
+            problems.append(f"[{name}] is {_shown(table)}; expected a section with keys")
             continue
-        read[name] = section(**_read_section(name, section, table, folder, problems))
-    return Config(**read)
+        parsed[name] = section(**_parse_section(name, section, table, folder, problems))
+    return Config(**parsed)
 
 
-def _read_section(
-    name: str, section: type[Any], table: dict[str, Any], folder: Path, problems: list[str]
+def _parse_section(
+    section_name: str, section: type[Any], table: dict[str, Any], folder: Path, problems: list[str]
 ) -> dict[str, Any]:
     keys = {key.name: key for key in fields(section)}
     types = get_type_hints(section)
     values: dict[str, Any] = {}
     for key, value in table.items():
-        place = f"{name}.{key}"
-        if key not in keys:
-            problems.append(_unknown("key", place, [f"{name}.{known}" for known in keys]))
-        elif (problem := _problem(place, value, types[key], **keys[key].metadata)) is not None:
+        name = f"{section_name}.{key}"
+        if name in _MOVED:
+            problems.append(f"[{section_name}] {key} is now [{_MOVED[name]}] {key}; move the line there")
+        elif key not in keys:
+            problems.append(_unknown("key", name, [f"{section_name}.{known}" for known in keys]))
+        elif (problem := _problem(name, value, types[key], **keys[key].metadata)) is not None:
             problems.append(problem)
-        elif key in _PATHS[name] and value:
+        elif key in _PATHS[section_name] and value:
             values[key] = str(folder / value)
         else:
             values[key] = types[key](value)
@@ -192,43 +199,47 @@ def _read_section(
 _PATHS = {section: frozenset[str]() for section in get_type_hints(Config)} | {
     "camera": frozenset({"path"}),
     "detector": frozenset({"model"}),
-    "model": frozenset({"folder", "public_key"}),
+    "model": frozenset({"folder"}),
+    "inference": frozenset({"public_key"}),
     "mqtt": frozenset({"password_file", "tls_ca", "tls_cert", "tls_key"}),
     "outbox": frozenset({"path"}),
 }
 """Keys that name a file or folder."""
 
+_MOVED = {f"model.{key.name}": "inference" for key in fields(InferenceConfig)}
+"""Keys that earlier versions had elsewhere, and the section that holds them now."""
+
 
 def _problem(
-    place: str,
+    name: str,
     value: object,
     kind: type,
     low: float | None,
     high: float | None,
     choices: tuple[str, ...] | None,
 ) -> str | None:
-    accepted = {str: "a text in quotes", bool: "true or false", int: "a whole number", float: "a number"}[kind]
+    expected = {str: "text in quotes", bool: "true or false", int: "a whole number", float: "a number"}[kind]
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
-    shown = "..." if place == "camera.url" else _shown(value)  # may hold a password
+    shown = "..." if name == "camera.url" else _shown(value)  # may hold a password
     if not fits:
-        return f"{place} is {shown}, accepted is {accepted}"
+        return f"{name} is {shown}; expected {expected}"
     if isinstance(value, str) and not value.isprintable():
-        return f"{place} is {shown}, accepted is {accepted} without control characters"
+        return f"{name} is {shown}; expected {expected} without control characters"
     if choices is not None and value not in choices:
-        return f"{place} is {shown}, accepted is one of {', '.join(choices)}"
+        return f"{name} is {shown}; expected one of {', '.join(choices)}"
     if low is not None and high is not None and not low <= float(str(value)) <= high:
-        return f"{place} is {shown}, accepted is {accepted} from {low:g} to {high:g}"
+        return f"{name} is {shown}; expected {expected} from {low:g} to {high:g}"
     return None
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name[:_SHOWN], known, n=1, cutoff=0)
+    nearest = difflib.get_close_matches(name[:_SHOWN], known, n=1, cutoff=0)[0]
     shown = name[:_SHOWN] if name.isprintable() else _shown(name)
-    return f"{what} {shown} is unknown; the nearest known one is {near[0]}"
+    return f"{what} {shown} is unknown; the nearest {what} is {nearest}"
 
 
 _SHOWN = 80
-"""Characters that a message repeats of what is wrong."""
+"""How many characters of a wrong value a message repeats."""
 
 
 def _shown(value: object) -> str:
@@ -241,21 +252,21 @@ def _contradictions(config: Config) -> list[str]:
     camera, mqtt = config.camera, config.mqtt
     problems = []
     if config.device.id and not DEVICE_ID.fullmatch(config.device.id):
-        problems.append(f"device.id is {config.device.id!r}, accepted are 3 to 32 of a-z, 0-9 and -")
+        problems.append(f"device.id is {config.device.id!r}; expected 3 to 32 characters of a-z, 0-9 and -")
     if not SOURCE_NAME.fullmatch(camera.source):
-        problems.append(f"camera.source is {camera.source!r}, accepted are 1 to 32 of a-z, 0-9, _ and -")
+        problems.append(f"camera.source is {camera.source!r}; expected 1 to 32 characters of a-z, 0-9, _ and -")
     if camera.kind == "stream" and not camera.url.startswith(("rtsp://", "rtsps://", "http://", "https://")):
-        problems.append("camera.url is needed for camera.kind 'stream', accepted is an rtsp:// or http:// address")
+        problems.append("camera.url is needed for camera.kind 'stream'; expected an rtsp:// or http:// address")
     if camera.kind == "replay" and not camera.path:
-        problems.append("camera.path is needed for camera.kind 'replay', accepted is a video file or a folder")
+        problems.append("camera.path is needed for camera.kind 'replay'; expected a video file or a folder of images")
     if bool(mqtt.tls_cert) != bool(mqtt.tls_key):
-        problems.append("mqtt.tls_cert and mqtt.tls_key belong together, one of them is missing")
+        problems.append("mqtt.tls_cert and mqtt.tls_key belong together; set both or neither")
     if mqtt.password_file and not mqtt.username:
-        problems.append("mqtt.username is missing beside mqtt.password_file")
+        problems.append("mqtt.username is empty but mqtt.password_file is set; set both or neither")
     for key in ("password_file", "tls_ca", "tls_cert", "tls_key"):
         file = Path(getattr(mqtt, key))
         if getattr(mqtt, key) and not _readable(file):
-            problems.append(f"mqtt.{key} is {file}, which cannot be read; accepted is a file this user may read")
+            problems.append(f"mqtt.{key} is {file}, which cannot be read; name a file that this user may read")
     return problems
 
 

@@ -18,7 +18,15 @@ from edge.records import Problem
 if TYPE_CHECKING:
     from edge.camera import Camera
     from edge.camera.capture import Capture
-    from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig, MqttConfig, OutboxConfig
+    from edge.config import (
+        CameraConfig,
+        Config,
+        DetectorConfig,
+        InferenceConfig,
+        ModelConfig,
+        MqttConfig,
+        OutboxConfig,
+    )
     from edge.health import Meter
     from edge.host.thermal import Cooling
     from edge.mqtt.broker import Broker
@@ -56,7 +64,7 @@ def open_camera(section: CameraConfig) -> Camera:
     return ReplayCamera(Path(section.path), pace=pace, loop=section.loop)
 
 
-def open_detector(section: DetectorConfig, models: ModelConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
+def open_detector(section: DetectorConfig, inference: InferenceConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
     """The face detector that the configuration names, and the problems that it starts with.
 
     Raises:
@@ -73,19 +81,19 @@ def open_detector(section: DetectorConfig, models: ModelConfig) -> tuple[FaceDet
 
         model = Path(section.model) if section.model else YUNET.find()
         return YuNetDetector(model, min_face_px=section.min_face_px), ()
-    from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+    from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 
-    release = load_detector(Path(section.model) if section.model else PACKAGED_DETECTOR, _path(models.public_key))
+    release = load_detector(Path(section.model) if section.model else PACKAGED_DETECTOR, _path(inference.public_key))
     return _on_device(
         "detector",
-        models,
-        lambda delegate: FerDetector(
-            release, min_face_px=section.min_face_px, threads=models.threads, delegate=delegate
+        inference,
+        lambda delegate: BuiltinDetector(
+            release, min_face_px=section.min_face_px, threads=inference.threads, delegate=delegate
         ),
     )
 
 
-def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
+def open_classifier(section: ModelConfig, inference: InferenceConfig) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
     """The classifier that the configuration names, and the problems that it starts with.
 
     Raises:
@@ -95,24 +103,24 @@ def open_classifier(section: ModelConfig) -> tuple[EmotionClassifier, tuple[Prob
     """
     from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 
-    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL, _path(section.public_key))
+    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL, _path(inference.public_key))
     return _on_device(
         "classifier",
-        section,
-        lambda delegate: EmotionClassifier(release, head=section.head, threads=section.threads, delegate=delegate),
+        inference,
+        lambda delegate: EmotionClassifier(release, head=section.head, threads=inference.threads, delegate=delegate),
     )
 
 
 def _on_device(
-    name: str, section: ModelConfig, make: Callable[[str | None], _Part]
+    name: str, inference: InferenceConfig, make: Callable[[str | None], _Part]
 ) -> tuple[_Part, tuple[Problem, ...]]:
-    """What ``make`` makes for the configured device, or for the CPU where that is absent and a fallback allowed."""
+    """What ``make`` returns for the configured device, or for the CPU if the device is absent and fallback allows."""
     try:
-        return make(None if section.device == "cpu" else section.device), ()
+        return make(None if inference.device == "cpu" else inference.device), ()
     except DelegateError as error:
-        if section.fallback != "cpu":
+        if inference.fallback != "cpu":
             raise
-        _log.warning("%s; the %s goes on with the cpu as model.fallback says", error, name)
+        _log.warning("%s; the %s runs on the cpu, as inference.fallback allows", error, name)
         return make(None), (Problem("accelerator_missing", f"The {name} runs on the CPU: {error}."),)
 
 

@@ -42,8 +42,8 @@ class Service:
         """
         self._notifier = notifier
         self._stop = threading.Event()
-        self._detector, slow_detector = open_detector(config.detector, config.model)
-        self._classifier, slow_classifier = open_classifier(config.model)
+        self._detector, slow_detector = open_detector(config.detector, config.inference)
+        self._classifier, slow_classifier = open_classifier(config.model, config.inference)
         self._standing = (*slow_detector, *slow_classifier)
         self._config = config
         self._identity = device_id(config.device)

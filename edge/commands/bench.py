@@ -52,8 +52,8 @@ def bench(config: Config) -> Benchmark:
     Raises:
         FerEdgeError: as a start of the daemon would.
     """
-    detector, _ = open_detector(config.detector, config.model)
-    classifier, _ = open_classifier(config.model)
+    detector, _ = open_detector(config.detector, config.inference)
+    classifier, _ = open_classifier(config.model, config.inference)
     camera = replace(config.camera, pace="fast", loop=False)
     capture, meter = Capture(lambda: open_camera(camera)), Meter()
     capture.start()

@@ -16,7 +16,7 @@ from edge.mqtt.connection import Connection
 from edge.parts import broker, open_camera, open_classifier, open_detector
 from edge.records import Problem
 from edge.vision.classifier import EmotionClassifier, load_release
-from edge.vision.detector.builtin import FerDetector, load_detector
+from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.manifest import DETECTOR_SCHEMA
 
 
@@ -53,18 +53,18 @@ def prove(folder: Path) -> tuple[str, ReleaseManifest]:
         ModelError: it is damaged, or no release.
     """
     if read_schema(folder) == DETECTOR_SCHEMA:
-        return "detector", FerDetector(load_detector(folder)).manifest
+        return "detector", BuiltinDetector(load_detector(folder)).manifest
     return "model", EmotionClassifier(load_release(folder)).manifest
 
 
 def _model(config: Config) -> str:
-    classifier, problems = open_classifier(config.model)
+    classifier, problems = open_classifier(config.model, config.inference)
     return f"{_released(classifier.manifest, classifier.device, problems)}; asked: {classifier.head.name}"
 
 
 def _detector(config: Config) -> str:
-    detector, problems = open_detector(config.detector, config.model)
-    if isinstance(detector, FerDetector):
+    detector, problems = open_detector(config.detector, config.inference)
+    if isinstance(detector, BuiltinDetector):
         return _released(detector.manifest, detector.device, problems)
     return detector.name
 

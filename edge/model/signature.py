@@ -32,7 +32,7 @@ def verify_signature(content: bytes, signature: Path, public_key: Path) -> None:
     except ImportError as error:
         raise ConfigError(
             f"public key {public_key}: cannot be used without the package cryptography; install fer-edge[sign], "
-            "or empty model.public_key to take any model"
+            "or leave inference.public_key empty to accept any model"
         ) from error
     try:
         key = load_pem_public_key(public_key.read_bytes())

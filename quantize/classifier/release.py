@@ -18,7 +18,7 @@ from edge.model.classifier_manifest import Manifest
 from edge.model.release import MANIFEST_FILE, MODEL_FILE, read_schema
 from edge.model.signature import SIGNATURE_FILE
 from edge.vision.classifier import EmotionClassifier, load_release
-from edge.vision.detector.builtin import FerDetector, load_detector
+from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.manifest import DETECTOR_SCHEMA, DetectorManifest
 from quantize.classifier.agreement import answer
 from quantize.classifier.calibration import Calibration
@@ -177,7 +177,7 @@ def prove(folder: Path) -> Manifest | DetectorManifest:
     if read_schema(folder) == DETECTOR_SCHEMA:
         face = load_detector(folder)
         verify(face.model, DetectorContract(face.manifest.input.shape, face.manifest.strides))
-        FerDetector(face)
+        BuiltinDetector(face)
         return face.manifest
     released = load_release(folder)
     manifest = released.manifest

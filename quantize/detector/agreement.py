@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edge.errors import ModelError
-from edge.vision.detector.builtin import FerDetector
+from edge.vision.detector.builtin import BuiltinDetector
 from train.detector.candidates import Subject
 from train.detector.development import Frame
 from train.detector.evaluate import FALSE, Figures, figures, look
@@ -57,7 +57,7 @@ class BoxComparison:
                 )
 
 
-def compare_boxes(network: Any, detector: FerDetector, development: Mapping[str, Sequence[Frame]]) -> BoxComparison:
+def compare_boxes(network: Any, detector: BuiltinDetector, development: Mapping[str, Sequence[Frame]]) -> BoxComparison:
     """Let both look at ``development``.
 
     Args:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge.model.release import MANIFEST_FILE, MODEL_FILE, Release
 from edge.records import Pixels
 from edge.vision.crop import CropRule
-from edge.vision.detector.builtin import FerDetector
+from edge.vision.detector.builtin import BuiltinDetector
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest
 from quantize.classifier.manifest import GOLDEN_SEEDS, detector_places, fill_detector_manifest, golden_pixels
@@ -107,13 +107,13 @@ def release_detector(
     eager = fill_detector_manifest(
         model, graph, name, (), strides=strides, threshold=MIN_SCORE, crop=CropRule(1.0), metrics={}, training={}
     )
-    comparison = compare_boxes(network, FerDetector(Release(eager, model), min_face_px=1), development)
+    comparison = compare_boxes(network, BuiltinDetector(Release(eager, model), min_face_px=1), development)
     comparison.check()
     threshold = round(comparison.quantised.threshold, 4)
 
     announce("measuring the crop rule")
     chosen = replace(eager, threshold=threshold)
-    crop = measure_crop(FerDetector(Release(chosen, model)), faces)
+    crop = measure_crop(BuiltinDetector(Release(chosen, model)), faces)
 
     announce("measuring the noise of each layer, and speed")
     in_float = convert_float(network)

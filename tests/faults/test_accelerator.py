@@ -30,7 +30,7 @@ def coral(tmp_path: Path, compiled: Callable[[str, str], Path]) -> dict[str, str
 def test_a_failing_accelerator_costs_one_restart(
     broker: Any, witness: Any, daemon: Any, coral: dict[str, str], fault: str, ended: str, figures: Any
 ) -> None:
-    running = daemon(broker.port, privacy=ALONE, model=CORAL, environment=coral)
+    running = daemon(broker.port, privacy=ALONE, inference=CORAL, environment=coral)
     running.supervise()
     witness.windows.wait(lambda window: window["model"]["device"] == "edgetpu" and window["dominant"] is not None)
 
@@ -55,7 +55,7 @@ def test_without_an_accelerator_the_cpu_does_it_and_says_so(
     environment = request.getfixturevalue("coral") | {"EDGETPU_ABSENT": "1"} if library else {}
 
     begun_s = time.monotonic()
-    daemon(broker.port, privacy=ALONE, model={**CORAL, "fallback": "cpu"}, environment=environment)
+    daemon(broker.port, privacy=ALONE, inference={**CORAL, "fallback": "cpu"}, environment=environment)
     told_s, status = witness.status(since_s=begun_s, problem="accelerator_missing")
     witness.windows.wait(lambda window: window["model"]["device"] == "cpu" and window["dominant"] is not None)
 
@@ -70,7 +70,7 @@ def test_without_an_accelerator_the_cpu_does_it_and_says_so(
 
 @pytest.mark.row(12, "no fallback allowed")
 def test_without_an_accelerator_nothing_runs_where_no_fallback_is_allowed(daemon: Any, figures: Any) -> None:
-    running = daemon(1, privacy=ALONE, model=CORAL)
+    running = daemon(1, privacy=ALONE, inference=CORAL)
 
     status = running.finish(20)
 

@@ -24,7 +24,7 @@ from edge.model.download import YUNET
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule, crop_face
 from edge.vision.detector import FaceDetector
-from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
 from train.classifier.recipes import Augmentation
@@ -69,7 +69,7 @@ def open_detector(kind: str, model: Path | None) -> FaceDetector:
         return HaarDetector()
     if kind == "yunet":
         return YuNetDetector(model or YUNET.find())
-    return FerDetector(load_detector(model or PACKAGED_DETECTOR))
+    return BuiltinDetector(load_detector(model or PACKAGED_DETECTOR))
 
 
 def measure_crop(

@@ -13,7 +13,7 @@ import numpy as np
 from edge.errors import ModelError
 from edge.records import Face
 from edge.vision.detector import FaceDetector
-from edge.vision.detector.builtin import FerDetector, load_detector
+from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.decode import Boxes
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
@@ -82,8 +82,8 @@ def release_subject(folder: Path) -> Subject:
         ModelError: the release cannot be read or run.
     """
     release = load_detector(folder)
-    usual = FerDetector(release, min_face_px=SMALLEST_PX)
-    eager = FerDetector(replace(release, manifest=replace(release.manifest, threshold=MIN_SCORE)))
+    usual = BuiltinDetector(release, min_face_px=SMALLEST_PX)
+    eager = BuiltinDetector(replace(release, manifest=replace(release.manifest, threshold=MIN_SCORE)))
     return Subject(usual.name, lambda frames: map(eager.find, frames), release.manifest.threshold, usual.detect)
 
 

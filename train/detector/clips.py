@@ -23,7 +23,7 @@ from edge.records import Face, Frame, Pixels, Track
 from edge.vision.crop import CropRule
 from edge.vision.detector import FaceDetector
 from edge.vision.detector.box import clip_box
-from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.decode import Floats, overlaps
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
@@ -239,7 +239,7 @@ def compare_on_clips(
         TutorialHaar(),
         HaarDetector(LEAST_PX),
         YuNetDetector(references[0], min_face_px=LEAST_PX),
-        FerDetector(load_detector(release or PACKAGED_DETECTOR), min_face_px=LEAST_PX),
+        BuiltinDetector(load_detector(release or PACKAGED_DETECTOR), min_face_px=LEAST_PX),
     ]
     steps = len(clips) + len(detectors) + 1
     truths = []

@@ -23,7 +23,7 @@ def load_detector(folder: Path, public_key: Path | None = None) -> Release[Detec
     return read_release(folder, DetectorManifest, public_key)
 
 
-class FerDetector:
+class BuiltinDetector:
     """A released detector on a frame that is reduced to the size of its input.
 
     Attributes:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import main
-from edge.config import DetectorConfig, ModelConfig
+from edge.config import DetectorConfig, InferenceConfig
 from edge.errors import ConfigError, DownloadError, ModelError
 from edge.model.download import DOWNLOADS, YUNET, Download
 from edge.parts import open_detector
@@ -177,7 +177,7 @@ def test_yunet_that_was_not_fetched_names_the_command() -> None:
     with pytest.raises(
         ModelError, match=r"yunet: face_detection_yunet_2023mar\.onnx is not in .* or .*; run fer-edge "
     ):
-        open_detector(DetectorConfig(kind="yunet"), ModelConfig())
+        open_detector(DetectorConfig(kind="yunet"), InferenceConfig())
 
 
 def test_the_command_fetches_into_the_users_folder_and_the_list_shows_it(
@@ -210,6 +210,6 @@ def test_a_failed_fetch_ends_with_one_sentence_and_1(tmp_path: Path, capsys: pyt
 def test_the_pinned_yunet_is_the_one_that_was_measured(shared: Path, own_home: Path) -> None:
     path = YUNET.fetch(own_home, (shared / "models" / YUNET.file).as_uri())
 
-    detector, problems = open_detector(DetectorConfig(kind="yunet"), ModelConfig())
+    detector, problems = open_detector(DetectorConfig(kind="yunet"), InferenceConfig())
     assert (detector.name, problems) == ("yunet", ())
     assert path.stat().st_size == YUNET.size_bytes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import ModelConfig
+from edge.config import InferenceConfig, ModelConfig
 from edge.errors import ConfigError, ModelError
 from edge.parts import open_classifier
 from edge.vision.classifier import load_release
@@ -39,7 +39,7 @@ def public_key(folder: Path) -> Path:
 
 
 def test_a_release_signed_by_the_configured_key_is_run(folder: Path, public_key: Path) -> None:
-    classifier, problems = open_classifier(ModelConfig(folder=str(folder), public_key=str(public_key)))
+    classifier, problems = open_classifier(ModelConfig(folder=str(folder)), InferenceConfig(public_key=str(public_key)))
 
     assert (classifier.manifest.id, problems) == ("grey", ())
 
@@ -104,5 +104,5 @@ def test_without_the_library_the_way_out_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
 
-    with pytest.raises(ConfigError, match=r"without the package cryptography; install fer-edge\[sign\], or empty"):
+    with pytest.raises(ConfigError, match=r"without the package cryptography; install fer-edge\[sign\], or leave"):
         load_release(folder, public_key)

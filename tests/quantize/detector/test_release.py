@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from edge.errors import ConfigError, ModelError
-from edge.vision.detector.builtin import FerDetector, load_detector
+from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.decode import Floats
 from quantize.classifier.release import prove
 from quantize.cli import main
@@ -123,7 +123,7 @@ def released(
 
 
 def test_a_release_finds_on_the_device_what_the_network_was_made_for(released: tuple[Path, DetectorOutcome]) -> None:
-    detector = FerDetector(load_detector(released[0]), min_face_px=20)
+    detector = BuiltinDetector(load_detector(released[0]), min_face_px=20)
 
     (face,) = detector.detect(frame((2, 3)).pixels)
 

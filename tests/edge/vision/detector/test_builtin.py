@@ -14,14 +14,14 @@ import pytest
 
 from edge.cli import main
 from edge.commands.check import check
-from edge.config import CameraConfig, Config, DetectorConfig, ModelConfig
+from edge.config import CameraConfig, Config, DetectorConfig, InferenceConfig
 from edge.errors import DelegateError, ModelError
 from edge.model.manifest import GoldenVector, TensorSpec
 from edge.model.release import Release
 from edge.parts import open_detector
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
-from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.letterbox import MARGIN_GREY, letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
 
@@ -49,18 +49,18 @@ def changed(**fields: object) -> Release[DetectorManifest]:
 
 
 @pytest.fixture
-def detector() -> FerDetector:
-    return FerDetector(load_detector(TINY / "face"), min_face_px=10)
+def detector() -> BuiltinDetector:
+    return BuiltinDetector(load_detector(TINY / "face"), min_face_px=10)
 
 
-def test_a_small_face_lies_around_its_cell(detector: FerDetector) -> None:
+def test_a_small_face_lies_around_its_cell(detector: BuiltinDetector) -> None:
     (face,) = detector.detect(with_block(room(), 40, 32, 8, 255))
 
     assert boxes((face,)) == [(44 - 8, 36 - 8, 16, 20)]
     assert 0.99 < face.confidence < 1
 
 
-def test_each_map_has_its_own_stride_and_the_surest_face_comes_first(detector: FerDetector) -> None:
+def test_each_map_has_its_own_stride_and_the_surest_face_comes_first(detector: BuiltinDetector) -> None:
     frame = with_block(with_block(room(), 16, 64, 8, 230), 64, 32, 16, 0)
 
     faces = detector.detect(frame)
@@ -69,20 +69,20 @@ def test_each_map_has_its_own_stride_and_the_surest_face_comes_first(detector: F
     assert faces[0].confidence > faces[1].confidence
 
 
-def test_boxes_are_in_pixels_of_the_frame_whatever_its_size_and_shape(detector: FerDetector) -> None:
+def test_boxes_are_in_pixels_of_the_frame_whatever_its_size_and_shape(detector: BuiltinDetector) -> None:
     tall = with_block(room(384, 128), 32, 128, 32, 255)  # a quarter of its size fits
 
     assert boxes(detector.detect(tall)) == [(48 - 32, 144 - 32, 64, 80)]
 
 
-def test_a_box_is_cut_at_the_border_of_the_frame(detector: FerDetector) -> None:
+def test_a_box_is_cut_at_the_border_of_the_frame(detector: BuiltinDetector) -> None:
     assert boxes(detector.detect(with_block(room(), 0, 0, 8, 255))) == [(0, 0, 12, 16)]
 
 
 def test_how_far_two_faces_may_overlap_is_the_manifests() -> None:
     neighbours = with_block(with_block(room(), 40, 32, 8, 255), 48, 32, 8, 240)  # a third of both boxes is common
 
-    two, one = (FerDetector(changed(max_overlap=most), min_face_px=10).detect(neighbours) for most in (0.4, 0.3))
+    two, one = (BuiltinDetector(changed(max_overlap=most), min_face_px=10).detect(neighbours) for most in (0.4, 0.3))
 
     assert [face.left_px for face in two] == [36, 44]
     assert [face.left_px for face in one] == [36]
@@ -91,7 +91,7 @@ def test_how_far_two_faces_may_overlap_is_the_manifests() -> None:
 def test_faces_smaller_than_asked_for_are_left_out() -> None:
     frame = with_block(with_block(room(), 16, 64, 8, 255), 64, 32, 16, 0)
 
-    faces = FerDetector(load_detector(TINY / "face"), min_face_px=40).detect(frame)
+    faces = BuiltinDetector(load_detector(TINY / "face"), min_face_px=40).detect(frame)
 
     assert [face.height_px for face in faces] == [72]
 
@@ -99,16 +99,16 @@ def test_faces_smaller_than_asked_for_are_left_out() -> None:
 def test_the_threshold_is_the_manifests() -> None:
     dim = with_block(room(), 40, 32, 8, 200)  # scores 0.73
 
-    assert len(FerDetector(changed(threshold=0.7), min_face_px=10).detect(dim)) == 1
-    assert FerDetector(changed(threshold=0.8), min_face_px=10).detect(dim) == ()
+    assert len(BuiltinDetector(changed(threshold=0.7), min_face_px=10).detect(dim)) == 1
+    assert BuiltinDetector(changed(threshold=0.8), min_face_px=10).detect(dim) == ()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 900), (900, 2), (96, 128), (480, 640)])
-def test_an_empty_frame_of_any_shape_has_no_face(detector: FerDetector, shape: tuple[int, int]) -> None:
+def test_an_empty_frame_of_any_shape_has_no_face(detector: BuiltinDetector, shape: tuple[int, int]) -> None:
     assert detector.detect(room(*shape)) == ()
 
 
-def test_it_tells_its_name_its_device_and_how_to_cut(detector: FerDetector) -> None:
+def test_it_tells_its_name_its_device_and_how_to_cut(detector: BuiltinDetector) -> None:
     assert (detector.name, detector.device) == ("face", "cpu")
     assert detector.crop_rule == CropRule(side=1.0, offset_y=-0.1)
 
@@ -144,14 +144,14 @@ def test_a_small_frame_is_enlarged_in_the_letterbox() -> None:
 )
 def test_a_manifest_that_does_not_fit_its_model_is_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=re.escape(message)):
-        FerDetector(changed(**fields))
+        BuiltinDetector(changed(**fields))
 
 
 def test_a_missing_accelerator_is_not_replaced_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.model.interpreter.DELEGATES", {"edgetpu": "libabsent-edgetpu.so.1"})
 
     with pytest.raises(DelegateError):
-        FerDetector(load_detector(TINY / "face"), delegate="edgetpu")
+        BuiltinDetector(load_detector(TINY / "face"), delegate="edgetpu")
 
 
 @pytest.mark.parametrize(
@@ -186,24 +186,24 @@ def test_a_picture_of_three_channels_is_no_input_of_a_detector(tmp_path: Path) -
 
 
 def test_the_configuration_names_a_release() -> None:
-    section = DetectorConfig(kind="fer", model=str(TINY / "face"), min_face_px=10)
+    section = DetectorConfig(kind="builtin", model=str(TINY / "face"), min_face_px=10)
 
-    detector, problems = open_detector(section, ModelConfig())
+    detector, problems = open_detector(section, InferenceConfig())
 
     assert len(detector.detect(with_block(room(), 40, 32, 8, 255))) == 1
     assert problems == ()
 
 
-def test_without_its_accelerator_the_detector_falls_back_as_the_model_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_accelerator_the_detector_falls_back_as_the_classifier_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.model.interpreter.DELEGATES", {"edgetpu": "libabsent-edgetpu.so.1"})
-    section = DetectorConfig(kind="fer", model=str(TINY / "face"))
+    section = DetectorConfig(kind="builtin", model=str(TINY / "face"))
 
-    _, (problem,) = open_detector(section, ModelConfig(device="edgetpu", fallback="cpu"))
+    _, (problem,) = open_detector(section, InferenceConfig(device="edgetpu", fallback="cpu"))
 
     assert problem.code == "accelerator_missing"
     assert problem.sentence.startswith("The detector runs on the CPU: edgetpu: library libabsent-edgetpu.so.1 cannot")
     with pytest.raises(DelegateError):
-        open_detector(section, ModelConfig(device="edgetpu"))
+        open_detector(section, InferenceConfig(device="edgetpu"))
 
 
 def test_a_key_holds_for_the_detector_too(tmp_path: Path) -> None:
@@ -216,17 +216,17 @@ def test_a_key_holds_for_the_detector_too(tmp_path: Path) -> None:
     key.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
     with pytest.raises(ModelError, match=r"model\.json\.sig: cannot be read"):
-        open_detector(DetectorConfig(kind="fer", model=str(TINY / "face")), ModelConfig(public_key=str(key)))
+        open_detector(DetectorConfig(kind="builtin", model=str(TINY / "face")), InferenceConfig(public_key=str(key)))
 
 
 @pytest.mark.parametrize(
     ("section", "sentence"),
     [
         (
-            DetectorConfig(kind="fer", model=str(TINY / "face")),
+            DetectorConfig(kind="builtin", model=str(TINY / "face")),
             "face on cpu, sha256 8c6c982d0401, golden vectors agree",
         ),
-        (DetectorConfig(kind="fer", model=str(TINY / "grey")), "schema is 'fer-edge/model/2', accepted is"),
+        (DetectorConfig(kind="builtin", model=str(TINY / "grey")), "schema is 'fer-edge/model/2', accepted is"),
         (DetectorConfig(kind="haar"), "haar-alt2"),
     ],
 )

@@ -11,7 +11,7 @@ from edge.errors import ModelError
 from edge.records import Face, Pixels
 from edge.vision.detector import FaceDetector
 from edge.vision.detector.box import clip_box
-from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
 
@@ -26,7 +26,7 @@ def make_detector(request: pytest.FixtureRequest, shared: Path) -> Callable[[int
     if request.param == "fer":
         if not PACKAGED_DETECTOR.is_dir():
             pytest.skip("needs a release of our own detector in the package")
-        return lambda min_face_px: FerDetector(load_detector(PACKAGED_DETECTOR), min_face_px=min_face_px)
+        return lambda min_face_px: BuiltinDetector(load_detector(PACKAGED_DETECTOR), min_face_px=min_face_px)
     return lambda min_face_px: YuNetDetector(shared / "models" / YUNET, min_face_px=min_face_px)
 
 
