@@ -25,8 +25,16 @@ RoomSuppression: TypeAlias = Literal["windows_only", "counts_only"]
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """One grey image as a camera delivers it."""
+
+    captured_at_s: float
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
-    """One grey picture. ``sequence`` grows by one per captured frame; a gap means that frames were lost."""
+    """An image that ``Capture`` has numbered: ``sequence`` grows by one per image read; a gap means lost frames."""
 
     sequence: int
     captured_at_s: float

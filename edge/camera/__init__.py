@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from edge.records import Frame
+from edge.records import Image
 
 
 class Camera(Protocol):
@@ -22,8 +22,8 @@ class Camera(Protocol):
     def live(self) -> bool:
         """True where frames come at their own pace (the newest wins); False where the reader sets the pace."""
 
-    def read(self) -> Frame | None:
-        """Wait for the next frame; None at the end of a clip that is not looped.
+    def read(self) -> Image | None:
+        """Wait for the next image; None at the end of a clip that is not looped.
 
         Raises:
             CameraError: the device stopped delivering.

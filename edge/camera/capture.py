@@ -7,14 +7,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
 from edge.camera import Camera
 from edge.errors import CameraError
-from edge.records import Frame, Pixels
+from edge.records import Frame, Image, Pixels
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +148,7 @@ class Capture:
         failures = 0
         while not self._stop.is_set():
             try:
-                frame = self._read()
+                image = self._next_image()
             except CameraError as error:
                 failures += 1
                 if not self.live or failures > self._max_reopens:
@@ -159,23 +158,23 @@ class Capture:
                 pause_s = min(self._pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S)
                 self._stop.wait(pause_s * random.uniform(0.5, 1))
             else:
-                if frame is None:
+                if image is None:
                     return None
                 failures = 0
-                self._hand_over(frame)
+                self._hand_over(image)
         return None
 
-    def _read(self) -> Frame | None:
+    def _next_image(self) -> Image | None:
         if self._camera is None:
             self._camera = self._call(self._open_camera)
             self.reopens += 1
             log.info("camera %s: open again", self.name)
             if not self._suspected:
                 self._picture = None
-        frame = self._call(self._camera.read)
-        if frame is not None:
-            self._look(frame.pixels)
-        return frame
+        image = self._call(self._camera.read)
+        if image is not None:
+            self._look(image.pixels)
+        return image
 
     def _look(self, pixels: Pixels) -> None:
         """Note whether the picture is new.
@@ -200,11 +199,11 @@ class Capture:
             self._picture, self._suspected = pixels, False
             self._new_at_s, self.stalled = time.monotonic(), False
 
-    def _hand_over(self, frame: Frame) -> None:
+    def _hand_over(self, image: Image) -> None:
         with self._changed:
             while not self.live and self._frame is not None and not self._stop.is_set():
                 self._changed.wait()
-            self._frame = replace(frame, sequence=self.captured)
+            self._frame = Frame(self.captured, image.captured_at_s, image.pixels)
             self.captured += 1
             self._changed.notify_all()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.camera.luma import as_luma
 from edge.errors import CameraError
-from edge.records import Frame, Pixels
+from edge.records import Image, Pixels
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,6 @@ class CsiCamera:
         self.name = f"csi {self._width}x{self._height} {main['format']}"
         if main["size"] != (width_px, height_px):
             log.info("camera %s: instead of %dx%d", self.name, width_px, height_px)
-        self._sequence = 0
 
     def _start(self, width_px: int, height_px: int, fps: float) -> dict[str, Any]:
         frame_us = round(1e6 / fps)
@@ -59,7 +58,7 @@ class CsiCamera:
         main: dict[str, Any] = self._picamera.camera_configuration()["main"]
         return main
 
-    def read(self) -> Frame | None:
+    def read(self) -> Image | None:
         """Wait for the next frame.
 
         Raises:
@@ -73,9 +72,7 @@ class CsiCamera:
             raise CameraError(f"camera {self.name}: no frame for {FRAME_TIMEOUT_S:g} s; is its cable loose?") from error
         except RuntimeError as error:
             raise CameraError(f"camera {self.name}: stopped delivering frames ({error})") from error
-        frame = Frame(self._sequence, time.monotonic(), self._luma(buffer))
-        self._sequence += 1
-        return frame
+        return Image(time.monotonic(), self._luma(buffer))
 
     def _luma(self, buffer: Pixels) -> Pixels:
         """The luma plane of a flat buffer, without the padding at the end of each row."""

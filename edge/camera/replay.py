@@ -12,7 +12,7 @@ import cv2
 
 from edge.camera.luma import open_video, read_picture, read_video
 from edge.errors import CameraError
-from edge.records import Frame, Pixels
+from edge.records import Image, Pixels
 
 log = logging.getLogger(__name__)
 
@@ -52,22 +52,22 @@ class ReplayCamera:
         self._upcoming = next(self._frames, None)
         if self._upcoming is None:
             raise CameraError(f"replay {path}: holds nothing readable; {ACCEPTED}")
-        self._sequence = 0
+        self._delivered = 0
         self._start_s: float | None = None
 
-    def read(self) -> Frame | None:
+    def read(self) -> Image | None:
         """The next frame, when it is due; None at the end."""
         if self._upcoming is None:
             return None
         if self._start_s is None:
             self._start_s = time.monotonic()
-        due_s = self._start_s + self._sequence / self._fps
+        due_s = self._start_s + self._delivered / self._fps
         if self.live:
             time.sleep(max(0.0, due_s - time.monotonic()))
-        frame = Frame(self._sequence, time.monotonic() if self.live else due_s, self._upcoming)
-        self._sequence += 1
+        image = Image(time.monotonic() if self.live else due_s, self._upcoming)
+        self._delivered += 1
         self._upcoming = next(self._frames, None)
-        return frame
+        return image
 
     def close(self) -> None:
         """Close the file."""

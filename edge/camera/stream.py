@@ -9,7 +9,7 @@ import cv2
 
 from edge.camera.luma import open_video, read_video
 from edge.errors import CameraError
-from edge.records import Frame
+from edge.records import Image
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 TIMEOUT_S = 5.0
@@ -38,9 +38,8 @@ class StreamCamera:
         if video is None:
             raise CameraError(f"camera {self.name}: sends no video; is it on, are address and password right?")
         self._video = video
-        self._sequence = 0
 
-    def read(self) -> Frame | None:
+    def read(self) -> Image | None:
         """Wait for the next frame.
 
         Raises:
@@ -52,9 +51,7 @@ class StreamCamera:
         # After a time-out FFmpeg still hands over the frames that its decoder held back: too late to be news.
         if pixels is None or now_s - asked_s > TIMEOUT_S:
             raise CameraError(f"camera {self.name}: hung up, or sent nothing for {TIMEOUT_S:g} s")
-        frame = Frame(self._sequence, now_s, pixels)
-        self._sequence += 1
-        return frame
+        return Image(now_s, pixels)
 
     def close(self) -> None:
         """Disconnect."""

@@ -12,7 +12,7 @@ import cv2
 
 from edge.camera.luma import open_video, read_video
 from edge.errors import CameraError
-from edge.records import Frame
+from edge.records import Image
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,8 @@ class UsbCamera:
         if (width, height) != (width_px, height_px):
             log.info("camera %s: delivers %dx%d instead of %dx%d", device, width, height, width_px, height_px)
         self.name = f"usb {device} {width}x{height}"
-        self._sequence = 0
 
-    def read(self) -> Frame | None:
+    def read(self) -> Image | None:
         """Wait for the next frame, at most OpenCV's 10 seconds.
 
         Raises:
@@ -56,9 +55,7 @@ class UsbCamera:
         pixels = read_video(self._video)
         if pixels is None:
             raise CameraError(f"camera {self.name}: stopped delivering frames, it is unplugged or has hung up")
-        frame = Frame(self._sequence, time.monotonic(), pixels)
-        self._sequence += 1
-        return frame
+        return Image(time.monotonic(), pixels)
 
     def close(self) -> None:
         """Give the device back."""

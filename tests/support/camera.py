@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from edge.records import Frame, Pixels
+from edge.records import Image, Pixels
 
 
 def picture(level: int, size_px: tuple[int, int] = (6, 4)) -> Pixels:
@@ -21,7 +21,7 @@ def picture(level: int, size_px: tuple[int, int] = (6, 4)) -> Pixels:
 class ScriptedCamera:
     """Shows the pictures of a script, raises its errors, ends at None, and is silent after its last item.
 
-    An item of the script is the grey level of a picture, an error, or None. Frames are stamped with the real clock, or
+    An item of the script is the grey level of a picture, an error, or None. Images are stamped with the real clock, or
     ``interval_s`` apart from each other, whichever time passes.
     """
 
@@ -39,14 +39,14 @@ class ScriptedCamera:
         self.exhausted, self.released = threading.Event(), threading.Event()
         """``exhausted`` is set when the script has ended; a silent camera blocks until a test sets ``released``."""
         self.closed = False
-        self._script, self._count = iter(script), itertools.count()
+        self._script, self._count = iter(script), itertools.count(1)
         self._size_px, self._interval_s = size_px, interval_s
 
-    def read(self) -> Frame | None:
+    def read(self) -> Image | None:
         for item in self._script:
             if isinstance(item, Exception):
                 raise item
-            return None if item is None else self._frame(item)
+            return None if item is None else self._image(item)
         self.exhausted.set()
         self.released.wait()
         return None
@@ -54,7 +54,6 @@ class ScriptedCamera:
     def close(self) -> None:
         self.closed = True
 
-    def _frame(self, level: int) -> Frame:
-        number = next(self._count)
-        time_s = time.monotonic() if self._interval_s is None else (number + 1) * self._interval_s
-        return Frame(number, time_s, picture(level, self._size_px))
+    def _image(self, level: int) -> Image:
+        time_s = time.monotonic() if self._interval_s is None else next(self._count) * self._interval_s
+        return Image(time_s, picture(level, self._size_px))

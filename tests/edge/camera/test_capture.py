@@ -11,7 +11,7 @@ import pytest
 from edge.camera import Camera
 from edge.camera.capture import Capture
 from edge.errors import CameraError
-from edge.records import Frame
+from edge.records import Image
 from tests.support.camera import ScriptedCamera
 
 
@@ -24,9 +24,9 @@ class StillCamera(ScriptedCamera):
         super().__init__([])
         self._level = level
 
-    def read(self) -> Frame | None:
+    def read(self) -> Image | None:
         self.released.wait(0.001)
-        return self._frame(self._level)
+        return self._image(self._level)
 
 
 class StallingCamera(ScriptedCamera):

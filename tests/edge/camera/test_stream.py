@@ -71,13 +71,12 @@ def server() -> Iterator[MjpegServer]:
     server.kill()
 
 
-def test_a_stream_delivers_numbered_luma(server: MjpegServer) -> None:
+def test_a_stream_delivers_luma(server: MjpegServer) -> None:
     camera = StreamCamera(server.url)
 
     frames = [camera.read() for _ in range(3)]
     camera.close()
 
-    assert [frame.sequence for frame in frames] == [0, 1, 2]
     assert all(frame.pixels.shape == (48, 64) and frame.pixels.dtype == np.uint8 for frame in frames)
     assert camera.live
 

@@ -194,7 +194,9 @@ def test_the_configuration_names_a_release() -> None:
     assert problems == ()
 
 
-def test_without_its_accelerator_the_detector_falls_back_as_the_classifier_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_accelerator_the_detector_falls_back_to_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("edge.model.interpreter.DELEGATES", {"edgetpu": "libabsent-edgetpu.so.1"})
     section = DetectorConfig(kind="builtin", model=str(TINY / "face"))
 
