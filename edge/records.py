@@ -43,17 +43,35 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A box in pixels of the frame, never empty and inside it, with the detector's confidence 0..1."""
+    """A box in whole pixels, inside the frame and never empty, with the detector's confidence 0..1.
+
+    Left and top lie inside the box, right and bottom just outside, as in a slice.
+    """
 
     left_px: int
     top_px: int
-    width_px: int
-    height_px: int
+    right_px: int
+    bottom_px: int
     confidence: float
 
     def __post_init__(self) -> None:
-        if self.left_px < 0 or self.top_px < 0 or self.width_px < 1 or self.height_px < 1:
+        if not (0 <= self.left_px < self.right_px and 0 <= self.top_px < self.bottom_px):
             raise ValueError(f"face box {self} is empty or begins outside the frame")
+
+    @property
+    def width_px(self) -> int:
+        """Columns of the box."""
+        return self.right_px - self.left_px
+
+    @property
+    def height_px(self) -> int:
+        """Rows of the box."""
+        return self.bottom_px - self.top_px
+
+    @property
+    def centre_px(self) -> tuple[float, float]:
+        """Column and row of the middle."""
+        return (self.left_px + self.right_px) / 2, (self.top_px + self.bottom_px) / 2
 
 
 @dataclass(frozen=True, slots=True)

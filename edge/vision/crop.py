@@ -28,8 +28,9 @@ def crop_face(pixels: Pixels, face: Face, rule: CropRule, size_px: int) -> Pixel
     Sampling is bilinear after an area reduction, so that a large face does not alias.
     """
     side = rule.side * face.height_px
-    centre_x = face.left_px + face.width_px / 2 + rule.offset_x * face.height_px
-    centre_y = face.top_px + face.height_px / 2 + rule.offset_y * face.height_px
+    centre_x, centre_y = face.centre_px
+    centre_x += rule.offset_x * face.height_px
+    centre_y += rule.offset_y * face.height_px
     left, top = round(centre_x - side / 2), round(centre_y - side / 2)
     side_px = max(1, round(side))
     height, width = pixels.shape

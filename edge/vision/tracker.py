@@ -101,11 +101,8 @@ def _affinity(a: Face, b: Face) -> float:
     smaller, larger = sorted((a.height_px, b.height_px))
     if smaller < MIN_SIZE_RATIO * larger:
         return -math.inf
-    overlap_x = min(a.left_px + a.width_px, b.left_px + b.width_px) - max(a.left_px, b.left_px)
-    overlap_y = min(a.top_px + a.height_px, b.top_px + b.height_px) - max(a.top_px, b.top_px)
+    overlap_x = min(a.right_px, b.right_px) - max(a.left_px, b.left_px)
+    overlap_y = min(a.bottom_px, b.bottom_px) - max(a.top_px, b.top_px)
     common = max(overlap_x, 0) * max(overlap_y, 0)
     union = a.width_px * a.height_px + b.width_px * b.height_px - common
-    distance = math.hypot(
-        a.left_px + a.width_px / 2 - b.left_px - b.width_px / 2, a.top_px + a.height_px / 2 - b.top_px - b.height_px / 2
-    )
-    return common / union - distance / larger
+    return common / union - math.dist(a.centre_px, b.centre_px) / larger

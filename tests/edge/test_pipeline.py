@@ -20,7 +20,7 @@ from tests.support.camera import ScriptedCamera
 from tests.support.detector import SteadyDetector
 from tests.support.paths import TINY
 
-FACE = Face(20, 10, 60, 60, 0.9)
+FACE = Face(20, 10, 80, 70, 0.9)
 
 
 def camera(frames: int, end: CameraError | None = None) -> ScriptedCamera:
@@ -82,7 +82,7 @@ def test_an_empty_room_is_published_too() -> None:
 
 
 def test_too_few_people_leave_no_emotions_anywhere() -> None:
-    shelf = run(camera(20), (FACE, Face(90, 10, 60, 60, 0.8)), min_people=3)
+    shelf = run(camera(20), (FACE, Face(90, 10, 150, 70, 0.8)), min_people=3)
 
     assert {window.suppressed for window in shelf.windows} == {"too_few_people"}
     assert {window.emotions for window in shelf.windows} == {None}

@@ -12,7 +12,7 @@ from edge.vision.crop import CropRule
 class SteadyDetector:
     """Finds the same faces in every picture."""
 
-    faces: tuple[Face, ...] = (Face(10, 10, 40, 40, 0.9),)
+    faces: tuple[Face, ...] = (Face(10, 10, 50, 50, 0.9),)
     name: str = "steady"
     crop_rule: CropRule = field(default_factory=lambda: CropRule(side=1.0))
 

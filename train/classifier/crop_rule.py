@@ -152,5 +152,5 @@ def _find(detector: FaceDetector, face: Pixels) -> tuple[Pixels, Face | None]:
 def _square(box: Face, side: int) -> tuple[float, float, float]:
     """Side of the picture and its centre from the box's, in heights of the box."""
     middle = round(MARGIN * side) + side / 2
-    x, y = box.left_px + box.width_px / 2, box.top_px + box.height_px / 2
+    x, y = box.centre_px
     return side / box.height_px, (middle - x) / box.height_px, (middle - y) / box.height_px

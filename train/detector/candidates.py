@@ -115,5 +115,5 @@ def _subject(usual: FaceDetector, eager: FaceDetector, threshold: float) -> Subj
 
 
 def _boxes(faces: Sequence[Face]) -> Boxes:
-    sides = [(f.left_px, f.top_px, f.left_px + f.width_px, f.top_px + f.height_px) for f in faces]
+    sides = [(f.left_px, f.top_px, f.right_px, f.bottom_px) for f in faces]
     return Boxes(np.array(sides, np.float32).reshape(-1, 4), np.array([face.confidence for face in faces], np.float32))

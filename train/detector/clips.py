@@ -22,7 +22,7 @@ from edge.errors import DataError
 from edge.records import Face, Frame, Pixels, Track
 from edge.vision.crop import CropRule
 from edge.vision.detector import FaceDetector
-from edge.vision.detector.box import clip_box
+from edge.vision.detector.box import clip_box, from_opencv
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.decode import Floats, overlaps
 from edge.vision.detector.haar import HaarDetector
@@ -99,7 +99,7 @@ class TutorialHaar:
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         """Faces of one grey frame."""
         boxes = self._cascade.detectMultiScale(pixels, 1.1, 5, minSize=(LEAST_PX, LEAST_PX))
-        faces = [clip_box(pixels, box, 0.5) for box in np.reshape(boxes, (-1, 4)).tolist()]
+        faces = [clip_box(pixels, box, 0.5) for box in from_opencv(boxes)]
         return tuple(face for face in faces if face)
 
 
@@ -159,10 +159,7 @@ class _Told:
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         """The next frame's."""
-        found = [
-            clip_box(pixels, (left, top, right - left, bottom - top), 1.0)
-            for left, top, right, bottom in next(self._faces).tolist()
-        ]
+        found = [clip_box(pixels, sides, 1.0) for sides in next(self._faces).tolist()]
         return tuple(face for face in found if face)
 
 
@@ -223,7 +220,7 @@ def _duration_s(detector: FaceDetector, pixels: Pixels) -> float:
 
 
 def _sides(faces: Sequence[Face]) -> Floats:
-    sides = [(f.left_px, f.top_px, f.left_px + f.width_px, f.top_px + f.height_px) for f in faces]
+    sides = [(f.left_px, f.top_px, f.right_px, f.bottom_px) for f in faces]
     return np.array(sides, np.float32).reshape(-1, 4)
 
 

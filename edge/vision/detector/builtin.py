@@ -57,8 +57,8 @@ class BuiltinDetector:
         """Faces of one grey frame that are at least ``min_face_px`` high, best first."""
         boxes = self.find(pixels)
         faces = (
-            clip_box(pixels, (left, top, right - left, bottom - top), score)
-            for (left, top, right, bottom), score in zip(boxes.sides.tolist(), boxes.scores.tolist(), strict=True)
+            clip_box(pixels, sides, score)
+            for sides, score in zip(boxes.sides.tolist(), boxes.scores.tolist(), strict=True)
         )
         return tuple(face for face in faces if face and face.height_px >= self._min_face_px)
 

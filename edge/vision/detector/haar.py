@@ -16,7 +16,7 @@ from cv2.data import haarcascades
 from edge.errors import ModelError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
-from edge.vision.detector.box import clip_box
+from edge.vision.detector.box import clip_box, from_opencv
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
 CASCADE_SIDE_PX = 20
@@ -61,7 +61,7 @@ class HaarDetector:
         boxes, hits = self._cascade.detectMultiScale2(
             small, SCALE_STEP, MIN_NEIGHBOURS, minSize=(self._first_px, self._first_px)
         )
-        boxes_px = (np.reshape(boxes, (-1, 4)) / self._scale).tolist()
+        boxes_px = from_opencv(np.reshape(boxes, (-1, 4)) / self._scale)
         confidences = (hit / (hit + MIN_NEIGHBOURS) for hit in map(int, hits))
         faces = [clip_box(pixels, box, score) for box, score in zip(boxes_px, confidences, strict=True)]
         return tuple(sorted((face for face in faces if face), key=lambda face: face.confidence, reverse=True))

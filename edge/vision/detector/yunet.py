@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge.errors import ModelError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
-from edge.vision.detector.box import clip_box
+from edge.vision.detector.box import clip_box, from_opencv
 
 SEARCH_WIDTH_PX = 320
 """Width that frames are reduced to: on frames of 640 px a quarter of the time of the full width, and the same recall
@@ -63,7 +63,7 @@ class YuNetDetector:
         if rows is None:
             return ()
         # A row is left, top, width, height, the x and y of five landmarks, score.
-        boxes_px, scores = (rows[:, :4] / scale).tolist(), rows[:, -1].tolist()
+        boxes_px, scores = from_opencv(rows[:, :4] / scale), rows[:, -1].tolist()
         faces = [clip_box(pixels, box, score) for box, score in zip(boxes_px, scores, strict=True)]
         tall = (face for face in faces if face and face.height_px >= self._min_face_px)
         return tuple(sorted(tall, key=lambda face: face.confidence, reverse=True))

@@ -17,7 +17,7 @@ from edge.mqtt.wallclock import WallClock
 from edge.records import EmotionScores, Face, Observation, Reading, Track
 from edge.vision.window import EmotionWindow
 
-FACE = Face(10, 10, 50, 50, 0.9)
+FACE = Face(10, 10, 60, 60, 0.9)
 HAPPY, SAD = EmotionScores((0, 0, 0, 1, 0, 0, 0)), EmotionScores((0, 0, 0, 0, 1, 0, 0))
 UNSURE = EmotionScores((0.4, 0.3, 0.3, 0, 0, 0, 0))
 CLOCK = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 200.0, is_set=lambda _: True)

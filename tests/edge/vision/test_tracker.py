@@ -13,7 +13,7 @@ FRAME = np.zeros((480, 640), np.uint8)
 
 
 def face(left_px: int, top_px: int = 100, size_px: int = 60) -> Face:
-    return Face(left_px, top_px, size_px, size_px, 0.9)
+    return Face(left_px, top_px, left_px + size_px, top_px + size_px, 0.9)
 
 
 class ScriptedDetector:

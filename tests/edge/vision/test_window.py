@@ -8,7 +8,7 @@ from edge.labels import EMOTIONS
 from edge.records import EmotionScores, Face, Observation, Reading, RoomReading, Track, WindowSummary
 from edge.vision.window import EmotionWindow
 
-FACE = Face(10, 10, 50, 50, 0.9)
+FACE = Face(10, 10, 60, 60, 0.9)
 
 
 def scores(**shares: float) -> EmotionScores:

@@ -32,7 +32,7 @@ class FramingDetector:
         if box is None:
             return ()
         side, left, top = box
-        return (Face(0, 0, 20, 20, 0.99), Face(left, top, side, side, 0.9))
+        return (Face(0, 0, 20, 20, 0.99), Face(left, top, left + side, top + side, 0.9))
 
 
 def test_a_box_as_large_as_the_picture_is_cut_as_it_is() -> None:

@@ -44,7 +44,7 @@ class ScriptedDetector:
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         rows = self.script[self.calls % len(self.script)]
         self.calls += 1
-        return tuple(Face(int(a), int(b), int(c - a), int(d - b), 0.9) for a, b, c, d in rows.tolist())
+        return tuple(Face(int(a), int(b), int(c), int(d), 0.9) for a, b, c, d in rows.tolist())
 
 
 def film(faces: np.ndarray, doubtful: np.ndarray = EMPTY) -> tuple[list[Clip], list[Truth]]:

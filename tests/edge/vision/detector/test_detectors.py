@@ -10,7 +10,7 @@ import pytest
 from edge.errors import ModelError
 from edge.records import Face, Pixels
 from edge.vision.detector import FaceDetector
-from edge.vision.detector.box import clip_box
+from edge.vision.detector.box import clip_box, from_opencv
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
@@ -39,15 +39,15 @@ def portraits(shared: Path, count: int) -> list[tuple[Pixels, Face]]:
             box = [float(row[side]) for side in ("left_px", "top_px", "width_px", "height_px")]
             if box[3] >= 50 and len(found) < count:
                 picture = cv2.imread(str(folder / "portraits" / row["image"]), cv2.IMREAD_GRAYSCALE)
-                face = clip_box(picture, box, 1.0)
+                face = clip_box(picture, from_opencv(box)[0], 1.0)
                 assert face is not None
                 found.append((picture, face))
     return found
 
 
 def holds_centre(face: Face, of: Face) -> bool:
-    x, y = of.left_px + of.width_px / 2, of.top_px + of.height_px / 2
-    return face.left_px < x < face.left_px + face.width_px and face.top_px < y < face.top_px + face.height_px
+    x, y = of.centre_px
+    return face.left_px < x < face.right_px and face.top_px < y < face.bottom_px
 
 
 def test_most_portraits_have_their_face_found_and_little_else(
@@ -76,7 +76,7 @@ def test_faces_come_best_first_and_lie_inside_the_frame(
     assert len(faces) >= 4
     assert [face.confidence for face in faces] == sorted((face.confidence for face in faces), reverse=True)
     assert all(0 < face.confidence <= 1 for face in faces)
-    assert all(face.left_px + face.width_px <= group.shape[1] for face in faces)
+    assert all(face.right_px <= group.shape[1] for face in faces)
     assert all(face.top_px + face.height_px <= group.shape[0] for face in faces)
 
 
@@ -156,11 +156,11 @@ def test_an_opencv_without_cascades_says_what_to_install(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("box", "expected"),
     [
-        ((2.4, 3.6, 10.0, 20.0), (2, 4, 10, 20)),
-        ((-5.0, -8.0, 10.0, 20.0), (0, 0, 5, 12)),
-        ((60.0, 40.0, 10.0, 20.0), (60, 40, 4, 8)),
-        ((-10.0, -10.0, 200.0, 200.0), (0, 0, 64, 48)),
-        ((30.0, 20.0, math.inf, 10.0), (30, 20, 34, 10)),
+        ((2.4, 3.6, 12.4, 23.6), (2, 4, 12, 24)),
+        ((-5.0, -8.0, 5.0, 12.0), (0, 0, 5, 12)),
+        ((60.0, 40.0, 70.0, 60.0), (60, 40, 64, 48)),
+        ((-10.0, -10.0, 190.0, 190.0), (0, 0, 64, 48)),
+        ((30.0, 20.0, math.inf, 30.0), (30, 20, 64, 30)),
     ],
     ids=["inside", "over the top left", "over the bottom right", "larger than the frame", "endless"],
 )
@@ -170,6 +170,11 @@ def test_a_box_is_clipped_to_the_frame(box: tuple[float, ...], expected: tuple[i
     assert face == Face(*expected, confidence=0.9)
 
 
-@pytest.mark.parametrize("box", [(64, 0, 10, 10), (0, 48, 10, 10), (-20, 0, 20, 10), (5, 5, 0, 10), (5, 5, 0.4, 0.4)])
+@pytest.mark.parametrize("box", [(64, 0, 74, 10), (0, 48, 10, 58), (-20, 0, 0, 10), (5, 5, 5, 15), (5, 5, 5.4, 5.4)])
 def test_a_box_with_nothing_inside_the_frame_is_no_face(box: tuple[float, ...]) -> None:
     assert clip_box(np.zeros((48, 64), np.uint8), box, 0.9) is None
+
+
+def test_opencvs_sizes_become_right_and_bottom() -> None:
+    assert from_opencv([[2, 3, 10, 20], [0, 0, 1.5, 1]]) == [[2, 3, 12, 23], [0, 0, 1.5, 1]]
+    assert from_opencv([]) == []
