@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from edge import __version__
 from edge.camera.capture import Capture
@@ -18,21 +18,21 @@ from edge.host.thermal import Cooling
 from edge.records import (
     CameraHealth,
     DeliveryHealth,
-    Face,
     Health,
     HostHealth,
     InferenceHealth,
     Percentiles,
-    Pixels,
     Problem,
     State,
 )
-from edge.vision.detector import FaceDetector
 
 TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """Raspberry Pi firmware: hexadecimal flags, bits 0 to 3 are what limits the processor now. Others report that a Pi 5
 lacks it; there the temperature alone is known."""
+
+Stage: TypeAlias = Literal["detect", "classify"]
+"""What is timed: each detection, and all crops and classifications of one frame."""
 
 _SAMPLES = 600
 _RATE_SPAN_S = 30.0
@@ -55,13 +55,13 @@ class Meter:
     """Durations of the pipeline's stages and its rate of frames; written by the pipeline, read by the monitor."""
 
     def __init__(self) -> None:
-        self._durations_s: dict[str, deque[float]] = {}
+        self._durations_s: dict[Stage, deque[float]] = {}
         self._frames_at_s: deque[float] = deque(maxlen=_SAMPLES)
         self.analysed = 0
         """Frames that went all the way."""
 
     @contextmanager
-    def time(self, stage: str) -> Iterator[None]:
+    def time(self, stage: Stage) -> Iterator[None]:
         """Measure one pass through ``stage``."""
         begun_s = time.perf_counter()
         yield
@@ -78,25 +78,12 @@ class Meter:
         recent = [at_s for at_s in tuple(self._frames_at_s) if now_s - at_s <= _RATE_SPAN_S]
         return (len(recent) - 1) / (now_s - recent[0]) if len(recent) > 1 else 0.0
 
-    def percentiles_ms(self, stage: str) -> Percentiles | None:
+    def percentiles_ms(self, stage: Stage) -> Percentiles | None:
         """Median and 95th percentile of the newest passes through ``stage``; None before the second."""
         durations_ms = [1000 * duration_s for duration_s in tuple(self._durations_s.get(stage, ()))]
         if len(durations_ms) < 2:
             return None
         return Percentiles(statistics.median(durations_ms), statistics.quantiles(durations_ms, n=20)[-1])
-
-
-class TimedDetector:
-    """A detector whose answers are timed; the tracker does not ask it for every frame."""
-
-    def __init__(self, detector: FaceDetector, meter: Meter) -> None:
-        self._detector, self._meter = detector, meter
-        self.name, self.crop_rule = detector.name, detector.crop_rule
-
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        """What the detector finds."""
-        with self._meter.time("detect"):
-            return self._detector.detect(pixels)
 
 
 class HealthMonitor:

@@ -163,19 +163,18 @@ def build_pipeline(
     cooling: Cooling,
 ) -> Pipeline:
     """The pipeline between a started capture and an outlet."""
-    from edge.health import TimedDetector
     from edge.pipeline import Pipeline
     from edge.vision.tracker import FaceTracker
     from edge.vision.window import EmotionWindow
 
-    tracker = FaceTracker(TimedDetector(detector, meter), detect_every=config.detector.every)
+    tracker = FaceTracker(detect_every=config.detector.every)
     window = EmotionWindow(
         duration_s=config.window.duration_s,
         min_people=config.privacy.min_people,
         counts_only=config.privacy.counts_only,
         uncertain_below=config.model.uncertain_below,
     )
-    return Pipeline(capture, tracker, detector.crop_rule, classifier, window, outlet, meter, cooling)
+    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, cooling)
 
 
 def _path(name: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""The corridor: one frame at a time from the camera to a count that leaves the device."""
+"""The way of a frame: from the camera to a count that leaves the device."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Protocol
 from edge.camera.capture import Capture
 from edge.health import Meter
 from edge.host.thermal import Cooling
-from edge.records import Frame, Observation, Pixels, Reading, RoomReading, Track, WindowSummary
+from edge.records import Frame, Observation, Reading, RoomReading, Track, WindowSummary
 from edge.vision.classifier import EmotionClassifier
-from edge.vision.crop import CropRule, crop_face
+from edge.vision.crop import crop_face
+from edge.vision.detector import FaceDetector
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 
@@ -20,7 +21,7 @@ LIVE_EVERY_S = 0.5
 
 
 class Outlet(Protocol):
-    """Where results leave: the MQTT publisher, or a list in a test."""
+    """Where results leave: the MQTT publisher, nowhere in a benchmark, or a list in a test."""
 
     def publish_window(self, summary: WindowSummary) -> None:
         """Every finished window, once."""
@@ -35,15 +36,15 @@ class Pipeline:
     def __init__(
         self,
         capture: Capture,
+        detector: FaceDetector,
         tracker: FaceTracker,
-        crop_rule: CropRule,
         classifier: EmotionClassifier,
         window: EmotionWindow,
         outlet: Outlet,
         meter: Meter,
         cooling: Cooling,
     ) -> None:
-        self.capture, self.tracker, self.crop_rule = capture, tracker, crop_rule
+        self.capture, self.detector, self.tracker = capture, detector, tracker
         self.classifier, self.window, self.outlet = classifier, window, outlet
         self.meter, self.cooling = meter, cooling
         self._live_at_s = float("-inf")
@@ -75,13 +76,20 @@ class Pipeline:
             self.outlet.publish_window(summary)
 
     def observe(self, frame: Frame) -> Observation:
-        """What one frame shows."""
-        tracks = [track for track in self.tracker.update(frame) if track.confirmed]
-        return Observation(frame.sequence, frame.captured_at_s, self._read(frame.pixels, tracks) if tracks else ())
+        """What one frame shows: the readings of everybody who is confirmed and in view."""
+        tracks = [track for track in self._track(frame) if track.confirmed]
+        return Observation(frame.sequence, frame.captured_at_s, self._classify(frame, tracks) if tracks else ())
 
-    def _read(self, pixels: Pixels, tracks: list[Track]) -> tuple[Reading, ...]:
+    def _track(self, frame: Frame) -> tuple[Track, ...]:
+        if not self.tracker.detection_due(frame):
+            return self.tracker.carry()
+        with self.meter.time("detect"):
+            faces = self.detector.detect(frame.pixels)
+        return self.tracker.update(frame, faces)
+
+    def _classify(self, frame: Frame, tracks: list[Track]) -> tuple[Reading, ...]:
+        size_px, rule = self.classifier.input_size_px, self.detector.crop_rule
         with self.meter.time("classify"):
-            size_px = self.classifier.input_size_px
-            crops = [crop_face(pixels, track.face, self.crop_rule, size_px) for track in tracks]
+            crops = [crop_face(frame.pixels, track.face, rule, size_px) for track in tracks]
             scores = self.classifier.classify(crops)
         return tuple(Reading(track, score) for track, score in zip(tracks, scores, strict=True))

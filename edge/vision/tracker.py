@@ -1,21 +1,21 @@
 """Detections -> short-lived tracks: who is in view, and how many different people were.
 
-Two detections belong together when their boxes overlap or lie close, and are of like size. That is all: no appearance
-is kept, so a person who leaves and returns counts again, and two who cross may swap. Re-identification is left out on
-purpose; it would need a picture of a person to be remembered.
+Two detections belong to the same person when their boxes overlap or lie close and are of similar size. Nothing about
+appearance is kept, so a person who leaves and returns counts again, and two who cross may swap ids. Re-identification
+is left out on purpose: it would have to remember an image of a person.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.records import Face, Frame, Track
-from edge.vision.detector import FaceDetector
 
 MIN_AFFINITY = -1.0
-"""Boxes that do not overlap belong together up to one face height apart. Seated neighbours are over two apart; a
-walker at 1 m/s moves one and a half in the 0.3 s between detections."""
+"""Boxes that do not overlap belong to the same person up to one face height apart. Seated neighbours are more than two
+apart; a person who walks at 1 m/s moves one and a half in the 0.3 s between detections."""
 
 MIN_SIZE_RATIO = 0.5
 """A face does not double its size between two detections; a poster's or a false one beside it may differ more."""
@@ -28,21 +28,15 @@ class _Person:
 
 
 class FaceTracker:
-    """Follows the faces that a detector finds. Used by one thread only; time is the frames'.
+    """Follows faces from one detection to the next. Used by one thread only; its clock is the frames'.
 
-    The detector runs on every ``detect_every``-th frame, and sooner when its last answer is half of ``max_missing_s``
-    old or the frame has changed its shape. Between detections boxes are carried. A face that the detector misses is
+    A detection is due on every ``detect_every``-th frame, and sooner if the last one is half of ``max_missing_s`` old
+    or the frame has another shape. Frames between two detections carry the boxes on. A face that a detection misses is
     out of view at once, but keeps its id if it is found again within ``max_missing_s``.
-
-    Attributes:
-        detector: what finds the faces.
     """
 
-    def __init__(
-        self, detector: FaceDetector, *, detect_every: int = 3, max_missing_s: float = 1.0, max_tracks: int = 64
-    ) -> None:
-        """Follow at most ``max_tracks`` faces at once, those the detector is surest of."""
-        self.detector = detector
+    def __init__(self, *, detect_every: int = 3, max_missing_s: float = 1.0, max_tracks: int = 64) -> None:
+        """Follow at most ``max_tracks`` faces at once, those with the highest confidence."""
         self._detect_every, self._max_missing_s, self._max_tracks = detect_every, max_missing_s, max_tracks
         self._people: list[_Person] = []
         self._in_view: tuple[Track, ...] = ()
@@ -51,17 +45,23 @@ class FaceTracker:
         self._detected_at_s = -math.inf
         self._shape: tuple[int, ...] = ()
 
-    def update(self, frame: Frame) -> tuple[Track, ...]:
-        """The tracks in view in ``frame``; ids grow from 1 and are never used again."""
-        self._carried += 1
+    def detection_due(self, frame: Frame) -> bool:
+        """Whether ``frame`` needs a detection (``update``) or may carry the boxes on (``carry``)."""
         age_s = frame.captured_at_s - self._detected_at_s
-        if self._carried >= self._detect_every or age_s >= self._max_missing_s / 2 or frame.pixels.shape != self._shape:
-            self._detect(frame)
+        return (
+            self._carried + 1 >= self._detect_every
+            or age_s >= self._max_missing_s / 2
+            or frame.pixels.shape != self._shape
+        )
+
+    def carry(self) -> tuple[Track, ...]:
+        """The tracks in view in a frame without a detection: those of the frame before."""
+        self._carried += 1
         return self._in_view
 
-    def _detect(self, frame: Frame) -> None:
-        now_s = frame.captured_at_s
-        faces = self.detector.detect(frame.pixels)[: self._max_tracks]
+    def update(self, frame: Frame, faces: Sequence[Face]) -> tuple[Track, ...]:
+        """The tracks of the ``faces`` detected in ``frame``, best first; ids grow from 1 and are never used again."""
+        now_s, faces = frame.captured_at_s, faces[: self._max_tracks]
         matched = self._match(faces)
         in_view = []
         for index, face in enumerate(faces):
@@ -77,23 +77,24 @@ class FaceTracker:
         self._people = [person for person in self._people if now_s - person.seen_at_s <= self._max_missing_s]
         self._in_view = tuple(in_view)
         self._carried, self._detected_at_s, self._shape = 0, now_s, frame.pixels.shape
+        return self._in_view
 
-    def _match(self, faces: tuple[Face, ...]) -> dict[int, _Person]:
-        """The person of each face's index, the best pairs first; faces of nobody are left out."""
+    def _match(self, faces: Sequence[Face]) -> dict[int, _Person]:
+        """The person each face belongs to, by the face's index, best pairs first; new faces are left out."""
         pairs = sorted(
             (
-                (affinity, index, place)
-                for index, face in enumerate(faces)
-                for place, person in enumerate(self._people)
+                (affinity, face_index, person_index)
+                for face_index, face in enumerate(faces)
+                for person_index, person in enumerate(self._people)
                 if (affinity := _affinity(person.track.face, face)) > MIN_AFFINITY
             ),
             reverse=True,
         )
         matched: dict[int, int] = {}
-        for _, index, place in pairs:
-            if index not in matched and place not in matched.values():
-                matched[index] = place
-        return {index: self._people[place] for index, place in matched.items()}
+        for _, face_index, person_index in pairs:
+            if face_index not in matched and person_index not in matched.values():
+                matched[face_index] = person_index
+        return {face_index: self._people[person_index] for face_index, person_index in matched.items()}
 
 
 def _affinity(a: Face, b: Face) -> float:

@@ -1,7 +1,8 @@
-"""The corridor from frame to outlet, with real tracker, window and classifier behind a scripted camera."""
+"""The way from frame to outlet, with real tracker, window and classifier behind a scripted camera."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from edge.errors import CameraError
 from edge.health import Meter
 from edge.host.thermal import WORSE_S, Cooling
 from edge.pipeline import Pipeline
-from edge.records import Face, HostHealth, RoomReading, WindowSummary
+from edge.records import Face, HostHealth, Percentiles, RoomReading, WindowSummary
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
@@ -49,6 +50,8 @@ def run(
     min_people: int = 1,
     stop: bool = False,
     cooling: Cooling | None = None,
+    meter: Meter | None = None,
+    detect_every: int = 1,
 ) -> Shelf:
     shelf, capture, detector = Shelf(), Capture(lambda: camera, max_reopens=0), SteadyDetector(faces)
     window = EmotionWindow(duration_s=1.0, min_people=min_people, counts_only=False, uncertain_below=0.5)
@@ -58,9 +61,9 @@ def run(
         stopping.set()
     capture.start()
     try:
-        tracker = FaceTracker(detector, detect_every=1)
-        parts = classifier, window, shelf, Meter(), cooling or Cooling()
-        Pipeline(capture, tracker, detector.crop_rule, *parts).run(stopping)
+        tracker = FaceTracker(detect_every=detect_every)
+        parts = classifier, window, shelf, meter or Meter(), cooling or Cooling()
+        Pipeline(capture, detector, tracker, *parts).run(stopping)
     finally:
         capture.stop()
     return shelf
@@ -112,6 +115,33 @@ def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped(
     assert [window.people for window in shelf.windows] == [1, 1]
     assert 10 <= sum(window.analysed for window in shelf.windows) <= 11
     assert sum(window.dropped for window in shelf.windows) >= 8
+
+
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is a second later each time it is read, so that every timed pass takes one second."""
+    seconds = itertools.count()
+    monkeypatch.setattr("edge.health.time.perf_counter", lambda: float(next(seconds)))
+
+
+@pytest.mark.usefixtures("ticking")
+def test_every_detection_and_every_classification_is_timed() -> None:
+    meter = Meter()
+
+    run(camera(6), (FACE,), meter=meter, detect_every=2)
+
+    assert meter.percentiles_ms("detect") == Percentiles(1000, 1000)
+    assert meter.percentiles_ms("classify") == Percentiles(1000, 1000)
+
+
+@pytest.mark.usefixtures("ticking")
+def test_a_stage_that_did_not_run_has_no_time() -> None:
+    meter = Meter()
+
+    run(camera(3), (), meter=meter, detect_every=2)
+
+    assert meter.percentiles_ms("detect") is not None
+    assert meter.percentiles_ms("classify") is None
 
 
 def test_a_stop_is_obeyed_before_the_next_frame() -> None:

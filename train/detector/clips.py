@@ -164,9 +164,9 @@ class _Told:
 
 
 def _follow(detector: FaceDetector, clip: Clip) -> Iterator[tuple[Track, ...]]:
-    tracker = FaceTracker(detector, detect_every=1)
+    tracker = FaceTracker(detect_every=1)
     for number, pixels in enumerate(clip.frames):
-        yield tracker.update(Frame(number, number / clip.fps, pixels))
+        yield tracker.update(Frame(number, number / clip.fps, pixels), detector.detect(pixels))
 
 
 def judge_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Sequence[Truth]) -> Outcome:

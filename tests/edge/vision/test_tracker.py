@@ -1,3 +1,7 @@
+"""Who is in view: when a detection is due, and which detections are the same person."""
+
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -6,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.records import Face, Frame, Pixels, Track
-from edge.vision.crop import CropRule
 from edge.vision.tracker import FaceTracker
 
 FRAME = np.zeros((480, 640), np.uint8)
@@ -16,23 +19,22 @@ def face(left_px: int, top_px: int = 100, size_px: int = 60) -> Face:
     return Face(left_px, top_px, left_px + size_px, top_px + size_px, 0.9)
 
 
-class ScriptedDetector:
-    """Sees what the script says, one entry a call, and nothing after its end."""
-
-    name = "scripted"
-    crop_rule = CropRule(1.0)
+class Script:
+    """What the detections find, one entry each, and nothing after its end."""
 
     def __init__(self, *script: Sequence[Face]) -> None:
-        self.script = [tuple(faces) for faces in script]
-        self.calls = 0
+        self.script, self.detections = script, 0
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        self.calls += 1
-        return self.script[self.calls - 1] if self.calls <= len(self.script) else ()
+    def follow(self, tracker: FaceTracker, *times_s: float, pixels: Pixels = FRAME) -> list[tuple[Track, ...]]:
+        """The tracks in view in a frame at each time."""
+        return [self._step(tracker, Frame(index, time_s, pixels)) for index, time_s in enumerate(times_s)]
 
-
-def follow(tracker: FaceTracker, *times_s: float, pixels: Pixels = FRAME) -> list[tuple[Track, ...]]:
-    return [tracker.update(Frame(index, time_s, pixels)) for index, time_s in enumerate(times_s)]
+    def _step(self, tracker: FaceTracker, frame: Frame) -> tuple[Track, ...]:
+        if not tracker.detection_due(frame):
+            return tracker.carry()
+        faces = self.script[self.detections] if self.detections < len(self.script) else ()
+        self.detections += 1
+        return tracker.update(frame, faces)
 
 
 def ids(tracks: tuple[Track, ...]) -> list[int]:
@@ -40,18 +42,18 @@ def ids(tracks: tuple[Track, ...]) -> list[int]:
 
 
 def test_a_face_is_confirmed_by_its_second_detection() -> None:
-    tracker = FaceTracker(ScriptedDetector([face(100)], [face(104)]), detect_every=1)
+    script, tracker = Script([face(100)], [face(104)]), FaceTracker(detect_every=1)
 
-    first, second = follow(tracker, 0.0, 0.1)
+    first, second = script.follow(tracker, 0.0, 0.1)
 
     assert first == (Track(1, face(100), confirmed=False),)
     assert second == (Track(1, face(104), confirmed=True),)
 
 
 def test_a_single_false_face_is_never_confirmed() -> None:
-    tracker = FaceTracker(ScriptedDetector([face(100)]), detect_every=1)
+    script, tracker = Script([face(100)]), FaceTracker(detect_every=1)
 
-    seen = follow(tracker, *(step / 10 for step in range(20)))
+    seen = script.follow(tracker, *(step / 10 for step in range(20)))
 
     assert not any(track.confirmed for tracks in seen for track in tracks)
 
@@ -60,68 +62,66 @@ def test_false_faces_that_flash_up_now_and_then_or_here_and_there_are_never_conf
     elsewhere = [[face(20 + 120 * (step % 5))] for step in range(20)]
     same_place = [[face(100)] if step % 5 == 0 else [] for step in range(20)]
 
-    for script, step_s in ((elsewhere, 0.3), (same_place, 0.3)):
-        tracker = FaceTracker(ScriptedDetector(*script), detect_every=1, max_missing_s=1.0)
-        seen = follow(tracker, *(step * step_s for step in range(20)))
+    for detections in (elsewhere, same_place):
+        script, tracker = Script(*detections), FaceTracker(detect_every=1, max_missing_s=1.0)
+        seen = script.follow(tracker, *(step * 0.3 for step in range(20)))
         assert not any(track.confirmed for tracks in seen for track in tracks)
 
 
 def test_the_detector_runs_on_every_nth_frame_and_boxes_are_carried_between() -> None:
-    detector = ScriptedDetector([face(100)], [face(120)], [face(140)])
-    tracker = FaceTracker(detector, detect_every=3)
+    script = Script([face(100)], [face(120)], [face(140)])
+    tracker = FaceTracker(detect_every=3)
 
-    seen = follow(tracker, *(step / 10 for step in range(7)))
+    seen = script.follow(tracker, *(step / 10 for step in range(7)))
 
-    assert detector.calls == 3
+    assert script.detections == 3
     assert [track.face.left_px for (track,) in seen] == [100, 100, 100, 120, 120, 120, 140]
 
 
 def test_with_few_frames_a_second_the_detector_runs_on_each() -> None:
-    detector = ScriptedDetector(*[[face(100)]] * 4)
-    tracker = FaceTracker(detector, detect_every=3, max_missing_s=1.0)
+    script = Script(*[[face(100)]] * 4)
+    tracker = FaceTracker(detect_every=3, max_missing_s=1.0)
 
-    seen = follow(tracker, 0.0, 5.0, 10.0, 15.0)
+    seen = script.follow(tracker, 0.0, 5.0, 10.0, 15.0)
 
-    assert detector.calls == 4
+    assert script.detections == 4
     assert [ids(tracks) for tracks in seen] == [[1]] * 4
 
 
 def test_a_frame_of_another_shape_is_detected_at_once() -> None:
-    detector = ScriptedDetector([face(500)], [])
-    tracker = FaceTracker(detector, detect_every=10)
-    follow(tracker, 0.0)
+    script = Script([face(500)], [])
+    tracker = FaceTracker(detect_every=10)
+    script.follow(tracker, 0.0)
 
-    (tracks,) = follow(tracker, 0.1, pixels=np.zeros((240, 320), np.uint8))
+    (tracks,) = script.follow(tracker, 0.1, pixels=np.zeros((240, 320), np.uint8))
 
-    assert detector.calls == 2
+    assert script.detections == 2
     assert tracks == ()
 
 
 def test_a_missed_face_is_out_of_view_and_keeps_its_id_when_found_again_soon() -> None:
-    tracker = FaceTracker(ScriptedDetector([face(100)], [face(100)], [], [face(110)]), detect_every=1)
+    script, tracker = Script([face(100)], [face(100)], [], [face(110)]), FaceTracker(detect_every=1)
 
-    seen = follow(tracker, 0.0, 0.3, 0.6, 0.9)
+    seen = script.follow(tracker, 0.0, 0.3, 0.6, 0.9)
 
     assert [ids(tracks) for tracks in seen] == [[1], [1], [], [1]]
     assert seen[3][0].confirmed
 
 
 def test_a_person_who_returns_after_a_long_absence_counts_again() -> None:
-    tracker = FaceTracker(
-        ScriptedDetector([face(100)], [face(100)], [], [face(100)], [face(100)]), detect_every=1, max_missing_s=1.0
-    )
+    script = Script([face(100)], [face(100)], [], [face(100)], [face(100)])
+    tracker = FaceTracker(detect_every=1, max_missing_s=1.0)
 
-    seen = follow(tracker, 0.0, 0.1, 1.2, 1.3, 1.4)
+    seen = script.follow(tracker, 0.0, 0.1, 1.2, 1.3, 1.4)
 
     assert [ids(tracks) for tracks in seen] == [[1], [1], [], [2], [2]]
 
 
 def test_two_people_keep_their_ids_when_the_detector_turns_their_order() -> None:
-    tracker = FaceTracker(
-        ScriptedDetector([face(100), face(300)], [face(305), face(95)], [face(90), face(310)]), detect_every=1
-    )
+    script = Script([face(100), face(300)], [face(305), face(95)], [face(90), face(310)])
+    tracker = FaceTracker(detect_every=1)
 
-    seen = follow(tracker, 0.0, 0.1, 0.2)
+    seen = script.follow(tracker, 0.0, 0.1, 0.2)
 
     left = {track.id for tracks in seen for track in tracks if track.face.left_px < 200}
     assert left == {1}
@@ -129,9 +129,9 @@ def test_two_people_keep_their_ids_when_the_detector_turns_their_order() -> None
 
 
 def test_the_nearer_of_two_faces_takes_the_track() -> None:
-    tracker = FaceTracker(ScriptedDetector([face(100)], [face(150), face(105)]), detect_every=1)
+    script, tracker = Script([face(100)], [face(150), face(105)]), FaceTracker(detect_every=1)
 
-    _, second = follow(tracker, 0.0, 0.1)
+    _, second = script.follow(tracker, 0.0, 0.1)
 
     assert {track.face.left_px: track.id for track in second} == {105: 1, 150: 2}
 
@@ -151,18 +151,18 @@ def test_the_nearer_of_two_faces_takes_the_track() -> None:
     ids=["still", "overlapping", "one face on", "too far", "too far down", "nearer", "far larger", "far smaller"],
 )
 def test_faces_belong_together_when_they_are_close_and_of_like_size(then: Face, same: bool) -> None:
-    tracker = FaceTracker(ScriptedDetector([face(100)], [then]), detect_every=1)
+    script, tracker = Script([face(100)], [then]), FaceTracker(detect_every=1)
 
-    _, second = follow(tracker, 0.0, 0.1)
+    _, second = script.follow(tracker, 0.0, 0.1)
 
     assert (ids(second) == [1]) is same
 
 
 def test_the_surest_faces_are_followed_where_there_are_too_many() -> None:
     crowd = [face(left_px, size_px=20) for left_px in range(0, 600, 60)]
-    tracker = FaceTracker(ScriptedDetector(crowd), detect_every=1, max_tracks=4)
+    script, tracker = Script(crowd), FaceTracker(detect_every=1, max_tracks=4)
 
-    (seen,) = follow(tracker, 0.0)
+    (seen,) = script.follow(tracker, 0.0)
 
     assert [track.face for track in seen] == crowd[:4]
 
@@ -171,11 +171,11 @@ FACES = st.lists(st.builds(face, st.integers(0, 500), st.integers(0, 350), st.in
 
 
 @given(st.lists(FACES, max_size=12), st.integers(1, 4))
-def test_ids_are_unique_in_a_frame_and_new_ones_only_grow(script: list[list[Face]], detect_every: int) -> None:
-    tracker = FaceTracker(ScriptedDetector(*script), detect_every=detect_every)
+def test_ids_are_unique_in_a_frame_and_new_ones_only_grow(detections: list[list[Face]], detect_every: int) -> None:
+    script, tracker = Script(*detections), FaceTracker(detect_every=detect_every)
     highest = 0
 
-    for tracks in follow(tracker, *(step / 10 for step in range(12))):
+    for tracks in script.follow(tracker, *(step / 10 for step in range(12))):
         fresh = [number for number in ids(tracks) if number > highest]
         highest = max([highest, *fresh])
 
