@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import resource
-import shutil
+import logging
 import statistics
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 from edge import __version__
 from edge.camera.capture import Capture
-from edge.host.thermal import Cooling
-from edge.records import (
-    CameraHealth,
-    DeliveryHealth,
-    Health,
-    HostHealth,
-    InferenceHealth,
-    Percentiles,
-    Problem,
-    State,
-)
-
-TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
-THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-"""Raspberry Pi firmware: hexadecimal flags, bits 0 to 3 are what limits the processor now. Others report that a Pi 5
-lacks it; there the temperature alone is known."""
+from edge.host.sdnotify import SystemdNotifier
+from edge.host.sensors import read_host
+from edge.host.thermal import Throttle
+from edge.mqtt.messages import STATUS_PERIOD_S
+from edge.mqtt.publisher import Publisher
+from edge.records import CameraHealth, Health, HostHealth, InferenceHealth, Percentiles, Problem, State
 
 Stage: TypeAlias = Literal["detect", "classify"]
 """What is timed: each detection, and all crops and classifications of one frame."""
@@ -37,22 +27,13 @@ Stage: TypeAlias = Literal["detect", "classify"]
 _SAMPLES = 600
 _RATE_SPAN_S = 30.0
 _DISK_LOW_MB = 100
+_CHECK_PERIOD_S = 2.0
 
-
-class Delivery(Protocol):
-    """What the publisher tells of itself."""
-
-    @property
-    def health(self) -> DeliveryHealth:
-        """Counters of outbox and connection."""
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with broker or outbox."""
+_log = logging.getLogger(__name__)
 
 
 class Meter:
-    """Durations of the pipeline's stages and its rate of frames; written by the pipeline, read by the monitor."""
+    """Durations of the pipeline's stages and its frame rate; written by the pipeline, read by the monitor."""
 
     def __init__(self) -> None:
         self._durations_s: dict[Stage, deque[float]] = {}
@@ -87,34 +68,33 @@ class Meter:
 
 
 class HealthMonitor:
-    """Puts one ``Health`` together from the parts of a running daemon."""
+    """Reads the health of a running daemon from its parts; changes none of them."""
 
     def __init__(
         self,
         capture: Capture,
         meter: Meter,
-        cooling: Cooling,
-        delivery: Delivery,
+        throttle: Throttle,
+        publisher: Publisher,
         *,
         device: str,
-        standing: tuple[Problem, ...],
+        permanent: tuple[Problem, ...],
         disk: Path,
     ) -> None:
-        """``standing`` are problems that last as long as the process, such as a fallback to the CPU."""
-        self._capture, self._meter, self._cooling, self._delivery = capture, meter, cooling, delivery
-        self._device, self._standing, self._disk = device, standing, disk
+        """``permanent`` problems last as long as the process, such as a fallback to the CPU."""
+        self._capture, self._meter, self._throttle, self._publisher = capture, meter, throttle, publisher
+        self._device, self._permanent, self._disk = device, permanent, disk
         self._started_s = time.monotonic()
 
     def read(self, *, stopping: bool = False) -> Health:
-        """The health now; what the machine tells of heat also sets the rate of frames."""
+        """The health now."""
         host = read_host(self._disk)
-        self._cooling.feel(host, self._meter.fps(), time.monotonic())
         problems = (
-            *self._standing,
+            *self._permanent,
             *self._camera_problems(),
-            *self._delivery.problems,
+            *self._publisher.problems,
             *_host_problems(host),
-            *self._cooling.problems,
+            *self._throttle.problems,
         )
         state: State = "degraded" if problems else "running"
         if stopping:
@@ -131,7 +111,7 @@ class HealthMonitor:
             inference=InferenceHealth(
                 self._device, self._meter.percentiles_ms("detect"), self._meter.percentiles_ms("classify")
             ),
-            mqtt=self._delivery.health,
+            mqtt=self._publisher.health,
             host=host,
             uptime_s=time.monotonic() - self._started_s,
             version=__version__,
@@ -140,9 +120,9 @@ class HealthMonitor:
     def _camera_problems(self) -> tuple[Problem, ...]:
         if self._capture.stalled:
             age_s = self._capture.last_frame_age_s
-            return (Problem("camera_stalled", f"{self._capture.name} has given no new picture for {age_s:.0f} s."),)
+            return (Problem("camera_stalled", f"{self._capture.name} has delivered no new image for {age_s:.0f} s."),)
         if self._capture.frozen:
-            return (Problem("camera_frozen", f"{self._capture.name} gives the same picture again and again."),)
+            return (Problem("camera_frozen", f"{self._capture.name} delivers the same image again and again."),)
         return ()
 
 
@@ -155,29 +135,53 @@ def _host_problems(host: HostHealth) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def read_host(disk: Path) -> HostHealth:
-    """Temperature, throttling, memory and free space; None for what this machine does not tell."""
-    temperature, flags = _read(TEMPERATURE), _read(THROTTLED)
-    try:
-        disk_free_mb = shutil.disk_usage(disk).free / 1e6
-    except OSError:
-        disk_free_mb = None
-    return HostHealth(
-        cpu_temp_c=None if temperature is None else int(temperature) / 1000,
-        throttled=None if flags is None else bool(int(flags, 16) & 0xF),
-        rss_mb=resident_mb(),
-        disk_free_mb=disk_free_mb,
-    )
+class HealthReporter(threading.Thread):
+    """Publishes the health on change and once a minute, tells systemd that work gets done, and steers the throttle."""
+
+    def __init__(
+        self,
+        monitor: HealthMonitor,
+        meter: Meter,
+        throttle: Throttle,
+        publisher: Publisher,
+        notifier: SystemdNotifier,
+    ) -> None:
+        super().__init__(name="reporter", daemon=True)
+        self._monitor, self._meter, self._throttle = monitor, meter, throttle
+        self._publisher, self._notifier = publisher, notifier
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End the thread and publish the last status."""
+        self._stopping.set()
+        self.join()
+        self._notifier.stopping()
+        self._publisher.publish_status(self._monitor.read(stopping=True))
+
+    def run(self) -> None:
+        """Look every two seconds."""
+        published: tuple[object, ...] = ()
+        published_at_s, analysed = float("-inf"), 0
+        while not self._stopping.wait(_CHECK_PERIOD_S if analysed else 0.1):
+            # A dead publisher starves the watchdog: systemd starts a process that can speak.
+            if self._meter.analysed > analysed and self._publisher.alive:
+                if not analysed:
+                    self._notifier.ready()
+                analysed = self._meter.analysed
+                self._notifier.alive()
+            health = self._monitor.read()
+            self._throttle.observe(health.host, health.camera.fps, time.monotonic())
+            summary = _summarise(health)
+            self._notifier.status(summary)
+            news = (health.state, tuple(problem.code for problem in health.problems))
+            if news != published or time.monotonic() - published_at_s >= STATUS_PERIOD_S:
+                published, published_at_s = news, time.monotonic()
+                self._publisher.publish_status(health)
+                _log.log(logging.WARNING if health.problems else logging.INFO, "%s", summary)
 
 
-def resident_mb() -> float | None:
-    """Resident memory of this process in MB (10^6 bytes), from ``/proc``; None where there is none."""
-    pages = _read(Path("/proc/self/statm"))
-    return None if pages is None else int(pages.split()[1]) * resource.getpagesize() / 1e6
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text("ascii").strip() or None
-    except OSError:
-        return None
+def _summarise(health: Health) -> str:
+    """One line for ``systemctl status`` and the journal."""
+    waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
+    problems = "".join(f" {problem.sentence}" for problem in health.problems)
+    return f"{health.state}: {health.camera.fps:.1f} frames/s, {waiting}.{problems}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         OutboxConfig,
     )
     from edge.health import Meter
-    from edge.host.thermal import Cooling
+    from edge.host.thermal import Throttle
     from edge.mqtt.broker import Broker
     from edge.mqtt.outbox import Outbox
     from edge.pipeline import Outlet, Pipeline
@@ -160,7 +160,7 @@ def build_pipeline(
     classifier: EmotionClassifier,
     outlet: Outlet,
     meter: Meter,
-    cooling: Cooling,
+    throttle: Throttle,
 ) -> Pipeline:
     """The pipeline between a started capture and an outlet."""
     from edge.pipeline import Pipeline
@@ -174,7 +174,7 @@ def build_pipeline(
         counts_only=config.privacy.counts_only,
         uncertain_below=config.model.uncertain_below,
     )
-    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, cooling)
+    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle)
 
 
 def _path(name: str) -> Path | None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge.camera.capture import Capture
 from edge.health import Meter
-from edge.host.thermal import Cooling
+from edge.host.thermal import Throttle
 from edge.records import Frame, Observation, Reading, RoomReading, Track, WindowSummary
 from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
@@ -42,11 +42,11 @@ class Pipeline:
         window: EmotionWindow,
         outlet: Outlet,
         meter: Meter,
-        cooling: Cooling,
+        throttle: Throttle,
     ) -> None:
         self.capture, self.detector, self.tracker = capture, detector, tracker
         self.classifier, self.window, self.outlet = classifier, window, outlet
-        self.meter, self.cooling = meter, cooling
+        self.meter, self.throttle = meter, throttle
         self._live_at_s = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
@@ -66,7 +66,7 @@ class Pipeline:
                 now_s = frame.captured_at_s
             while (summary := self.window.advance(now_s)) is not None:
                 self.outlet.publish_window(summary)
-            if frame is not None and self.cooling.allows(now_s):
+            if frame is not None and self.throttle.should_analyse(now_s):
                 self.window.add(self.observe(frame))
                 self.meter.frame_done()
             if now_s - self._live_at_s >= LIVE_EVERY_S:

@@ -12,8 +12,9 @@ from typing import Any
 
 from edge.camera.capture import Capture
 from edge.config import Config
-from edge.health import Meter, resident_mb
-from edge.host.thermal import Cooling
+from edge.health import Meter
+from edge.host.sensors import resident_mb
+from edge.host.thermal import Throttle
 from edge.parts import build_pipeline, open_camera, open_classifier, open_detector
 from edge.records import Percentiles, RoomReading, WindowSummary
 
@@ -59,7 +60,7 @@ def bench(config: Config) -> Benchmark:
     capture.start()
     try:
         begun_s = time.perf_counter()
-        build_pipeline(config, capture, detector, classifier, Bin(), meter, Cooling()).run(threading.Event())
+        build_pipeline(config, capture, detector, classifier, Bin(), meter, Throttle()).run(threading.Event())
         elapsed_s = time.perf_counter() - begun_s
     finally:
         capture.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +12,17 @@ import pytest
 
 from edge import health
 from edge.camera.capture import Capture
-from edge.health import HealthMonitor, Meter, read_host
-from edge.host.thermal import Cooling
-from edge.records import DeliveryHealth, Problem
+from edge.health import HealthMonitor, Meter
+from edge.host import sensors
+from edge.host.sensors import read_host
+from edge.host.thermal import Throttle
+from edge.mqtt.publisher import Publisher
+from edge.records import DeliveryHealth, HostHealth, Problem
 
 
 @dataclass
-class QuietDelivery:
-    """A publisher that has nothing to complain of."""
+class QuietPublisher:
+    """What the monitor reads of a publisher without problems."""
 
     problems: tuple[Problem, ...] = ()
     health: DeliveryHealth = field(default_factory=lambda: DeliveryHealth(0, None, 0, 0, 0.5))
@@ -31,9 +35,11 @@ def capture(**changes: Any) -> Capture:
     return cast(Capture, SimpleNamespace(**(well | changes)))
 
 
-def monitor(meter: Meter, *, standing: tuple[Problem, ...] = (), **changes: Any) -> HealthMonitor:
-    parts = capture(**changes), meter, Cooling(), QuietDelivery()
-    return HealthMonitor(*parts, device="cpu", standing=standing, disk=Path("/"))
+def monitor(
+    meter: Meter, *, permanent: tuple[Problem, ...] = (), throttle: Throttle | None = None, **changes: Any
+) -> HealthMonitor:
+    parts = capture(**changes), meter, throttle or Throttle(), cast(Publisher, QuietPublisher())
+    return HealthMonitor(*parts, device="cpu", permanent=permanent, disk=Path("/"))
 
 
 @pytest.fixture
@@ -48,9 +54,9 @@ def cool_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Sensors that a test can write, on a disk with room."""
     (tmp_path / "temp").write_text("51234\n", "ascii")
     (tmp_path / "throttled").write_text("0\n", "ascii")
-    monkeypatch.setattr(health, "TEMPERATURE", tmp_path / "temp")
-    monkeypatch.setattr(health, "THROTTLED", tmp_path / "throttled")
-    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e9))
+    monkeypatch.setattr(sensors, "TEMPERATURE", tmp_path / "temp")
+    monkeypatch.setattr(sensors, "THROTTLED", tmp_path / "throttled")
+    monkeypatch.setattr(sensors.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e9))
     return tmp_path
 
 
@@ -79,7 +85,7 @@ def test_a_stop_is_told(meter: Meter) -> None:
     [
         ({"stalled": True, "last_frame_age_s": 7.0}, "camera_stalled"),
         ({"frozen": True}, "camera_frozen"),
-        ({"standing": (Problem("accelerator_missing", "No Coral."),)}, "accelerator_missing"),
+        ({"permanent": (Problem("accelerator_missing", "No Coral."),)}, "accelerator_missing"),
     ],
 )
 def test_a_problem_degrades(meter: Meter, changes: dict[str, Any], code: str) -> None:
@@ -101,8 +107,18 @@ def test_throttling_is_what_the_firmware_says_of_now(
     assert ("throttled" in {problem.code for problem in now.problems}) is throttled
 
 
+def test_reading_the_health_of_a_hot_machine_does_not_change_its_frame_rate(meter: Meter, cool_machine: Path) -> None:
+    (cool_machine / "temp").write_text("95000\n", "ascii")
+    throttle = Throttle()
+    throttle.observe(HostHealth(50.0, None, None, None), 10.0, -1e6)
+
+    monitor(meter, throttle=throttle).read()
+
+    assert throttle.max_hz == math.inf
+
+
 def test_a_full_disk_is_a_problem(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: SimpleNamespace(free=3e6))
+    monkeypatch.setattr(sensors.shutil, "disk_usage", lambda _: SimpleNamespace(free=3e6))
 
     assert [problem.sentence for problem in monitor(meter).read().problems] == ["Only 3 MB are free on the disk."]
 

@@ -11,7 +11,7 @@ import pytest
 from edge.camera.capture import Capture
 from edge.errors import CameraError
 from edge.health import Meter
-from edge.host.thermal import WORSE_S, Cooling
+from edge.host.thermal import LOWER_AFTER_S, Throttle
 from edge.pipeline import Pipeline
 from edge.records import Face, HostHealth, Percentiles, RoomReading, WindowSummary
 from edge.vision.classifier import EmotionClassifier, load_release
@@ -30,7 +30,7 @@ def camera(frames: int, end: CameraError | None = None) -> ScriptedCamera:
 
 
 @dataclass
-class Shelf:
+class Results:
     """Keeps what leaves."""
 
     windows: list[WindowSummary] = field(default_factory=list)
@@ -49,11 +49,11 @@ def run(
     *,
     min_people: int = 1,
     stop: bool = False,
-    cooling: Cooling | None = None,
+    throttle: Throttle | None = None,
     meter: Meter | None = None,
     detect_every: int = 1,
-) -> Shelf:
-    shelf, capture, detector = Shelf(), Capture(lambda: camera, max_reopens=0), SteadyDetector(faces)
+) -> Results:
+    results, capture, detector = Results(), Capture(lambda: camera, max_reopens=0), SteadyDetector(faces)
     window = EmotionWindow(duration_s=1.0, min_people=min_people, counts_only=False, uncertain_below=0.5)
     classifier = EmotionClassifier(load_release(TINY / "grey"))
     stopping = threading.Event()
@@ -62,59 +62,59 @@ def run(
     capture.start()
     try:
         tracker = FaceTracker(detect_every=detect_every)
-        parts = classifier, window, shelf, meter or Meter(), cooling or Cooling()
+        parts = classifier, window, results, meter or Meter(), throttle or Throttle()
         Pipeline(capture, detector, tracker, *parts).run(stopping)
     finally:
         capture.stop()
-    return shelf
+    return results
 
 
 def test_a_clip_leaves_as_windows_that_count_every_frame() -> None:
-    shelf = run(camera(25), (FACE,))
+    results = run(camera(25), (FACE,))
 
-    assert [window.captured for window in shelf.windows] == [10, 10, 5]
-    assert sum(window.dropped for window in shelf.windows) == 0
-    assert [window.people for window in shelf.windows] == [1, 1, 1]
-    assert all(window.emotions is not None for window in shelf.windows)
+    assert [window.captured for window in results.windows] == [10, 10, 5]
+    assert sum(window.dropped for window in results.windows) == 0
+    assert [window.people for window in results.windows] == [1, 1, 1]
+    assert all(window.emotions is not None for window in results.windows)
 
 
 def test_an_empty_room_is_published_too() -> None:
-    shelf = run(camera(20), ())
+    results = run(camera(20), ())
 
-    assert [(window.people, window.emotions, window.suppressed) for window in shelf.windows] == [(0, None, None)] * 2
+    assert [(window.people, window.emotions, window.suppressed) for window in results.windows] == [(0, None, None)] * 2
 
 
 def test_too_few_people_leave_no_emotions_anywhere() -> None:
-    shelf = run(camera(20), (FACE, Face(90, 10, 150, 70, 0.8)), min_people=3)
+    results = run(camera(20), (FACE, Face(90, 10, 150, 70, 0.8)), min_people=3)
 
-    assert {window.suppressed for window in shelf.windows} == {"too_few_people"}
-    assert {window.emotions for window in shelf.windows} == {None}
-    assert {room.emotions for room in shelf.rooms} == {None}
-    assert shelf.windows[0].people == 2
+    assert {window.suppressed for window in results.windows} == {"too_few_people"}
+    assert {window.emotions for window in results.windows} == {None}
+    assert {room.emotions for room in results.rooms} == {None}
+    assert results.windows[0].people == 2
 
 
 def test_a_single_detection_is_no_person() -> None:
-    shelf = run(camera(1), (FACE,))
+    results = run(camera(1), (FACE,))
 
-    assert [window.people for window in shelf.windows] == [0]
+    assert [window.people for window in results.windows] == [0]
 
 
 def test_the_room_is_shown_twice_a_second() -> None:
-    shelf = run(camera(25), (FACE,))
+    results = run(camera(25), (FACE,))
 
-    assert len(shelf.rooms) == 5
+    assert len(results.rooms) == 5
 
 
 def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped() -> None:
-    cooling = Cooling()
-    for now_s in (0.0, WORSE_S):
-        cooling.feel(HostHealth(85.0, None, None, None), 10.0, now_s)
+    throttle = Throttle()
+    for now_s in (0.0, LOWER_AFTER_S):
+        throttle.observe(HostHealth(85.0, None, None, None), 10.0, now_s)
 
-    shelf = run(camera(20), (FACE,), cooling=cooling)
+    results = run(camera(20), (FACE,), throttle=throttle)
 
-    assert [window.people for window in shelf.windows] == [1, 1]
-    assert 10 <= sum(window.analysed for window in shelf.windows) <= 11
-    assert sum(window.dropped for window in shelf.windows) >= 8
+    assert [window.people for window in results.windows] == [1, 1]
+    assert 10 <= sum(window.analysed for window in results.windows) <= 11
+    assert sum(window.dropped for window in results.windows) >= 8
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_stage_that_did_not_run_has_no_time() -> None:
 
 
 def test_a_stop_is_obeyed_before_the_next_frame() -> None:
-    assert run(camera(25), (FACE,), stop=True) == Shelf()
+    assert run(camera(25), (FACE,), stop=True) == Results()
 
 
 def test_a_camera_that_fails_for_good_ends_the_run() -> None:

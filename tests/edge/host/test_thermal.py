@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.host.thermal import LEAST_HZ, WORSE_S, Cooling
+from edge.host.thermal import LOWER_AFTER_S, MIN_HZ, Throttle
 from edge.records import Frame, HostHealth, Track
 from edge.vision.tracker import FaceTracker
 from tests.support.daemon import StartDaemon
@@ -23,26 +23,26 @@ def host(cpu_temp_c: float | None, throttled: bool | None = None) -> HostHealth:
     return HostHealth(cpu_temp_c, throttled, None, None)
 
 
-def running() -> Cooling:
+def running() -> Throttle:
     """Of a daemon that has run for a while."""
-    cooling = Cooling()
-    cooling.feel(host(50.0), CAMERA_HZ, -WORSE_S)
-    return cooling
+    throttle = Throttle()
+    throttle.observe(host(50.0), CAMERA_HZ, -LOWER_AFTER_S)
+    return throttle
 
 
 def rates(felt: list[tuple[float, HostHealth]]) -> list[float]:
     """The rate after each look at the machine, where frames are analysed as fast as allowed."""
-    cooling, after = running(), []
+    throttle, after = running(), []
     for now_s, what in felt:
-        cooling.feel(what, min(CAMERA_HZ, cooling.most_hz), now_s)
-        after.append(cooling.most_hz)
+        throttle.observe(what, min(CAMERA_HZ, throttle.max_hz), now_s)
+        after.append(throttle.max_hz)
     return after
 
 
-def kept(cooling: Cooling, camera_hz: float, seconds: float) -> list[float]:
+def kept(throttle: Throttle, camera_hz: float, seconds: float) -> list[float]:
     """Times of the frames that are analysed."""
     times = (index / camera_hz for index in range(round(seconds * camera_hz)))
-    return [time_s for time_s in times if cooling.allows(time_s)]
+    return [time_s for time_s in times if throttle.should_analyse(time_s)]
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_a_hot_or_slowed_down_processor_analyses_half_the_frames_at_once(what: H
 
 
 def test_the_first_half_minute_only_shows_the_rate() -> None:
-    cooling, hot = Cooling(), host(85.0)
+    throttle, hot = Throttle(), host(85.0)
 
-    cooling.feel(hot, analysed_hz=200.0, now_s=1.0)
-    cooling.feel(hot, analysed_hz=10.0, now_s=30.0)
-    assert cooling.most_hz == math.inf
+    throttle.observe(hot, analysed_hz=200.0, now_s=1.0)
+    throttle.observe(hot, analysed_hz=10.0, now_s=30.0)
+    assert throttle.max_hz == math.inf
 
-    cooling.feel(hot, analysed_hz=10.0, now_s=31.0)
-    assert cooling.most_hz == 5.0
+    throttle.observe(hot, analysed_hz=10.0, now_s=31.0)
+    assert throttle.max_hz == 5.0
 
 
 @pytest.mark.parametrize("what", [host(79.9), host(79.9, False), host(None, False), host(None)])
@@ -77,7 +77,7 @@ def test_others_analyse_all(what: HostHealth) -> None:
 def test_the_rate_is_halved_again_when_half_a_minute_did_not_help_but_not_below_the_least() -> None:
     hot = host(85.0, True)
 
-    assert rates([(0, hot), (29, hot), (30, hot), (60, hot), (900, hot)]) == [6, 6, LEAST_HZ, LEAST_HZ, LEAST_HZ]
+    assert rates([(0, hot), (29, hot), (30, hot), (60, hot), (900, hot)]) == [6, 6, MIN_HZ, MIN_HZ, MIN_HZ]
 
 
 def test_the_rate_comes_back_in_steps_after_a_minute_of_cool_each() -> None:
@@ -101,31 +101,31 @@ def test_a_minute_that_is_not_cool_throughout_does_not_count(between: HostHealth
 
 
 def test_a_processor_too_slow_for_the_least_rate_is_not_slowed_further() -> None:
-    cooling = running()
+    throttle = running()
 
-    cooling.feel(host(90.0, True), analysed_hz=2.5, now_s=0.0)
+    throttle.observe(host(90.0, True), analysed_hz=2.5, now_s=0.0)
 
-    assert cooling.most_hz == math.inf
-    assert cooling.problems == ()
+    assert throttle.max_hz == math.inf
+    assert throttle.problems == ()
 
 
 def test_the_lower_rate_is_told_in_a_sentence_while_it_lasts() -> None:
-    cooling = running()
-    assert cooling.problems == ()
+    throttle = running()
+    assert throttle.problems == ()
 
-    cooling.feel(host(85.0), analysed_hz=10.0, now_s=0.0)
+    throttle.observe(host(85.0), analysed_hz=10.0, now_s=0.0)
 
-    (problem,) = cooling.problems
+    (problem,) = throttle.problems
     assert problem.code == "frame_rate_lowered"
     assert problem.sentence == "Only 5 frames a second are analysed, to cool down."
 
 
 @pytest.mark.parametrize("camera_hz", [5.5, 7.5, 10.0, 15.0, 30.0])
 def test_on_average_the_rate_is_kept_whatever_the_cameras_is(camera_hz: float) -> None:
-    cooling = running()
-    cooling.feel(host(85.0), analysed_hz=10.0, now_s=0.0)
+    throttle = running()
+    throttle.observe(host(85.0), analysed_hz=10.0, now_s=0.0)
 
-    assert len(kept(cooling, camera_hz, 60)) == pytest.approx(5 * 60, abs=2)
+    assert len(kept(throttle, camera_hz, 60)) == pytest.approx(5 * 60, abs=2)
 
 
 def seen(tracker: FaceTracker, frame: Frame) -> Track:
@@ -137,13 +137,13 @@ def seen(tracker: FaceTracker, frame: Frame) -> Track:
 
 @pytest.mark.parametrize("camera_hz", [4.0, 5.5, 7.5, 10.0, 12.0, 15.0, 25.0, 30.0, 60.0])
 def test_at_the_least_rate_one_person_is_still_one(camera_hz: float) -> None:
-    cooling, tracker = running(), FaceTracker(detect_every=30)
-    cooling.feel(host(85.0), analysed_hz=2 * LEAST_HZ, now_s=0.0)
+    throttle, tracker = running(), FaceTracker(detect_every=30)
+    throttle.observe(host(85.0), analysed_hz=2 * MIN_HZ, now_s=0.0)
 
-    times = kept(cooling, camera_hz, 60)
+    times = kept(throttle, camera_hz, 60)
     tracks = [seen(tracker, Frame(0, time_s, np.zeros((60, 60), np.uint8))) for time_s in times]
 
-    assert cooling.most_hz == LEAST_HZ
+    assert throttle.max_hz == MIN_HZ
     assert {track.id for track in tracks} == {1}
     assert sum(track.confirmed for track in tracks) >= len(tracks) - 3
 
@@ -155,10 +155,10 @@ def counts(board: Dashboard) -> list[dict[str, int]]:
 # Half a minute until it is called hot is too long for a test.
 IN_A_HURRY = """
 import pathlib, sys
-from edge import cli, health
-from edge.host import thermal
-thermal.WORSE_S = 3
-health.TEMPERATURE = pathlib.Path(sys.argv.pop(1))
+from edge import cli
+from edge.host import sensors, thermal
+thermal.LOWER_AFTER_S = 3
+sensors.TEMPERATURE = pathlib.Path(sys.argv.pop(1))
 sys.exit(cli.main())
 """
 
