@@ -1,7 +1,7 @@
-"""Cameras: everything that delivers grey frames, behind one protocol.
+"""Cameras: everything that delivers grey images, behind one protocol.
 
 ``csi`` is the Pi's ribbon camera (picamera2), ``usb`` a V4L2 device, ``stream`` an RTSP or HTTP address, ``replay`` a
-video file or a folder of pictures.
+video file or a folder of images. ``capture`` reads any of them in a thread and numbers the frames.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ class Camera(Protocol):
 
     @property
     def name(self) -> str:
-        """What is read, for people: ``usb /dev/video0 640x480``. Never holds a password."""
+        """What is read, for people: ``usb /dev/video0 640x480``. Never contains a password."""
 
     @property
     def live(self) -> bool:
-        """True where frames come at their own pace (the newest wins); False where the reader sets the pace."""
+        """True if images come at their own pace (the newest wins); False if the reader sets the pace."""
 
     def read(self) -> Image | None:
         """Wait for the next image; None at the end of a clip that is not looped.
 
         Raises:
-            CameraError: the device stopped delivering.
+            CameraError: the camera stopped delivering.
         """
 
     def close(self) -> None:
-        """Give the device back. May be called twice."""
+        """Release the camera. May be called twice."""

@@ -1,4 +1,4 @@
-"""The thread that reads the camera: the pipeline gets the newest frame, and a stalled camera is opened again."""
+"""The thread that reads the camera: the pipeline gets the newest frame, and a stalled camera is reopened."""
 
 from __future__ import annotations
 
@@ -24,22 +24,29 @@ STOP_TIMEOUT_S = 2.0
 
 
 class Capture:
-    """Frames of one camera, read by a daemon thread from ``start`` to ``stop``.
+    """Numbered frames of one camera, read by a daemon thread from ``start`` to ``stop``.
 
-    From a live camera ``next`` gives the newest frame, and the older ones it never gave are lost (a gap in
-    ``sequence``). From one that is not live, the thread waits until each frame was taken.
+    From a live camera ``next`` returns the newest frame; older ones that nobody took are lost, which leaves a gap in
+    ``sequence``. If the camera is not live, the thread waits until each frame is taken.
 
-    A live camera has *stalled* when no new picture came for ``stall_s``, the same picture again and again included
-    (unless ``may_freeze``: a recording may well stand still). An error or a frozen picture leads to reopening, with a
-    jittered pause that doubles from ``pause_s``; after ``max_reopens`` failures in a row ``next`` raises. A picture
-    that is still the same after reopening is taken for a still scene, such as a covered lens, and told as ``frozen``.
+    A live camera has *stalled* when no new image has come for ``stall_s``. The same image again is not a new one,
+    unless ``may_freeze``: a recording may stand still. An error or a frozen image makes the thread reopen the camera,
+    after a jittered pause that doubles from ``pause_s``; after ``max_reopens`` failures in a row ``next`` raises. If
+    the image is still the same after reopening, the scene itself is still (a covered lens), and ``frozen`` says so.
 
     A call into the camera that never returns cannot be interrupted. After twice ``stall_s`` ``next`` raises, so that
-    the service ends and a fresh process takes over.
+    the service ends and a new process takes over.
 
-    All times are on the monotonic clock. Attributes: ``name`` and ``live`` of the camera; ``captured``, the number of
-    frames read so far, which goes on counting when the camera is reopened; ``reopens`` and ``stalls`` so far;
-    ``stalled`` and ``frozen`` tell of now.
+    All times are on the monotonic clock.
+
+    Attributes:
+        name: of the camera.
+        live: of the camera.
+        captured: frames read so far; goes on counting when the camera is reopened.
+        reopens: how often the camera was reopened.
+        stalls: how often it stalled.
+        stalled: whether it is stalled now.
+        frozen: whether it delivers the same image again and again now.
     """
 
     def __init__(
@@ -63,16 +70,16 @@ class Capture:
         self._frame: Frame | None = None
         self._over = False
         self._error: CameraError | None = None
-        self._calling_since_s: float | None = None
+        self._call_began_s: float | None = None
         self._new_at_s = 0.0
-        self._picture: Pixels | None = None
+        self._last_pixels: Pixels | None = None
         self._suspected = False
 
     def start(self) -> None:
         """Open the camera and begin to read it.
 
         Raises:
-            CameraError: it cannot be opened. The first time is not tried again: somebody is looking.
+            CameraError: it cannot be opened. The first attempt is not repeated: somebody is watching.
         """
         self._camera = self._open_camera()
         self.name, self.live = self._camera.name, self._camera.live
@@ -80,7 +87,7 @@ class Capture:
         self._thread.start()
 
     def next(self, timeout_s: float) -> Frame | None:
-        """Wait for a frame that was not given yet; None after ``timeout_s``, and once ``ended``.
+        """Wait for a frame that nobody has taken yet; None after ``timeout_s``, and once ``ended``.
 
         Raises:
             CameraError: the camera failed for good.
@@ -109,11 +116,11 @@ class Capture:
 
     @property
     def last_frame_age_s(self) -> float:
-        """Seconds since the last new picture, or since ``start``."""
+        """Seconds since the last new image, or since ``start``."""
         return time.monotonic() - self._new_at_s
 
     def stop(self) -> None:
-        """Stop reading and close the camera; gives up after 2 seconds on a camera that blocks."""
+        """Stop reading and close the camera; gives up on a camera that blocks for 2 seconds."""
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
@@ -124,27 +131,27 @@ class Capture:
         if self.live and not self.stalled and not self._over and self.last_frame_age_s > self._stall_s:
             self.stalled = True
             self.stalls += 1
-            log.warning("camera %s: no new picture for %.1f s", self.name, self.last_frame_age_s)
+            log.warning("camera %s: no new image for %.1f s", self.name, self.last_frame_age_s)
 
     def _raise_if_blocked(self) -> None:
-        since_s = self._calling_since_s
+        since_s = self._call_began_s
         if since_s is not None and time.monotonic() - since_s > 2 * self._stall_s:
             raise CameraError(f"camera {self.name}: blocks for {2 * self._stall_s:g} s, only a restart can free it")
 
     # The rest runs in the capture thread.
 
     def _run(self) -> None:
-        outcome: CameraError | None = CameraError(f"camera {self.name}: its thread died, the log tells why")
+        outcome: CameraError | None = CameraError(f"camera {self.name}: its thread died; the log says why")
         try:
-            outcome = self._read_on()
+            outcome = self._read_until_error()
             self._close()
         finally:
             with self._changed:
                 self._over, self._error = True, outcome
                 self._changed.notify_all()
 
-    def _read_on(self) -> CameraError | None:
-        """Read until the end (None), ``stop`` (None) or the error that cannot be cured."""
+    def _read_until_error(self) -> CameraError | None:
+        """Read until the end (None), ``stop`` (None) or an error that reopening does not cure."""
         failures = 0
         while not self._stop.is_set():
             try:
@@ -153,7 +160,7 @@ class Capture:
                 failures += 1
                 if not self.live or failures > self._max_reopens:
                     return error
-                log.warning("%s; opening it again (%d of %d)", error, failures, self._max_reopens)
+                log.warning("%s; reopening it (%d of %d)", error, failures, self._max_reopens)
                 self._close()
                 pause_s = min(self._pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S)
                 self._stop.wait(pause_s * random.uniform(0.5, 1))
@@ -161,45 +168,45 @@ class Capture:
                 if image is None:
                     return None
                 failures = 0
-                self._hand_over(image)
+                self._deliver(image)
         return None
 
     def _next_image(self) -> Image | None:
         if self._camera is None:
             self._camera = self._call(self._open_camera)
             self.reopens += 1
-            log.info("camera %s: open again", self.name)
+            log.info("camera %s: reopened", self.name)
             if not self._suspected:
-                self._picture = None
+                self._last_pixels = None
         image = self._call(self._camera.read)
         if image is not None:
-            self._look(image.pixels)
+            self._note_freshness(image.pixels)
         return image
 
-    def _look(self, pixels: Pixels) -> None:
-        """Note whether the picture is new.
+    def _note_freshness(self, pixels: Pixels) -> None:
+        """Note when an image is new.
 
         Raises:
-            CameraError: it is not, and was not for ``stall_s``.
+            CameraError: it is not, and none has been for ``stall_s``.
         """
         watched = self.live and not self._may_freeze
-        same = watched and self._picture is not None and np.array_equal(pixels, self._picture)
+        same = watched and self._last_pixels is not None and np.array_equal(pixels, self._last_pixels)
         with self._changed:
             if not same:
                 self.frozen = False
             elif self._suspected:
                 self.frozen = True
-                log.warning("camera %s: the same picture after reopening, taken for a still scene", self.name)
+                log.warning("camera %s: the same image after reopening, so the scene itself is still", self.name)
             elif not self.frozen:
                 if self.last_frame_age_s > self._stall_s:
                     self._count_stall()
                     self._suspected = True
-                    raise CameraError(f"camera {self.name}: the picture is frozen for {self._stall_s:g} s")
+                    raise CameraError(f"camera {self.name}: the image has been frozen for {self._stall_s:g} s")
                 return
-            self._picture, self._suspected = pixels, False
+            self._last_pixels, self._suspected = pixels, False
             self._new_at_s, self.stalled = time.monotonic(), False
 
-    def _hand_over(self, image: Image) -> None:
+    def _deliver(self, image: Image) -> None:
         with self._changed:
             while not self.live and self._frame is not None and not self._stop.is_set():
                 self._changed.wait()
@@ -213,9 +220,9 @@ class Capture:
             self._call(camera.close)
 
     def _call(self, work: Callable[[], T]) -> T:
-        """Run ``work`` where ``next`` can see how long it takes."""
-        self._calling_since_s = time.monotonic()
+        """Run ``work`` and let ``next`` see how long it takes."""
+        self._call_began_s = time.monotonic()
         try:
             return work()
         finally:
-            self._calling_since_s = None
+            self._call_began_s = None

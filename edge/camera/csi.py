@@ -14,12 +14,12 @@ from edge.records import Image, Pixels
 log = logging.getLogger(__name__)
 
 LUMA_FIRST = ("YUV420", "YVU420", "NV12", "NV21")
-"""Formats whose buffer begins with the whole luma plane, one byte a pixel."""
+"""Formats whose buffer begins with the whole luma plane, one byte per pixel."""
 FRAME_TIMEOUT_S = 5.0
 
 
 class CsiCamera:
-    """The first camera that libcamera lists. Never run on a real sensor by us: see the tests for what is assumed.
+    """The first camera that libcamera lists. We never ran it on a real sensor; the tests show what it assumes.
 
     Size, format and row length (stride) are read back, since the pipeline handler may change what was asked for.
     """
@@ -41,7 +41,7 @@ class CsiCamera:
             raise CameraError(f"camera csi: cannot start with {wish} ({error})") from error
         if main["format"] not in LUMA_FIRST:
             self.close()
-            raise CameraError(f"camera csi: delivers {main['format']}, accepted are {', '.join(LUMA_FIRST)}")
+            raise CameraError(f"camera csi: delivers {main['format']}; expected one of {', '.join(LUMA_FIRST)}")
         (self._width, self._height), self._stride = main["size"], main["stride"]
         self.name = f"csi {self._width}x{self._height} {main['format']}"
         if main["size"] != (width_px, height_px):
@@ -80,7 +80,7 @@ class CsiCamera:
         return as_luma(plane[:, : self._width])
 
     def close(self) -> None:
-        """Stop the sensor and give it back."""
+        """Stop the sensor and release it."""
         try:
             self._picamera.close()
         except RuntimeError as error:  # a broken camera cannot even be released; why it broke must not be lost
@@ -97,11 +97,11 @@ def _first_camera() -> Any:
         from picamera2 import Picamera2
     except (ImportError, ValueError) as error:  # ValueError: built against another numpy
         raise CameraError(
-            f"camera csi: picamera2 cannot be imported ({error}); its libcamera is not on PyPI: "
+            f"camera csi: picamera2 cannot be imported ({error}); it needs libcamera, which is not on PyPI: "
             "sudo apt install python3-picamera2, and make the venv with --system-site-packages"
         ) from error
     if not Picamera2.global_camera_info():
-        raise CameraError("camera csi: libcamera sees no camera; check its cable and rpicam-hello --list-cameras")
+        raise CameraError("camera csi: libcamera finds no camera; check its cable and rpicam-hello --list-cameras")
     try:
         return Picamera2()
     except (RuntimeError, IndexError) as error:

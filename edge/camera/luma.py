@@ -1,4 +1,4 @@
-"""Any picture OpenCV hands over -> luma of a bounded size; the one way in for video, pictures and streams."""
+"""OpenCV's images -> luma of a bounded size; every video, image file and stream comes in here."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from cv2.typing import MatLike
 
 MAX_SIDE_PX = 1920
-"""Longer sides are reduced: a detector looks at far less, and a frame stays below 4 MB."""
+"""Longer sides are reduced: a detector works on far fewer pixels, and a frame stays below 4 MB."""
 
 MAX_VIDEO_MP = 16
-"""Megapixels of a video's frame; decoding one takes 10 bytes a pixel (seen with MJPEG), and a Pi has none to spare."""
+"""Megapixels of a video's frame; decoding one takes 10 bytes per pixel (seen with MJPEG), and a Pi has few."""
 
 
-def as_luma(picture: MatLike) -> Pixels:
-    """Grey uint8 (height, width), C-contiguous, of a BGR or grey ``picture``.
+def as_luma(image: MatLike) -> Pixels:
+    """Grey uint8 (height, width), C-contiguous, from a BGR or grey ``image``.
 
-    Reduced by area where a side is longer than ``MAX_SIDE_PX``.
+    Reduced by area if a side is longer than ``MAX_SIDE_PX``.
     """
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if picture.ndim == 3 else picture
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
     height, width = grey.shape
     scale = MAX_SIDE_PX / max(height, width)
     if scale < 1:
@@ -38,11 +38,11 @@ def as_luma(picture: MatLike) -> Pixels:
 
 
 def open_video(source: str | int, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture | None:
-    """Open a video source, or None where OpenCV cannot. ``parameters`` are its keys and values in turn.
+    """Open a video source; None if OpenCV cannot. ``parameters`` are its keys and values in turn.
 
     Raises:
-        CameraError: the source announces frames that are too large. Should they grow later, OpenCV goes on to hand over
-            pictures of the announced size.
+        CameraError: the source announces frames that are too large. If they grow later, OpenCV still returns images of
+            the announced size.
     """
     _quieten_opencv()
     video = cv2.VideoCapture(source, backend, tuple(parameters))
@@ -52,35 +52,35 @@ def open_video(source: str | int, backend: int, parameters: Sequence[int] = ()) 
     width, height = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
     if width * height > MAX_VIDEO_MP * 10**6:
         video.release()
-        raise CameraError(f"video of {width:.0f}x{height:.0f} pixels; accepted are at most {MAX_VIDEO_MP} megapixels")
+        raise CameraError(f"video of {width:.0f}x{height:.0f} pixels; expected at most {MAX_VIDEO_MP} megapixels")
     return video
 
 
 def read_video(video: cv2.VideoCapture) -> Pixels | None:
-    """The next picture of an open video, or None at its end, on a time-out and on anything undecodable."""
+    """The next image of an open video; None at its end, after a time-out and for anything undecodable."""
     try:
-        ok, picture = video.read()
-    except cv2.error:  # a picture too large to convert
+        ok, image = video.read()
+    except cv2.error:  # an image too large to convert
         return None
-    return as_luma(picture) if ok else None
+    return as_luma(image) if ok else None
 
 
-def read_picture(path: str) -> Pixels | None:
-    """A picture file's first frame, 8 bits however many it holds, or None where OpenCV cannot decode it."""
+def read_image(path: str) -> Pixels | None:
+    """The first frame of an image file, in 8 bits; None if OpenCV cannot decode it."""
     _quieten_opencv()
     try:
-        picture = None if _harms_opencv(Path(path)) else cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-    except (cv2.error, OSError):  # more pixels than the package allows OpenCV; no file any more
+        image = None if _harms_opencv(Path(path)) else cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+    except (cv2.error, OSError):  # more pixels than edge/__init__.py allows; the file is gone
         return None
-    return None if picture is None else as_luma(picture)
+    return None if image is None else as_luma(image)
 
 
 def _harms_opencv(path: Path) -> bool:
     """Whether this is a PNG with a chunk longer than the file, or an animated PNG or WebP.
 
-    For a chunk OpenCV makes room before it reads it, 2 GB at the word of 80 bytes (seen with 4.11 and 4.13). A damaged
-    animation crashes OpenCV 4.11, the newest for Bookworm's numpy (opencv/opencv#27456, #27744); without that version
-    the two lines on animations may go.
+    OpenCV allocates a chunk before it reads it: a file of 80 bytes can claim 2 GB (seen with 4.11 and 4.13). A damaged
+    animation crashes OpenCV 4.11, the newest for Bookworm's numpy (opencv/opencv#27456, #27744); the two lines on
+    animations can go when that version does.
     """
     with path.open("rb") as file:
         head = file.read(21)
@@ -99,9 +99,9 @@ def _harms_opencv(path: Path) -> bool:
 
 
 def _quieten_opencv() -> None:
-    """OpenCV and its FFmpeg tell stderr about every bad file, an address with its password included.
+    """Keep OpenCV and its FFmpeg from writing every bad file to stderr, addresses with passwords included.
 
-    The caller says it in one sentence instead. libjpeg's own ``Premature end of JPEG file`` cannot be turned off.
+    The caller reports it in one sentence instead. libjpeg's own ``Premature end of JPEG file`` cannot be turned off.
     """
     set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4.11, and 4.13
     set_level(0)

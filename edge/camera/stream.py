@@ -17,10 +17,10 @@ TIMEOUT_S = 5.0
 
 
 class StreamCamera:
-    """The video at ``url``. RTSP runs over TCP, which OpenCV asks for by itself where the camera has it.
+    """The video at ``url``. RTSP runs over TCP, which OpenCV requests by itself if the camera offers it.
 
-    Nothing is buffered here: whoever reads without a pause, as ``Capture`` does, is as late as the camera is.
-    Of the address only scheme, host and port are ever told, since cameras take passwords in every other part of it.
+    Nothing is buffered here: a reader without pauses, such as ``Capture``, is only as late as the camera.
+    Names and errors contain scheme, host and port of the address only; cameras take passwords in every other part.
     """
 
     live = True
@@ -29,7 +29,7 @@ class StreamCamera:
         """Connect.
 
         Raises:
-            CameraError: the address is none, or nothing answered there in time with a video.
+            CameraError: the address is malformed, or no video came from it in time.
         """
         self.name = f"stream {_public_address(url)}"
         timeout_ms = round(TIMEOUT_S * 1000)
@@ -40,7 +40,7 @@ class StreamCamera:
         self._video = video
 
     def read(self) -> Image | None:
-        """Wait for the next frame.
+        """Wait for the next image.
 
         Raises:
             CameraError: the stream ended, or no frame came in time.
@@ -48,7 +48,7 @@ class StreamCamera:
         asked_s = time.monotonic()
         pixels = read_video(self._video)
         now_s = time.monotonic()
-        # After a time-out FFmpeg still hands over the frames that its decoder held back: too late to be news.
+        # After a time-out FFmpeg still returns the frames that its decoder held back: too old to use.
         if pixels is None or now_s - asked_s > TIMEOUT_S:
             raise CameraError(f"camera {self.name}: hung up, or sent nothing for {TIMEOUT_S:g} s")
         return Image(now_s, pixels)
@@ -62,14 +62,14 @@ def _public_address(url: str) -> str:
     """``url`` without user, password, path and query.
 
     Raises:
-        CameraError: it is no address of a camera; the message does not repeat it.
+        CameraError: it is not the address of a camera; the message does not repeat it.
     """
     expected = f"expected {'://, '.join(SCHEMES)}:// and a host, with / @ # ? in user and password as %2F %40 %23 %3F"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise CameraError(f"camera stream: the address cannot be read; {expected}") from None
+        raise CameraError(f"camera stream: the address is malformed; {expected}") from None
     misplaced_password = "@" in parts.path + parts.query + parts.fragment
     if parts.scheme not in SCHEMES or not host or misplaced_password:
         raise CameraError(f"camera stream: the address is not usable; {expected}")

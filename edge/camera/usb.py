@@ -21,7 +21,7 @@ class UsbCamera:
     """A camera at ``device``: ``/dev/video0``, a stable ``/dev/v4l/by-id/...`` name, or its number.
 
     MJPG is asked for, because uncompressed YUYV fills a USB 2 bus from 1280x720 on; a camera without it keeps its own
-    format. Size and rate are wishes too: the driver takes the nearest it has, and ``name`` tells which size.
+    format. The driver takes the nearest size and rate it has, and ``name`` shows which size.
     """
 
     live = True
@@ -30,12 +30,12 @@ class UsbCamera:
         """Open and set up the device.
 
         Raises:
-            CameraError: there is no such device, it may not be opened, or it is no camera.
+            CameraError: there is no such device, this user may not open it, or it is not a camera.
         """
         source, backend = _locate(str(device))
         video = open_video(source, backend)
         if video is None:
-            raise CameraError(f"camera {device}: cannot be opened, it is in use or not a capture device; {_present()}")
+            raise CameraError(f"camera {device}: cannot be opened; it is in use or not a capture device; {_present()}")
         self._video = video
         video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         video.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
@@ -47,23 +47,23 @@ class UsbCamera:
         self.name = f"usb {device} {width}x{height}"
 
     def read(self) -> Image | None:
-        """Wait for the next frame, at most OpenCV's 10 seconds.
+        """Wait for the next image, at most OpenCV's 10 seconds.
 
         Raises:
             CameraError: the camera stopped delivering.
         """
         pixels = read_video(self._video)
         if pixels is None:
-            raise CameraError(f"camera {self.name}: stopped delivering frames, it is unplugged or has hung up")
+            raise CameraError(f"camera {self.name}: stopped delivering frames; it is unplugged or hangs")
         return Image(time.monotonic(), pixels)
 
     def close(self) -> None:
-        """Give the device back."""
+        """Release the device."""
         self._video.release()
 
 
 def _locate(device: str) -> tuple[str | int, int]:
-    """What to open and through which of OpenCV's backends.
+    """What to open, and through which of OpenCV's backends.
 
     Raises:
         CameraError: the device file is absent, or this user may not use it.
@@ -80,4 +80,4 @@ def _locate(device: str) -> tuple[str | int, int]:
 
 def _present() -> str:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
-    return f"there are {', '.join(devices)}" if devices else "there is no /dev/video* at all"
+    return f"there are {', '.join(devices)}" if devices else "there is no /dev/video*"

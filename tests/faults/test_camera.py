@@ -38,9 +38,9 @@ def recovered(running: Any, witness: Any, since_s: float) -> float:
     ("manner", "said", "problem"),
     [
         ("hangup", "hung up, or sent nothing", "camera_stalled"),
-        ("silence", "no new picture", "camera_stalled"),
-        ("frozen", "no new picture", "camera_frozen"),
-        ("garbage", "no new picture", "camera_stalled"),
+        ("silence", "no new image", "camera_stalled"),
+        ("frozen", "no new image", "camera_frozen"),
+        ("garbage", "no new image", "camera_stalled"),
     ],
     ids=["hangs up", "sends nothing", "frozen picture", "garbage"],
 )
@@ -176,7 +176,7 @@ def test_a_call_that_never_returns_ends_the_process_for_a_fresh_one(
 
     film.flowing.clear()
     begun_s = time.monotonic()
-    seen_s = running.wait("no new picture", since_s=begun_s) - begun_s
+    seen_s = running.wait("no new image", since_s=begun_s) - begun_s
     ended_s = running.wait("blocks for 4 s, only a restart can free it", since_s=begun_s) - begun_s
     running.wait("systemd: ended with 1")
     film.end()

@@ -21,7 +21,7 @@ from edge.errors import CameraError
 DEMO_CLIP = Path(__file__).parents[3] / "edge" / "media" / "astronaut.mp4"
 
 
-def write_picture(path: Path, level: int, size: tuple[int, int] = (48, 32)) -> Path:
+def write_image(path: Path, level: int, size: tuple[int, int] = (48, 32)) -> Path:
     cv2.imwrite(str(path), np.full((size[1], size[0]), level, np.uint8))
     return path
 
@@ -41,7 +41,7 @@ def levels_of(camera: ReplayCamera) -> list[int]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, level in (("b.png", 20), ("a.png", 10), ("c.png", 30)):
-        write_picture(tmp_path / name, level)
+        write_image(tmp_path / name, level)
     return tmp_path
 
 
@@ -98,17 +98,17 @@ def test_at_real_pace_no_frame_comes_before_it_is_due(folder: Path) -> None:
     assert all(time_s >= begun_s + index / 50 for index, time_s in enumerate(times))
 
 
-def test_pictures_of_different_sizes_keep_their_own(tmp_path: Path) -> None:
-    write_picture(tmp_path / "a.png", 10, (40, 30))
-    write_picture(tmp_path / "b.png", 10, (1, 1))
+def test_images_of_different_sizes_keep_their_own(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", 10, (40, 30))
+    write_image(tmp_path / "b.png", 10, (1, 1))
 
     camera = ReplayCamera(tmp_path, pace="fast", loop=False)
 
     assert [frame.pixels.shape for frame in iter(camera.read, None)] == [(30, 40), (1, 1)]
 
 
-def test_a_huge_picture_is_reduced(tmp_path: Path) -> None:
-    write_picture(tmp_path / "huge.png", 77, (8000, 6000))
+def test_a_huge_image_is_reduced(tmp_path: Path) -> None:
+    write_image(tmp_path / "huge.png", 77, (8000, 6000))
 
     frame = ReplayCamera(tmp_path, pace="fast", loop=False).read()
 
@@ -131,12 +131,12 @@ UNREADABLE = {
     "noise.png": bytes(range(256)) * 4,
     "signature.png": b"\x89PNG\r\n\x1a\n",
     "bomb.png": black_png(60000, 60000, rows=1),
-    "text.gif": b"not a picture",
+    "text.gif": b"not an image",
 }
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_an_unreadable_picture_is_skipped_once_and_counted(
+def test_an_unreadable_image_is_skipped_once_and_counted(
     folder: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / name).write_bytes(UNREADABLE[name])
@@ -148,16 +148,16 @@ def test_an_unreadable_picture_is_skipped_once_and_counted(
     assert levels == [10, 20, 30] * 3
     assert camera.skipped == 1
     assert [record.getMessage() for record in caplog.records] == [
-        f"replay {folder / name}: skipped, it is not a readable picture"
+        f"replay {folder / name}: skipped, it is not a readable image"
     ]
 
 
 @pytest.mark.parametrize(("rows", "readable"), [(5000, True), (5001, False)])
-def test_a_picture_of_more_than_fifty_megapixels_is_refused_by_its_header(
+def test_an_image_of_more_than_fifty_megapixels_is_refused_by_its_header(
     tmp_path: Path, rows: int, readable: bool
 ) -> None:
     (tmp_path / "huge.png").write_bytes(black_png(10_000, rows, rows))
-    write_picture(tmp_path / "small.png", 10)
+    write_image(tmp_path / "small.png", 10)
 
     camera = ReplayCamera(tmp_path, pace="fast", loop=False)
 
@@ -170,7 +170,7 @@ def test_a_video_of_more_than_sixteen_megapixels_is_refused_by_its_header(tmp_pa
     writer.write(np.zeros((4000, 5000, 3), np.uint8))
     writer.release()
 
-    with pytest.raises(CameraError, match=r"video of 5000x4000 pixels; accepted are at most 16 megapixels"):
+    with pytest.raises(CameraError, match=r"video of 5000x4000 pixels; expected at most 16 megapixels"):
         ReplayCamera(tmp_path / "huge.avi", pace="fast", loop=False)
 
 
@@ -202,9 +202,9 @@ def test_the_readable_part_of_a_truncated_jpeg_is_a_frame(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("mode", "suffix"), [("CMYK", ".jpg"), ("CMYK", ".tif"), ("RGBA", ".png"), ("P", ".png"), ("1", ".tif")]
 )
-def test_a_picture_in_a_rare_colour_mode_is_a_frame_or_skipped(tmp_path: Path, mode: str, suffix: str) -> None:
+def test_an_image_in_a_rare_colour_mode_is_a_frame_or_skipped(tmp_path: Path, mode: str, suffix: str) -> None:
     image = pytest.importorskip("PIL.Image")
-    write_picture(tmp_path / "a.png", 90)
+    write_image(tmp_path / "a.png", 90)
     image.new(mode, (48, 32)).save(tmp_path / f"rare{suffix}")
 
     camera = ReplayCamera(tmp_path, pace="fast", loop=False)
@@ -212,7 +212,7 @@ def test_a_picture_in_a_rare_colour_mode_is_a_frame_or_skipped(tmp_path: Path, m
     assert len(levels_of(camera)) + camera.skipped == 2
 
 
-def test_an_animated_picture_plays_as_a_video_and_counts_once_in_a_folder(tmp_path: Path) -> None:
+def test_an_animated_image_plays_as_a_video_and_counts_once_in_a_folder(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
     pictures = [image.new("L", (48, 32), level) for level in (10, 100, 200)]
     pictures[0].save(tmp_path / "moving.gif", save_all=True, append_images=pictures[1:], duration=100)
@@ -222,7 +222,7 @@ def test_an_animated_picture_plays_as_a_video_and_counts_once_in_a_folder(tmp_pa
     in_folder = ReplayCamera(tmp_path, pace="fast", loop=False)
 
     assert len(as_video) == 3
-    assert len(levels_of(in_folder)) + in_folder.skipped == 2  # OpenCV 4.11 reads no GIF as a picture
+    assert len(levels_of(in_folder)) + in_folder.skipped == 2  # OpenCV 4.11 reads no GIF as an image
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
@@ -274,19 +274,19 @@ def test_a_truncated_video_plays_what_it_holds_and_counts_the_rest(
 def test_a_file_that_is_no_video_is_one_clear_error(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
 
-    with pytest.raises(CameraError, match=f"{name}: holds nothing readable; accepted is a video file"):
+    with pytest.raises(CameraError, match=f"{name}: holds nothing readable; expected a video file"):
         ReplayCamera(tmp_path / name, pace="fast", loop=True)
 
 
-def test_a_folder_without_a_readable_picture_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_folder_without_a_readable_image_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
 
-    with pytest.raises(CameraError, match=f"{tmp_path}: holds nothing readable; accepted is a video file"):
+    with pytest.raises(CameraError, match=f"{tmp_path}: holds nothing readable; expected a video file"):
         ReplayCamera(tmp_path, pace="fast", loop=True)
 
 
 def test_a_path_that_is_absent_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CameraError, match=r"absent\.mp4: No such file or directory; accepted is a video file"):
+    with pytest.raises(CameraError, match=r"absent\.mp4: No such file or directory; expected a video file"):
         ReplayCamera(tmp_path / "absent.mp4", pace="fast", loop=False)
 
 

@@ -92,7 +92,7 @@ def test_an_absent_device_is_named_with_those_there_are(asked: str | int, named:
 def test_a_device_that_is_no_camera_is_an_error(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", NoCamera)
 
-    with pytest.raises(CameraError, match=f"{device}: cannot be opened, it is in use or not a capture device"):
+    with pytest.raises(CameraError, match=f"{device}: cannot be opened; it is in use or not a capture device"):
         UsbCamera(str(device), 640, 480, 15)
 
 
