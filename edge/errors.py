@@ -1,13 +1,13 @@
 """Every deliberate error of the product, with the exit status it ends a command with.
 
-A message names the thing that is wrong, its value, and what would be accepted.
-Errors of foreign libraries are translated in the module that owns the library.
+A message says what is wrong, where, and what is expected or what to do.
+Errors of foreign libraries are translated in the one module that imports the library.
 """
 
 from __future__ import annotations
 
 EXIT_RETRY = 1
-"""A restart may cure it: systemd starts the daemon again."""
+"""A restart may help: systemd starts the daemon again."""
 EXIT_CONFIG = 78
 """Configuration or model is wrong (``EX_CONFIG`` of sysexits.h): systemd does not restart."""
 
@@ -31,7 +31,7 @@ class ModelError(FerEdgeError, ValueError):
 
 
 class DelegateError(FerEdgeError, RuntimeError):
-    """An accelerator was asked for and is not there."""
+    """The configured accelerator is missing."""
 
 
 class CameraError(FerEdgeError, OSError):
@@ -39,14 +39,14 @@ class CameraError(FerEdgeError, OSError):
 
 
 class BrokerError(FerEdgeError, ConnectionError):
-    """A broker that cannot be reached or that refuses us."""
+    """A broker that cannot be reached or refuses the connection."""
 
 
 class DownloadError(FerEdgeError, OSError):
-    """A file that cannot be fetched from its home."""
+    """A file that cannot be downloaded."""
 
 
 class DataError(FerEdgeError, ValueError):
-    """A data set or file that does not hold what it should."""
+    """A data set or file without the expected content."""
 
     exit_code = EXIT_CONFIG

@@ -1,7 +1,7 @@
-"""The records that walk down the pipeline, from frame to window summary.
+"""The records of the pipeline, from image to window summary, and of the daemon's health.
 
-All are frozen; pixels are numpy arrays, small vectors are tuples. A time named ``*_s`` without further word is in
-seconds on the monotonic clock, or on the clip's own clock where a clip is replayed as fast as possible.
+All are frozen; pixels are numpy arrays, small vectors are tuples. A time named ``*_s`` is in seconds on the monotonic
+clock, or on the clip's own clock if a clip is replayed as fast as possible.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""``fer-edge bench``: speed of each stage and memory of the daemon's parts on a clip, as fast as it goes.
+"""``fer-edge bench``: speed of each stage and memory of the daemon's parts on a clip played as fast as possible.
 
-Figures of one machine at one moment: compare only what was measured side by side.
+The figures hold for one machine at one moment: compare only what was measured side by side.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ class Benchmark:
         return asdict(self)
 
 
-class Bin:
-    """An outlet for results that nobody reads."""
+class NullOutlet:
+    """Drops the results."""
 
     def publish_window(self, summary: WindowSummary) -> None:
-        """Forget it."""
+        """Drop it."""
 
     def publish_live(self, room: RoomReading) -> None:
-        """Forget it."""
+        """Drop it."""
 
 
 def bench(config: Config) -> Benchmark:
     """Run the configured clip once through the pipeline, without a broker but with the MQTT library loaded.
 
     Raises:
-        FerEdgeError: as a start of the daemon would.
+        FerEdgeError: as at a start of the daemon.
     """
     detector, _ = open_detector(config.detector, config.inference)
     classifier, _ = open_classifier(config.model, config.inference)
@@ -60,7 +60,7 @@ def bench(config: Config) -> Benchmark:
     capture.start()
     try:
         begun_s = time.perf_counter()
-        build_pipeline(config, capture, detector, classifier, Bin(), meter, Throttle()).run(threading.Event())
+        build_pipeline(config, capture, detector, classifier, NullOutlet(), meter, Throttle()).run(threading.Event())
         elapsed_s = time.perf_counter() - begun_s
     finally:
         capture.stop()

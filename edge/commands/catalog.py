@@ -1,4 +1,4 @@
-"""``fer-edge model``: the models that this machine could run without another word in the configuration."""
+"""``fer-edge model``: the models that this machine can run, packaged and downloaded."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from edge.vision.detector.haar import HaarDetector
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One model: the part that runs it, what the configuration calls it, and what it is or why it is absent."""
+class Entry:
+    """One model: the part that runs it, its name in the configuration, and what it is or why it is missing."""
 
     part: str
     kind: str
     sentence: str
 
 
-def shelf() -> Iterator[Item]:
+def list_models() -> Iterator[Entry]:
     """The classifier in the package and every kind of detector; files are checked against their sha256."""
-    yield Item("classifier", "fer", _sentence(_packaged_classifier))
-    yield Item("detector", "fer", _sentence(_packaged_detector))
-    yield Item("detector", "haar", f"{HaarDetector.name}, part of OpenCV {cv2.__version__}")
+    yield Entry("classifier", "builtin", _describe(_packaged_classifier))
+    yield Entry("detector", "builtin", _describe(_packaged_detector))
+    yield Entry("detector", "haar", f"{HaarDetector.name}, part of OpenCV {cv2.__version__}")
     for download in DOWNLOADS.values():
-        yield Item("detector", download.name, _sentence(partial(_fetched, download)))
+        yield Entry("detector", download.name, _describe(partial(_downloaded, download)))
 
 
-def _sentence(tell: Callable[[], str]) -> str:
+def _describe(model: Callable[[], str]) -> str:
     try:
-        return tell()
+        return model()
     except ModelError as error:
-        return f"absent: {error}"
+        return f"missing: {error}"
 
 
 def _packaged_classifier() -> str:
@@ -50,5 +50,5 @@ def _packaged_detector() -> str:
     return f"{manifest.id}, sha256 {manifest.sha256}, {PACKAGED_DETECTOR}"
 
 
-def _fetched(download: Download) -> str:
+def _downloaded(download: Download) -> str:
     return f"sha256 {download.sha256}, {download.find()}"

@@ -1,4 +1,4 @@
-"""``fer-edge check``: everything a start would need, tried one by one without starting."""
+"""``fer-edge check``: tries everything a start needs, one by one, without starting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge.vision.detector.manifest import DETECTOR_SCHEMA
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: what was found, or the error that a start would end with."""
+    """One part: what was found, or the error with which a start would end."""
 
     part: str
     sentence: str
@@ -30,7 +30,7 @@ class Finding:
 
 
 def check(config: Config) -> Iterator[Finding]:
-    """Try identity, model, detector, camera and broker; each finding comes as soon as it is known."""
+    """Try device id, model, detector, camera, outbox and broker; each finding comes as soon as it is known."""
     parts: dict[str, Callable[[Config], str]] = {
         "device": lambda config: f"id {device_id(config.device)}",
         "model": _model,
@@ -39,18 +39,18 @@ def check(config: Config) -> Iterator[Finding]:
         "outbox": _outbox,
         "broker": _broker,
     }
-    for part, try_out in parts.items():
+    for part, try_part in parts.items():
         try:
-            yield Finding(part, try_out(config))
+            yield Finding(part, try_part(config))
         except FerEdgeError as error:
             yield Finding(part, str(error), error.exit_code)
 
 
-def prove(folder: Path) -> tuple[str, ReleaseManifest]:
-    """Load a release folder and run it once; the part of the daemon that it is for, and its manifest.
+def check_release(folder: Path) -> tuple[str, ReleaseManifest]:
+    """Load a release folder and run its golden vectors; the part of the daemon it is for, and its manifest.
 
     Raises:
-        ModelError: it is damaged, or no release.
+        ModelError: the folder is damaged or not a release.
     """
     if read_schema(folder) == DETECTOR_SCHEMA:
         return "detector", BuiltinDetector(load_detector(folder)).manifest
@@ -59,7 +59,7 @@ def prove(folder: Path) -> tuple[str, ReleaseManifest]:
 
 def _model(config: Config) -> str:
     classifier, problems = open_classifier(config.model, config.inference)
-    return f"{_released(classifier.manifest, classifier.device, problems)}; asked: {classifier.head.name}"
+    return f"{_released(classifier.manifest, classifier.device, problems)}; head {classifier.head.name}"
 
 
 def _detector(config: Config) -> str:
@@ -93,13 +93,13 @@ def _first_frame(camera: Camera) -> str:
 
 def _outbox(config: Config) -> str:
     if not config.outbox.path:
-        return "in memory only; outbox.path keeps windows over a restart"
+        return "in memory only; set outbox.path to keep windows over a restart"
     folder = Path(config.outbox.path).parent
-    return f"{config.outbox.path}" + ("" if folder.is_dir() else f" ({folder} will be made)")
+    return f"{config.outbox.path}" + ("" if folder.is_dir() else f" ({folder} will be created)")
 
 
 def _broker(config: Config) -> str:
     target = broker(config.mqtt)
     connection = Connection(target, f"{device_id(config.device)}-check")
     connection.close(timeout_s=1.0)
-    return f"{target} accepts us, MQTT {target.protocol}"
+    return f"{target} accepts the connection, MQTT {target.protocol}"

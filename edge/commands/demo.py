@@ -1,7 +1,7 @@
-"""``fer-edge demo``: the whole product on one machine, nothing faked.
+"""``fer-edge demo``: the whole product on one machine, with nothing simulated.
 
-An embedded broker and the real daemon as subprocesses, the daemon with a configuration of its own, and ``watch`` as the
-second MQTT client that a dashboard would be.
+An embedded broker and the real daemon run as subprocesses, the daemon with its own configuration; ``watch`` is a second
+MQTT client, as a dashboard would be.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _LAST_LINES = 15
 
 
 def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[str] = _DAEMON) -> int:
-    """Show what a dashboard would receive, ``windows`` aggregates long (None: until Ctrl-C); returns the exit status.
+    """Show what a dashboard would receive, for ``windows`` aggregates (None: until Ctrl-C); returns the exit status.
 
-    ``webcam`` uses the machine's first camera where there is one. ``daemon`` is the command that takes the path of a
-    configuration as its last argument.
+    ``webcam`` uses the machine's first camera if there is one. ``daemon`` is the command to run; the path of a
+    configuration is appended to it.
 
     Raises:
         ConfigError: the embedded broker is not installed.
@@ -46,11 +46,11 @@ def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[
     camera = WEBCAM if webcam and WEBCAM.exists() else CLIP
     sys.stderr.write(
         f"camera: {camera}\n"
-        "privacy.min_people is 1 here, so that a single face shows something. The default is 3, because the mood of\n"
-        "a room with one person in it is that person's mood.\n"
+        "privacy.min_people is 1 here, so that a single face shows emotions. The default is 3, because the mood of a\n"
+        "room with one person in it is that person's mood.\n"
     )
     sys.stderr.flush()
-    # Being terminated ends the daemon as well, as Ctrl-C does.
+    # SIGTERM ends the daemon too, as Ctrl-C does.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="fer-edge-") as folder, _embedded_broker() as broker:
@@ -65,7 +65,7 @@ def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[
 
 
 def _configuration(camera: Path, broker: Broker) -> str:
-    # A JSON string is a TOML string, whatever the path holds.
+    # A JSON string is a valid TOML string, whatever characters the path has.
     path = quoted(str(camera))
     source = f'kind = "usb"\ndevice = {path}' if camera == WEBCAM else f'kind = "replay"\npath = {path}\nloop = true'
     return f"""\
@@ -91,7 +91,7 @@ protocol = "{broker.protocol}"
 @contextmanager
 def _embedded_broker() -> Iterator[Broker]:
     command = [sys.executable, "-m", "edge.commands.demo_broker"]
-    # A session of its own: on Ctrl-C it stays until the daemon has said goodbye.
+    # In a session of its own it outlives Ctrl-C until the daemon has published its last messages.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
@@ -103,7 +103,7 @@ def _embedded_broker() -> Iterator[Broker]:
 
 
 class _Daemon:
-    """The daemon as a subprocess, from ``with`` to its end; what it says goes to a file."""
+    """The daemon as a subprocess, from ``with`` to its end; its output goes to a file."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         self._log = log
@@ -115,10 +115,10 @@ class _Daemon:
         return self
 
     def check(self) -> None:
-        """Look whether it still runs.
+        """Raise an error if it has ended.
 
         Raises:
-            FerEdgeError: with its exit status and last lines.
+            FerEdgeError: with the exit status and the last lines.
         """
         if (status := self._process.poll()) is not None:
             last = self._log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:]

@@ -1,9 +1,8 @@
 """A small broker for the demo, run as ``python -m edge.commands.demo_broker``. The only importer of amqtt.
 
-It says its port on the standard output and serves anybody on the loopback interface until its standard input is
-closed, so it cannot outlive whoever started it. Measured with amqtt 0.12.1: 500 QoS 1 messages, 20 in flight, all
-acknowledged and delivered in order. It speaks MQTT 3.1.1 only and may send a retained message twice: good for a demo,
-not for tests of record.
+It prints its port and serves everybody on the loopback interface until its standard input is closed, so it cannot
+outlive the process that started it. Measured with amqtt 0.12.1: 500 QoS 1 messages, 20 in flight, all acknowledged and
+delivered in order. It speaks MQTT 3.1.1 only and may send a retained message twice: good for a demo, not for tests.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ HOST = "127.0.0.1"
 
 
 async def serve() -> None:
-    """Serve until the standard input ends."""
+    """Serve until standard input is closed."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
@@ -35,7 +34,7 @@ async def serve() -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
-    # amqtt's own shutdown waits for its clients and warns about them; nothing here is worth that.
+    # amqtt's own shutdown waits for its clients and warns about them; nothing here needs that.
     os._exit(0)
 
 

@@ -1,1 +1,1 @@
-"""The machine underneath: its heat, and systemd."""
+"""The machine underneath: its sensors, its heat, and systemd."""

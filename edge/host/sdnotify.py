@@ -1,4 +1,4 @@
-"""Messages to systemd: ready, alive, stopping. Silent where systemd did not start us.
+"""Messages to systemd: ready, alive, stopping. Silent if systemd did not start us.
 
 Protocol: ``sd_notify(3)``, one datagram of ``KEY=value`` lines to the socket that ``NOTIFY_SOCKET`` names.
 """
@@ -43,4 +43,4 @@ class SystemdNotifier:
                 connection.connect(address)
                 connection.send(message.encode())
         except OSError as error:
-            _log.warning("systemd cannot be told %s: %s", message, error)
+            _log.warning("systemd does not take %s: %s", message, error)

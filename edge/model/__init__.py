@@ -1,1 +1,1 @@
-"""Model files: manifests, checksums, signatures, downloads and the TFLite runtime; both kinds of model use them."""
+"""Model files: manifests, checksums, signatures, downloads and the TFLite runtime, for classifiers and detectors."""

@@ -1,4 +1,4 @@
-"""Models of other people that a user may fetch: pinned by their sha256, checked before they are put in place."""
+"""Models by other people that a user may download: pinned by their sha256, checked before they are installed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from edge.errors import ConfigError, DownloadError, ModelError
 
 SYSTEM_FOLDER = Path("/var/lib/fer-edge")
-"""Where the service may read and root writes: the unit's StateDirectory."""
+"""Where root writes and the service may read: the unit's StateDirectory."""
 
 _TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One file at its home. ``size_bytes`` and ``sha256`` say which one; a newer file at ``url`` is refused."""
+    """One file on the web. ``size_bytes`` and ``sha256`` pin it; another version at ``url`` is refused."""
 
     name: str
     file: str
@@ -27,10 +27,10 @@ class Download:
     licence: str
 
     def find(self) -> Path:
-        """The fetched file, the user's own before the system's.
+        """The downloaded file, the user's own before the system's.
 
         Raises:
-            ModelError: it was not fetched, or was changed since.
+            ModelError: it was not downloaded, or has changed since.
         """
         for folder in folders():
             path = folder / self.file
@@ -43,16 +43,16 @@ class Download:
         )
 
     def fetch(self, folder: Path, url: str | None = None) -> Path:
-        """Bring the file into ``folder`` and answer its path; one that is there already is left alone.
+        """Download the file into ``folder`` and return its path; a file that is there already is kept.
 
         Args:
-            folder: made where it is missing.
-            url: another home than the file's own. A proxy is taken from the environment, see ``urllib.request``.
+            folder: created if it is missing.
+            url: a mirror. A proxy is taken from the environment, see ``urllib.request``.
 
         Raises:
-            DownloadError: it cannot be reached.
-            ModelError: another file came, or lies there.
-            ConfigError: ``folder`` cannot be written, or what lies there not be read.
+            DownloadError: the url cannot be reached.
+            ModelError: the download, or the file in ``folder``, is not the pinned one.
+            ConfigError: ``folder`` cannot be written, or the file in it cannot be read.
         """
         target = folder / self.file
         if os.access(target, os.F_OK):
@@ -78,7 +78,7 @@ class Download:
             raise ConfigError(f"{self.name}: {path} cannot be read ({error.strerror}); move it away") from error
         if not self._matches(content):
             raise ModelError(
-                f"{self.name}: {path} is another file than the pinned one, sha256 {self.sha256[:12]}...; "
+                f"{self.name}: {path} is not the pinned file, sha256 {self.sha256[:12]}...; "
                 f"move it away and run fer-edge model fetch {self.name}"
             )
 
@@ -95,12 +95,12 @@ class Download:
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise DownloadError(
-                f"{self.name}: {url} cannot be fetched ({reason}); connect this machine, set https_proxy, or bring the "
-                "file and name it with detector.model"
+                f"{self.name}: {url} cannot be fetched ({reason}); connect this machine, set https_proxy, or copy the "
+                "file here and name it with detector.model"
             ) from error
         if not self._matches(content):
             raise ModelError(
-                f"{self.name}: {url} holds another file, accepted is the one of {self.size_bytes} bytes with sha256 "
+                f"{self.name}: {url} is not the pinned file of {self.size_bytes} bytes with sha256 "
                 f"{self.sha256[:12]}...; nothing was kept"
             )
         return content
@@ -119,7 +119,7 @@ DOWNLOADS = {YUNET.name: YUNET}
 
 
 def folders() -> tuple[Path, ...]:
-    """Where fetched files are looked for; ``fetch`` without a folder of the user's choice fills the first."""
+    """Where downloaded files are looked for; ``fetch`` uses the first unless the user names another folder."""
     if os.geteuid() == 0:
         return (SYSTEM_FOLDER,)
     home = os.environ.get("XDG_DATA_HOME") or Path(os.environ.get("HOME", "/")) / ".local" / "share"

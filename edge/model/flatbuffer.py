@@ -1,8 +1,8 @@
-"""Refuses bytes that are no whole TFLite file, before a runtime sees them.
+"""Refuses bytes that are not a whole TFLite file, before a runtime sees them.
 
 tflite-runtime has no verifier: a truncated file kills the process with SIGSEGV instead of raising (seen with 2.14; its
-successor verifies). The walk visits the tables and vectors that every model has and proves that they lie inside the
-file, not that they make sense: only the manifest's sha256 tells that the content is the released one.
+successor verifies). The walk visits the tables and vectors that every model has and checks that they lie inside the
+file, not that they make sense: only the manifest's sha256 shows that the content is the released one.
 
 Layout: https://flatbuffers.dev/internals/. Field numbers: tensorflow/lite/schema/schema.fbs.
 """

@@ -1,4 +1,4 @@
-"""Affine int8 numbers: ``q`` stands for ``scale * (q - zero_point)``. The only place that rounds, clips and widens.
+"""Affine int8 numbers: ``q`` stands for ``scale * (q - zero_point)``. The only module that rounds, clips and widens.
 
 Formula: Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 Inference", https://arxiv.org/abs/1712.05877, equation 1.
@@ -13,7 +13,7 @@ INT8_MIN, INT8_MAX = -128, 127
 
 
 def quantize(values: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
-    """The nearest int8 numbers to finite real ``values`` of any shape; halves go to even, what lies outside is clipped.
+    """The nearest int8 numbers to finite real ``values`` of any shape; halves go to even, values outside are clipped.
 
     The order matters: a cast before the clip would wrap 128 round to -128.
     """
@@ -24,7 +24,7 @@ def quantize(values: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArra
 def dequantize(
     array: npt.NDArray[np.int8], scale: float | npt.NDArray[np.float64], zero_point: int | npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
-    """The real numbers, float32, that ``array`` stands for; scale and zero point are of all numbers, or of each column.
+    """The real numbers, float32, that ``array`` stands for; scale and zero point are of the array, or of each column.
 
     The order matters: subtracting the zero point within int8 would overflow.
     """

@@ -1,7 +1,7 @@
 """Opens an int8 TFLite model on the CPU or on an Edge TPU. The only module that imports a TFLite runtime.
 
-``ai-edge-litert`` and its predecessor ``tflite-runtime`` (Python 3.11 at most) hold the same interpreter; the one that
-is installed serves, the newer first.
+``ai-edge-litert`` and its predecessor ``tflite-runtime`` (up to Python 3.11) contain the same interpreter; whichever is
+installed is used, the newer one first.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Interpreter:
         """Open ``model``, the content of a .tflite file, on the CPU or on the accelerator named by ``delegate``.
 
         Raises:
-            ModelError: the bytes are no TFLite model, an operator is unknown, or a tensor at its border is not int8.
+            ModelError: the bytes are not a TFLite model, an operator is unknown, or an input or output is not int8.
             DelegateError: the accelerator, or the library that drives it, is absent.
-            ValueError: ``delegate`` names no known accelerator.
+            ValueError: ``delegate`` is not a known accelerator.
         """
         verify_model(model)
         delegates = [] if delegate is None else [_load_delegate(delegate)]
@@ -68,7 +68,7 @@ class Interpreter:
         self._output_ids = [tensor["index"] for tensor in outputs]
 
     def run(self, *tensors: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], ...]:
-        """One forward pass: ``tensors`` in the order and shapes of ``inputs``; answers copies in that of ``outputs``.
+        """One forward pass: ``tensors`` in the order and shapes of ``inputs`` -> copies in those of ``outputs``.
 
         Raises:
             ValueError: a tensor is missing, or has another shape or type than the model's.
@@ -81,7 +81,7 @@ class Interpreter:
 
 def _load_delegate(name: str) -> Any:
     if name not in DELEGATES:
-        raise ValueError(f"delegate {name!r} is unknown, accepted are {', '.join(sorted(DELEGATES))}")
+        raise ValueError(f"delegate {name!r} is unknown; expected one of {', '.join(sorted(DELEGATES))}")
     library = DELEGATES[name]
     try:
         # Opened here first: a failure inside load_delegate leaves a half-made object whose __del__ complains on stderr.
@@ -106,13 +106,13 @@ def _why_refused(error: Exception) -> str:
 
 
 def _tensor_spec(tensor: dict[str, Any]) -> TensorSpec:
-    """Check one of the runtime's tensor descriptions and keep what we need of it."""
+    """Check one of the runtime's tensor descriptions and keep what the daemon needs."""
     name, dtype, shape = tensor["name"], np.dtype(tensor["dtype"]).name, tensor["shape_signature"].tolist()
     scale, zero_point = tensor["quantization"]
     if dtype != "int8":
-        raise ModelError(f"model tensor {name!r} is {dtype}, accepted is int8; quantise inputs and outputs too")
+        raise ModelError(f"model tensor {name!r} is {dtype}; expected int8; quantise inputs and outputs too")
     if -1 in shape:
-        raise ModelError(f"model tensor {name!r} has the open shape {shape}; convert the model with a fixed batch of 1")
+        raise ModelError(f"model tensor {name!r} has the dynamic shape {shape}; convert the model for batches of 1")
     if scale <= 0:
-        raise ModelError(f"model tensor {name!r} has no per-tensor scale; accepted is one scale and zero point")
+        raise ModelError(f"model tensor {name!r} has no scale of its own; expected one scale and zero point per tensor")
     return TensorSpec(tuple(shape), float(scale), int(zero_point))

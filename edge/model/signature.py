@@ -39,9 +39,9 @@ def verify_signature(content: bytes, signature: Path, public_key: Path) -> None:
     except OSError as error:
         raise ConfigError(f"public key {public_key}: cannot be read ({error.strerror}), expected a PEM file") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"public key {public_key}: is no public key in PEM form") from error
+        raise ConfigError(f"public key {public_key}: is not a public key in PEM form") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise ConfigError(f"public key {public_key}: is not of the kind Ed25519")
+        raise ConfigError(f"public key {public_key}: is not an Ed25519 key")
     try:
         key.verify(signature.read_bytes(), content)
     except OSError as error:

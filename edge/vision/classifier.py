@@ -28,11 +28,11 @@ def load_release(folder: Path, public_key: Path | None = None) -> Release[Manife
 
 
 class EmotionClassifier:
-    """A release ready to read faces. Used by one thread only.
+    """A release ready to classify faces. Used by one thread only.
 
     Attributes:
         manifest: the release's manifest.
-        head: which of its heads answers.
+        head: the one of its heads that answers.
         device: what computes, ``cpu`` or the delegate's name.
         input_size_px: side of the square crops it takes.
     """
@@ -40,7 +40,7 @@ class EmotionClassifier:
     def __init__(
         self, release: Release[Manifest], *, head: str = "", threads: int = 1, delegate: str | None = None
     ) -> None:
-        """Open the model, see ``Network``; an empty ``head`` is its first.
+        """Open the model, see ``Network``; an empty ``head`` means its first.
 
         Raises:
             ConfigError: the model has no such ``head``.
@@ -50,16 +50,16 @@ class EmotionClassifier:
         self.manifest = release.manifest
         names = [each.name for each in self.manifest.heads]
         if head and head not in names:
-            raise ConfigError(f"model.head is {head!r}, model {self.manifest.id} has {', '.join(names)}")
-        self._place = names.index(head) if head else 0
-        self.head = self.manifest.heads[self._place]
+            raise ConfigError(f"model.head is {head!r}; the heads of model {self.manifest.id} are {', '.join(names)}")
+        self._head_index = names.index(head) if head else 0
+        self.head = self.manifest.heads[self._head_index]
         self._emotion_of_label = _emotion_of_label(self.manifest.labels)
         self._network = Network(release, threads=threads, delegate=delegate)
         self.device = self._network.device
         shape = self.manifest.input.shape
         if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or shape[3] not in (1, 3):
             raise ModelError(
-                f"model {self.manifest.id}: input shape {shape} is no square picture (1, size, size, 1 or 3)"
+                f"model {self.manifest.id}: input shape {shape} is not a square image, (1, size, size, 1 or 3)"
             )
         _, self.input_size_px, _, self._channels = shape
 
@@ -75,8 +75,8 @@ class EmotionClassifier:
         size_px, output = self.input_size_px, self.head.output
         if crop.shape != (size_px, size_px):
             raise ValueError(f"face crop has the shape {crop.shape}, expected {(size_px, size_px)}")
-        picture = np.repeat(crop[np.newaxis, :, :, np.newaxis], self._channels, axis=3)
-        steps = self._network.run(picture)[self._place]
+        image = np.repeat(crop[np.newaxis, :, :, np.newaxis], self._channels, axis=3)
+        steps = self._network.run(image)[self._head_index]
         (logits,) = int8.dequantize(steps, output.scale, output.zero_point)
         probabilities = softmax(logits, self.head.temperature)
         by_emotion = np.bincount(self._emotion_of_label, weights=probabilities, minlength=len(EMOTIONS))
@@ -86,10 +86,10 @@ class EmotionClassifier:
 def _emotion_of_label(labels: tuple[str, ...]) -> list[int]:
     """The index in EMOTIONS that each label counts for; an emotion that no label names keeps probability 0."""
     if len(set(labels)) != len(labels):
-        raise ModelError(f"model labels {', '.join(labels)} repeat one; expected each once")
+        raise ModelError(f"model labels {', '.join(labels)} repeat one; expected every label once")
     names = [_MERGED.get(label, label) for label in labels]
     unknown = [name for name in names if name not in EMOTIONS]
     if unknown:
-        accepted = ", ".join((*EMOTIONS, *_MERGED))
-        raise ModelError(f"model label {unknown[0]!r} is unknown, accepted are {accepted}")
+        known = ", ".join((*EMOTIONS, *_MERGED))
+        raise ModelError(f"model label {unknown[0]!r} is unknown; expected one of {known}")
     return [EMOTIONS.index(name) for name in names]

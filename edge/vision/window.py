@@ -1,11 +1,11 @@
 """Observations -> one summary per time window, with emotions withheld below the privacy threshold.
 
-What the threshold protects: a reading counts towards emotions only if at least ``min_people`` faces are in view in its
-frame, and it counts once, in one window. Tracks alone prove nothing, as a face that is lost and found again makes
-several of one person. And with a threshold the room's newest state has no emotions: whoever has it for four people and,
-half a second later, for three, knows the fourth.
+The threshold protects this: a reading counts towards emotions only if at least ``min_people`` faces are in view in its
+frame, and it counts once, in one window. Tracks alone prove nothing, since a face
+that is lost and found again becomes several tracks of one person. And with a threshold the room's newest state has
+no emotions: whoever has those of four people and, half a second later, of three, knows the fourth's.
 
-What it does not protect: ``docs/privacy.md`` and decision 7 tell.
+``docs/privacy.md`` and decision 7 say what it does not protect.
 """
 
 from __future__ import annotations

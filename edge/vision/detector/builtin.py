@@ -1,4 +1,4 @@
-"""Our own detector: a single-shot int8 network on luma, which runs where the classifier runs."""
+"""The built-in detector: a single-shot int8 network on luma, which runs where the classifier runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_detector(folder: Path, public_key: Path | None = None) -> Release[Detec
 
 
 class BuiltinDetector:
-    """A released detector on a frame that is reduced to the size of its input.
+    """A released detector that looks at frames reduced to its input size.
 
     Attributes:
         manifest: the release's manifest.
@@ -63,11 +63,11 @@ class BuiltinDetector:
         return tuple(face for face in faces if face and face.height_px >= self._min_face_px)
 
     def find(self, pixels: Pixels) -> Boxes:
-        """The same before any box is rounded, clipped or left out: in pixels of the frame."""
+        """The same boxes before rounding, clipping and the size limit, in pixels of the frame."""
         manifest = self.manifest
         _, height, width, _ = manifest.input.shape
-        picture, scale = letterbox(pixels, height, width)
-        steps = self._network.run(picture[np.newaxis, :, :, np.newaxis])
+        image, scale = letterbox(pixels, height, width)
+        steps = self._network.run(image[np.newaxis, :, :, np.newaxis])
         maps = [
             int8.dequantize(each[0], spec.scale, spec.zero_point)
             for each, spec in zip(steps, manifest.outputs, strict=True)

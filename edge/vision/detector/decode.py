@@ -23,7 +23,7 @@ SAME_FACE_IOU = 0.4
 _OUTWARD = np.array([-1, -1, 1, 1], np.float32)
 
 CANDIDATES = 400
-"""Boxes that are compared with each other at most, the best ones; a crowd of 60 fills half of them."""
+"""How many boxes, the best, are compared with each other; a crowd of 60 people fills half of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ def decode(
     threshold: float,
     most: float = SAME_FACE_IOU,
 ) -> Boxes:
-    """The faces of one picture.
+    """The faces of one image.
 
     Args:
         logits: (rows, columns) or (rows, columns, 1) of each map.
         logs: (rows, columns, 4) of each map.
         strides: pixels between the cells of each map.
-        threshold: cells with a lower score are left out, above 0 and below 1.
+        threshold: above 0 and below 1; cells with a lower score are left out.
         most: see ``suppress``.
     """
     least = math.log(threshold / (1 - threshold))
@@ -78,7 +78,7 @@ def suppress(boxes: Boxes, most: float = SAME_FACE_IOU) -> Boxes:
 
     Args:
         boxes: best first.
-        most: intersection over union that the boxes of two faces may have.
+        most: highest intersection over union that the boxes of two faces may have.
     """
     same = overlaps(boxes.sides, boxes.sides) > most
     kept: list[int] = []

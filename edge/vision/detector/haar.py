@@ -1,8 +1,8 @@
-"""Viola and Jones' cascade, which OpenCV brings along: nothing to download, slow, frontal faces only.
+"""Viola and Jones' cascade, part of OpenCV: nothing to download, but slow, and frontal faces only.
 
 The frame is not equalised. On 250 portraits (faces of 40 to 120 px) and 200 photographs without faces, equalisation
 cost 1 to 16 points of recall at every size and search tried, and nearly always added false faces. The figures below
-are of the same pictures.
+were measured on the same images.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCALE_STEP = 1.1
 """Ratio of two searched sizes; 1.2 would save nearly half the time and lose 16 points of recall at 40 px."""
 
 MIN_NEIGHBOURS = 3
-"""Overlapping hits that make a face."""
+"""Overlapping hits needed for a face."""
 
 FIRST_SIZE = 0.8
 """First size searched, in ``min_face_px``: a face must be hit at several sizes around its own. Searching from

@@ -1,4 +1,4 @@
-"""A frame of any size -> the picture of fixed size that a detector looks at."""
+"""A frame of any size -> the image of fixed size that a detector takes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 from edge.records import Pixels
 
 MARGIN_GREY = 128
-"""What lies beside the frame: neither a dark edge nor a bright one."""
+"""Fills the space beside the frame, so that neither a dark nor a bright edge appears."""
 
 
 def letterbox(pixels: Pixels, height_px: int, width_px: int) -> tuple[Pixels, float]:
-    """The grey frame in the upper left of a picture of ``height_px`` x ``width_px``, as large as it fits.
+    """The grey frame, as large as fits, at the top left of an image of ``height_px`` x ``width_px``.
 
     Returns:
-        The picture, uint8 (height_px, width_px), and its pixels per pixel of the frame.
+        The image, uint8 (height_px, width_px), and its scale: image pixels per frame pixel.
     """
     height, width = pixels.shape
     scale = min(height_px / height, width_px / width)
-    # A frame of one row keeps it.
+    # A frame of one row keeps its row.
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = np.full((height_px, width_px), MARGIN_GREY, np.uint8)
-    picture[: size[1], : size[0]] = cv2.resize(
+    image = np.full((height_px, width_px), MARGIN_GREY, np.uint8)
+    image[: size[1], : size[0]] = cv2.resize(
         pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     )
-    return picture, scale
+    return image, scale

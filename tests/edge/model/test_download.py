@@ -90,7 +90,7 @@ def test_a_file_that_is_there_is_not_fetched_again(net: Download, home: Threadin
 def test_another_file_in_its_place_is_left_alone(net: Download, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"mine")
 
-    with pytest.raises(ModelError, match=r"net: .*net\.onnx is another file than the pinned one.*move it away"):
+    with pytest.raises(ModelError, match=r"net: .*net\.onnx is not the pinned file.*move it away"):
         net.fetch(tmp_path)
 
     assert (tmp_path / "net.onnx").read_bytes() == b"mine"
@@ -107,9 +107,7 @@ def test_a_folder_in_its_place_is_named(net: Download, tmp_path: Path) -> None:
 def test_a_file_with_another_checksum_is_not_kept(net: Download, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "www" / "net.onnx").write_bytes(content)
 
-    with pytest.raises(
-        ModelError, match=r"net: http.* holds another file, accepted is .* 7000 bytes .* nothing was kept"
-    ):
+    with pytest.raises(ModelError, match=r"net: http.* is not the pinned file of 7000 bytes .* nothing was kept"):
         net.fetch(tmp_path / "to")
 
     assert not (tmp_path / "to").exists()
@@ -169,7 +167,7 @@ def test_the_users_own_file_is_found_before_the_systems(net: Download, own_home:
 def test_a_fetched_file_that_was_changed_is_refused(net: Download, own_home: Path) -> None:
     net.fetch(own_home).write_bytes(CONTENT + b"?")
 
-    with pytest.raises(ModelError, match=r"is another file than the pinned one"):
+    with pytest.raises(ModelError, match=r"is not the pinned file"):
         net.find()
 
 
@@ -193,10 +191,10 @@ def test_the_command_fetches_into_the_users_folder_and_the_list_shows_it(
         f"{own_home}/net.onnx: yunet, sha256 {net.sha256}, licence MIT"
     )
     assert fetched
-    assert "classifier fer " in before
-    assert "detector   haar  haar-alt2, part of OpenCV" in before
-    assert "detector   yunet absent: yunet: net.onnx is not in" in before
-    assert f"detector   yunet sha256 {net.sha256}, {own_home}/net.onnx" in after
+    assert "classifier builtin " in before
+    assert "detector   haar    haar-alt2, part of OpenCV" in before
+    assert "detector   yunet   missing: yunet: net.onnx is not in" in before
+    assert f"detector   yunet   sha256 {net.sha256}, {own_home}/net.onnx" in after
 
 
 def test_a_failed_fetch_ends_with_one_sentence_and_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,8 +77,8 @@ def test_tensors_that_do_not_fit_are_refused(tensors: tuple[np.ndarray, ...]) ->
         (b"", "model of 0 bytes begins with"),
         (b"\x80\x02}q\x00." * 500, "expected a .tflite file"),
         (model("grey/model.tflite")[:1500], "model of 1500 bytes is cut off or damaged"),
-        (model("float.tflite"), "picture:0' is float32, accepted is int8"),
-        (model("open_batch.tflite"), "picture:0' has the open shape [-1, 48, 48, 1]"),
+        (model("float.tflite"), "picture:0' is float32; expected int8"),
+        (model("open_batch.tflite"), "picture:0' has the dynamic shape [-1, 48, 48, 1]"),
     ],
     ids=["empty", "garbage", "truncated", "float", "open batch"],
 )
@@ -113,7 +113,7 @@ def test_a_library_without_its_device_says_to_plug_it_in(monkeypatch: pytest.Mon
 
 
 def test_an_unknown_delegate_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="delegate 'gpu' is unknown, accepted are edgetpu"):
+    with pytest.raises(ValueError, match="delegate 'gpu' is unknown; expected one of edgetpu"):
         Interpreter(model("grey/model.tflite"), delegate="gpu")
 
 

@@ -86,8 +86,8 @@ def test_another_model_under_a_signed_manifest_is_refused(folder: Path, public_k
     ("content", "message"),
     [
         (None, r"public.pem: cannot be read \(No such file or directory\), expected a PEM file"),
-        (b"ssh-ed25519 AAAA", r"public.pem: is no public key in PEM form"),
-        (pem(x25519.X25519PrivateKey.generate().public_key()), r"public.pem: is not of the kind Ed25519"),
+        (b"ssh-ed25519 AAAA", r"public.pem: is not a public key in PEM form"),
+        (pem(x25519.X25519PrivateKey.generate().public_key()), r"public.pem: is not an Ed25519 key"),
     ],
 )
 def test_a_file_that_is_no_such_key_is_named(

@@ -94,8 +94,8 @@ def test_a_higher_temperature_makes_the_same_answer_less_sure() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"labels": (*EMOTIONS[:-1], "bored")}, "label 'bored' is unknown, accepted are angry, "),
-        ({"labels": (*EMOTIONS[:-1], "angry")}, "repeat one; expected each once"),
+        ({"labels": (*EMOTIONS[:-1], "bored")}, "label 'bored' is unknown; expected one of angry, "),
+        ({"labels": (*EMOTIONS[:-1], "angry")}, "repeat one; expected every label once"),
         ({"input": TensorSpec((1, 48, 48, 1), 0.5, -128)}, "input is TensorSpec(shape=(1, 48, 48, 1), scale=1.0"),
         ({"input": TensorSpec((1, 64, 64, 1), 1.0, -128)}, "the manifest expects TensorSpec(shape=(1, 64, 64, 1)"),
         ({"heads": (Head("one", TensorSpec((1, 7), 0.08, 5), 1.0),)}, "output is TensorSpec(shape=(1, 7)"),
@@ -124,7 +124,7 @@ def test_the_head_that_is_asked_for_answers(head: str, bright: str) -> None:
 
 
 def test_a_head_that_the_model_lacks_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"model\.head is 'happy', model heads has ferplus, fer2013"):
+    with pytest.raises(ConfigError, match=r"model\.head is 'happy'; the heads of model heads are ferplus, fer2013"):
         EmotionClassifier(load_release(TINY / "heads"), head="happy")
 
 

@@ -212,7 +212,7 @@ def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
             r"takes \(1, 48, 48, 3\) and gives \(1, 7\); expected \(1, 48, 48, 1\) and one or 2 times",
         ),
         ("two_outputs.tflite", r"gives \(1, 2\), \(1, 4\)"),
-        ("float.tflite", r"float.tflite: .* is float32, accepted is int8"),
+        ("float.tflite", r"float.tflite: .* is float32; expected int8"),
     ],
 )
 def test_a_tflite_file_of_another_kind_is_refused(name: str, message: str) -> None:
