@@ -142,8 +142,13 @@ def test_a_demo_without_a_terminal_ends_by_itself(
     arguments: list[str], windows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, object] = {}
+
+    def run_demo(**options: object) -> int:
+        asked.update(options)
+        return 0
+
     demo = types.ModuleType("edge.commands.demo")
-    monkeypatch.setattr(demo, "run_demo", lambda **given: asked.update(given) or 0, raising=False)
+    monkeypatch.setattr(demo, "run_demo", run_demo, raising=False)
     monkeypatch.setitem(sys.modules, "edge.commands.demo", demo)
 
     status = main(["demo", "--clip", *arguments])

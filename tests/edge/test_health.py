@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import pytest
 
-from edge import health
 from edge.camera.capture import Capture
 from edge.health import HealthMonitor, Meter
 from edge.host import sensors
@@ -56,7 +55,7 @@ def cool_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "throttled").write_text("0\n", "ascii")
     monkeypatch.setattr(sensors, "TEMPERATURE", tmp_path / "temp")
     monkeypatch.setattr(sensors, "THROTTLED", tmp_path / "throttled")
-    monkeypatch.setattr(sensors.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e9))
+    monkeypatch.setattr("edge.host.sensors.shutil.disk_usage", lambda _: SimpleNamespace(free=5e9))
     return tmp_path
 
 
@@ -118,7 +117,7 @@ def test_reading_the_health_of_a_hot_machine_does_not_change_its_frame_rate(mete
 
 
 def test_a_full_disk_is_a_problem(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sensors.shutil, "disk_usage", lambda _: SimpleNamespace(free=3e6))
+    monkeypatch.setattr("edge.host.sensors.shutil.disk_usage", lambda _: SimpleNamespace(free=3e6))
 
     assert [problem.sentence for problem in monitor(meter).read().problems] == ["Only 3 MB are free on the disk."]
 
@@ -135,7 +134,7 @@ def test_a_machine_without_sensors_tells_none(cool_machine: Path) -> None:
 
 def test_durations_become_median_and_95th_percentile(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter([tick for i in range(1, 21) for tick in (100.0 * i, 100.0 * i + i / 1000)])
-    monkeypatch.setattr(health.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("edge.health.time.perf_counter", lambda: next(ticks))
     meter = Meter()
 
     for _ in range(20):
@@ -151,7 +150,7 @@ def test_durations_become_median_and_95th_percentile(monkeypatch: pytest.MonkeyP
 
 def test_the_rate_is_that_of_the_last_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 1000.0
-    monkeypatch.setattr(health.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr("edge.health.time.monotonic", lambda: now_s)
     meter = Meter()
     for frame in range(100):
         now_s = 1000.0 + frame / 10

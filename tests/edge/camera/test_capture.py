@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from edge.camera import Camera
 from edge.camera.capture import Capture
 from edge.errors import CameraError
-from edge.records import Image
+from edge.records import Frame, Image
 from tests.support.camera import ScriptedCamera
 
 
 class StillCamera(ScriptedCamera):
-    """Shows one picture for ever, a thousand times a second."""
+    """Shows one image for ever, a thousand times a second."""
 
     name = "still"
 
@@ -30,7 +31,7 @@ class StillCamera(ScriptedCamera):
 
 
 class StallingCamera(ScriptedCamera):
-    """Shows one picture, then blocks for ever."""
+    """Shows one image, then blocks for ever."""
 
     name = "stalling"
 
@@ -49,6 +50,12 @@ def opening(*attempts: Camera | CameraError) -> Callable[[], Camera]:
         return attempt
 
     return open_camera
+
+
+def next_frame(capture: Capture) -> Frame:
+    frame = capture.next(5)
+    assert frame is not None
+    return frame
 
 
 class Clock:
@@ -74,7 +81,7 @@ def started() -> Iterator[Callable[..., Capture]]:
     captures: list[Capture] = []
     cameras: list[ScriptedCamera] = []
 
-    def start(*attempts: ScriptedCamera | CameraError, **options: float) -> Capture:
+    def start(*attempts: ScriptedCamera | CameraError, **options: Any) -> Capture:
         cameras.extend(attempt for attempt in attempts if isinstance(attempt, ScriptedCamera))
         capture = Capture(opening(*attempts), pause_s=0.001, **options)
         capture.start()
@@ -91,7 +98,7 @@ def started() -> Iterator[Callable[..., Capture]]:
 def test_a_clip_is_given_whole_and_in_order_and_then_it_ended(started: Callable[..., Capture]) -> None:
     capture = started(ScriptedCamera([*range(20), None], live=False))
 
-    frames = [capture.next(5) for _ in range(20)]
+    frames = [next_frame(capture) for _ in range(20)]
 
     assert [frame.sequence for frame in frames] == list(range(20))
     assert [frame.pixels[0, 0] for frame in frames] == list(range(20))
@@ -117,7 +124,7 @@ def test_of_a_live_camera_the_newest_frame_wins(started: Callable[..., Capture])
     capture = started(camera)
     camera.exhausted.wait()
 
-    frame = capture.next(5)
+    frame = next_frame(capture)
 
     assert (frame.sequence, frame.pixels[0, 0]) == (2, 3)
     assert capture.captured == 3
@@ -130,7 +137,7 @@ def test_a_camera_that_fails_is_opened_again_and_the_numbers_go_on(started: Call
     capture = started(unplugged, CameraError("not yet"), CameraError("not yet"), replugged)
     replugged.exhausted.wait()
 
-    frame = capture.next(5)
+    frame = next_frame(capture)
 
     assert (frame.sequence, frame.pixels[0, 0]) == (2, 3)
     assert capture.reopens == 1
@@ -176,7 +183,7 @@ def test_a_frozen_image_is_a_stall_and_cured_by_reopening(started: Callable[...,
     capture = started(frozen, cured, stall_s=0.1)
     cured.exhausted.wait()
 
-    assert capture.next(5).pixels[0, 0] == 8
+    assert next_frame(capture).pixels[0, 0] == 8
     assert capture.stalls >= 1
     assert capture.reopens == 1
     assert not capture.frozen
@@ -239,7 +246,7 @@ def test_waiting_for_the_reader_of_a_clip_is_no_stall(started: Callable[..., Cap
     capture = started(ScriptedCamera([1, 2, None], live=False), stall_s=5.0)
     clock.ahead_s = 60.0  # longer than a camera that blocks is given
 
-    frames = [capture.next(5), capture.next(5)]
+    frames = [next_frame(capture), next_frame(capture)]
 
     assert [frame.sequence for frame in frames] == [0, 1]
     assert capture.stalls == 0

@@ -13,6 +13,7 @@ import pytest
 
 from edge.camera.csi import CsiCamera
 from edge.errors import CameraError
+from edge.records import Pixels
 
 PADDING = 255
 
@@ -50,7 +51,7 @@ class Picamera2:
             future.set_result(SimpleNamespace(make_buffer=self._buffer, release=lambda: None))
         return SimpleNamespace(get_result=lambda timeout: future.result(0 if self.stalls else timeout))
 
-    def _buffer(self, name: str) -> np.ndarray:
+    def _buffer(self, name: str) -> Pixels:
         (width, height), stride = self.main["size"], self.main["stride"]
         luma = np.full((height, stride), PADDING, np.uint8)
         luma[:, :width] = ramp(width, height)
@@ -63,7 +64,7 @@ class Picamera2:
             raise RuntimeError(self.clings)
 
 
-def ramp(width: int, height: int) -> np.ndarray:
+def ramp(width: int, height: int) -> Pixels:
     return (np.arange(height)[:, None] + np.arange(width)).astype(np.uint8)
 
 
@@ -89,11 +90,12 @@ def test_the_luma_plane_comes_out_whatever_the_row_length_and_format(
     picamera.delivers = delivers
 
     camera = CsiCamera(100, 80, 15)
-    frame = camera.read()
+    image = camera.read()
 
+    assert image is not None
     width, height = delivers.get("size", (100, 80))
-    assert np.array_equal(frame.pixels, ramp(width, height))
-    assert frame.pixels.flags.c_contiguous
+    assert np.array_equal(image.pixels, ramp(width, height))
+    assert image.pixels.flags.c_contiguous
     assert camera.name == f"csi {width}x{height} {delivers.get('format', 'YUV420')}"
 
 

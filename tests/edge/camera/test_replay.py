@@ -8,15 +8,18 @@ import os
 import struct
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from cv2.data import haarcascades
 
 from edge.camera.luma import MAX_SIDE_PX
 from edge.camera.replay import DEFAULT_FPS, ReplayCamera
 from edge.errors import CameraError
+from edge.records import Image
 
 DEMO_CLIP = Path(__file__).parents[3] / "edge" / "media" / "astronaut.mp4"
 
@@ -34,8 +37,20 @@ def write_video(path: Path, levels: list[int], fps: float = 8.0) -> Path:
     return path
 
 
+def next_image(camera: ReplayCamera) -> Image:
+    image = camera.read()
+    assert image is not None
+    return image
+
+
+def images_of(camera: ReplayCamera) -> Iterator[Image]:
+    """All up to the end."""
+    while (image := camera.read()) is not None:
+        yield image
+
+
 def levels_of(camera: ReplayCamera) -> list[int]:
-    return [round(float(frame.pixels.mean())) for frame in iter(camera.read, None)]
+    return [round(float(image.pixels.mean())) for image in images_of(camera)]
 
 
 @pytest.fixture
@@ -55,17 +70,17 @@ def test_a_folder_plays_in_the_order_of_names_and_ends(folder: Path) -> None:
 def test_a_loop_begins_again(folder: Path) -> None:
     camera = ReplayCamera(folder, pace="fast", loop=True)
 
-    frames = [camera.read() for _ in range(7)]
+    images = [next_image(camera) for _ in range(7)]
 
-    assert [int(frame.pixels[0, 0]) for frame in frames] == [10, 20, 30, 10, 20, 30, 10]
+    assert [int(image.pixels[0, 0]) for image in images] == [10, 20, 30, 10, 20, 30, 10]
 
 
 def test_frames_are_luma_of_one_block_of_memory(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "red.png"), np.full((4, 6, 3), (0, 0, 255), np.uint8))
 
-    frame = ReplayCamera(tmp_path, pace="fast", loop=False).read()
+    frame = next_image(ReplayCamera(tmp_path, pace="fast", loop=False))
 
-    assert (frame.pixels.shape, frame.pixels.dtype) == ((4, 6), np.uint8)
+    assert (frame.pixels.shape, frame.pixels.dtype) == ((4, 6), np.dtype(np.uint8))
     assert frame.pixels.flags.c_contiguous
     assert np.all(np.abs(frame.pixels.astype(int) - 76) <= 1)  # 0.299 x 255, ITU-R BT.601
 
@@ -73,7 +88,7 @@ def test_frames_are_luma_of_one_block_of_memory(tmp_path: Path) -> None:
 def test_a_fast_video_is_stamped_with_its_own_clock(tmp_path: Path) -> None:
     camera = ReplayCamera(write_video(tmp_path / "clip.avi", [50, 100, 150], fps=8), pace="fast", loop=False)
 
-    times = [frame.captured_at_s for frame in iter(camera.read, None)]
+    times = [frame.captured_at_s for frame in images_of(camera)]
 
     assert not camera.live
     assert np.diff(times) == pytest.approx([1 / 8, 1 / 8])
@@ -83,7 +98,7 @@ def test_a_fast_video_is_stamped_with_its_own_clock(tmp_path: Path) -> None:
 def test_the_rate_of_a_folder_is_ten_or_what_was_asked(folder: Path, fps: float | None, step_s: float) -> None:
     camera = ReplayCamera(folder, pace="fast", loop=False, fps=fps)
 
-    first, second = camera.read(), camera.read()
+    first, second = next_image(camera), next_image(camera)
 
     assert second.captured_at_s - first.captured_at_s == pytest.approx(step_s)
 
@@ -92,7 +107,7 @@ def test_at_real_pace_no_frame_comes_before_it_is_due(folder: Path) -> None:
     camera = ReplayCamera(folder, pace="real", loop=True, fps=50)
 
     begun_s = time.monotonic()
-    times = [camera.read().captured_at_s for _ in range(6)]
+    times = [next_image(camera).captured_at_s for _ in range(6)]
 
     assert camera.live
     assert all(time_s >= begun_s + index / 50 for index, time_s in enumerate(times))
@@ -104,13 +119,13 @@ def test_images_of_different_sizes_keep_their_own(tmp_path: Path) -> None:
 
     camera = ReplayCamera(tmp_path, pace="fast", loop=False)
 
-    assert [frame.pixels.shape for frame in iter(camera.read, None)] == [(30, 40), (1, 1)]
+    assert [frame.pixels.shape for frame in images_of(camera)] == [(30, 40), (1, 1)]
 
 
 def test_a_huge_image_is_reduced(tmp_path: Path) -> None:
     write_image(tmp_path / "huge.png", 77, (8000, 6000))
 
-    frame = ReplayCamera(tmp_path, pace="fast", loop=False).read()
+    frame = next_image(ReplayCamera(tmp_path, pace="fast", loop=False))
 
     assert frame.pixels.shape == (MAX_SIDE_PX * 6000 // 8000, MAX_SIDE_PX)
     assert np.all(frame.pixels == 77)
@@ -143,7 +158,7 @@ def test_an_unreadable_image_is_skipped_once_and_counted(
 
     with caplog.at_level(logging.WARNING):
         camera = ReplayCamera(folder, pace="fast", loop=True)
-        levels = [int(camera.read().pixels[0, 0]) for _ in range(9)]
+        levels = [int(next_image(camera).pixels[0, 0]) for _ in range(9)]
 
     assert levels == [10, 20, 30] * 3
     assert camera.skipped == 1
@@ -196,7 +211,7 @@ def test_the_readable_part_of_a_truncated_jpeg_is_a_frame(tmp_path: Path) -> Non
     whole = (tmp_path / "cut.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
 
-    assert ReplayCamera(tmp_path, pace="fast", loop=False).read().pixels.shape == (64, 64)
+    assert next_image(ReplayCamera(tmp_path, pace="fast", loop=False)).pixels.shape == (64, 64)
 
 
 @pytest.mark.parametrize(
@@ -310,12 +325,12 @@ def test_opencv_stays_silent_about_a_bad_file(tmp_path: Path, capfd: pytest.Capt
 
 
 def test_haar_finds_the_one_face_on_every_frame_of_the_demo_clip() -> None:
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+    cascade = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_alt2.xml")
     camera = ReplayCamera(DEMO_CLIP, pace="fast", loop=False)
 
     faces = [
         len(cascade.detectMultiScale(frame.pixels, scaleFactor=1.1, minNeighbors=3, minSize=(40, 40)))
-        for frame in iter(camera.read, None)
+        for frame in images_of(camera)
     ]
 
     assert len(faces) == 50
@@ -324,7 +339,7 @@ def test_haar_finds_the_one_face_on_every_frame_of_the_demo_clip() -> None:
 
 def test_the_demo_clip_loops_without_a_jump() -> None:
     camera = ReplayCamera(DEMO_CLIP, pace="fast", loop=True)
-    pixels = [camera.read().pixels.astype(int) for _ in range(51)]
+    pixels = [next_image(camera).pixels.astype(int) for _ in range(51)]
 
     steps = [np.abs(after - before).mean() for before, after in itertools.pairwise(pixels)]
 
@@ -338,7 +353,7 @@ def test_every_shared_clip_plays_to_its_end(shared: Path) -> None:
     assert clips
     for clip in clips:
         camera = ReplayCamera(clip, pace="fast", loop=False)
-        count = sum(1 for _ in iter(camera.read, None))
+        count = sum(1 for _ in images_of(camera))
 
         assert count >= 20, clip
         assert camera.skipped == 0, clip

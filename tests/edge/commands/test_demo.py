@@ -31,7 +31,9 @@ while True:
 DYING_DAEMON = "print('model folder is empty'); raise SystemExit(78)"
 
 
-def test_exactly_the_windows_asked_for_reach_the_standard_output_as_json(capsys):
+def test_exactly_the_windows_asked_for_reach_the_standard_output_as_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     status = run_demo(windows=3, json=True, webcam=False, daemon=[sys.executable, "-c", PUBLISHING_DAEMON])
 
     lines = capsys.readouterr().out.splitlines()
@@ -40,7 +42,7 @@ def test_exactly_the_windows_asked_for_reach_the_standard_output_as_json(capsys)
     assert [json.loads(line)["device"] for line in lines] == ["fer-demo"] * 3
 
 
-def test_a_daemon_that_dies_is_reported_with_its_last_words():
+def test_a_daemon_that_dies_is_reported_with_its_last_words() -> None:
     with pytest.raises(FerEdgeError, match="ended with status 78; its last lines:\nmodel folder is empty") as caught:
         run_demo(windows=1, json=True, webcam=False, daemon=[sys.executable, "-c", DYING_DAEMON])
 

@@ -6,8 +6,8 @@ import pytest
 
 from edge.errors import DelegateError, ModelError
 from edge.model import interpreter
-from edge.model.classifier_manifest import TensorSpec
 from edge.model.interpreter import Interpreter
+from edge.model.manifest import TensorSpec
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 
@@ -106,7 +106,7 @@ def test_a_library_without_its_device_says_to_plug_it_in(monkeypatch: pytest.Mon
         raise ValueError(f"Failed to load delegate from {library}")
 
     monkeypatch.setitem(interpreter.DELEGATES, "edgetpu", "libc.so.6")
-    monkeypatch.setattr(interpreter.tflite, "load_delegate", load_without_device)
+    monkeypatch.setattr("edge.model.interpreter.tflite.load_delegate", load_without_device)
 
     with pytest.raises(DelegateError, match=r"edgetpu: libc\.so\.6 finds no device; plug the accelerator in"):
         Interpreter(model("grey/model.tflite"), delegate="edgetpu")
@@ -121,7 +121,7 @@ def test_a_runtime_built_for_another_numpy_says_which_to_install(monkeypatch: py
     def open_with_wrong_numpy(**_: object) -> None:
         raise SystemError("CreateWrapperFromBuffer returned a result with an exception set")
 
-    monkeypatch.setattr(interpreter.tflite, "Interpreter", open_with_wrong_numpy)
+    monkeypatch.setattr("edge.model.interpreter.tflite.Interpreter", open_with_wrong_numpy)
 
     with pytest.raises(ModelError, match=r"cannot open models with numpy .*; install numpy below 2"):
         Interpreter(model("grey/model.tflite"))

@@ -11,8 +11,10 @@ import pytest
 import edge
 from edge.errors import ConfigError, DelegateError, ModelError
 from edge.labels import EMOTIONS
-from edge.model.classifier_manifest import GoldenVector, Head, TensorSpec
-from edge.vision.classifier import EmotionClassifier, Release, load_release
+from edge.model.classifier_manifest import Head, Manifest
+from edge.model.manifest import GoldenVector, TensorSpec
+from edge.model.release import Release
+from edge.vision.classifier import EmotionClassifier, load_release
 
 TINY = Path(__file__).parents[2] / "data" / "tiny"
 
@@ -28,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(TINY / "grey", tmp_path / "release"))
 
 
-def changed(**fields: object) -> Release:
+def changed(**fields: object) -> Release[Manifest]:
     release = load_release(TINY / "grey")
     return Release(replace(release.manifest, **fields), release.model)  # type: ignore[arg-type]
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.camera.luma import read_image
 from edge.errors import ModelError
 from edge.records import Face, Pixels
 from edge.vision.detector import FaceDetector
@@ -38,7 +39,8 @@ def portraits(shared: Path, count: int) -> list[tuple[Pixels, Face]]:
         for row in csv.DictReader(file):
             box = [float(row[side]) for side in ("left_px", "top_px", "width_px", "height_px")]
             if box[3] >= 50 and len(found) < count:
-                picture = cv2.imread(str(folder / "portraits" / row["image"]), cv2.IMREAD_GRAYSCALE)
+                picture = read_image(str(folder / "portraits" / row["image"]))
+                assert picture is not None
                 face = clip_box(picture, from_opencv(box)[0], 1.0)
                 assert face is not None
                 found.append((picture, face))
@@ -164,7 +166,7 @@ def test_an_opencv_without_cascades_says_what_to_install(monkeypatch: pytest.Mon
     ],
     ids=["inside", "over the top left", "over the bottom right", "larger than the frame", "endless"],
 )
-def test_a_box_is_clipped_to_the_frame(box: tuple[float, ...], expected: tuple[int, ...]) -> None:
+def test_a_box_is_clipped_to_the_frame(box: tuple[float, ...], expected: tuple[int, int, int, int]) -> None:
     face = clip_box(np.zeros((48, 64), np.uint8), box, 0.9)
 
     assert face == Face(*expected, confidence=0.9)
@@ -176,5 +178,5 @@ def test_a_box_with_nothing_inside_the_frame_is_no_face(box: tuple[float, ...]) 
 
 
 def test_opencvs_sizes_become_right_and_bottom() -> None:
-    assert from_opencv([[2, 3, 10, 20], [0, 0, 1.5, 1]]) == [[2, 3, 12, 23], [0, 0, 1.5, 1]]
-    assert from_opencv([]) == []
+    assert from_opencv(np.array([[2, 3, 10, 20], [0, 0, 1.5, 1]])) == [[2, 3, 12, 23], [0, 0, 1.5, 1]]
+    assert from_opencv(np.empty((0, 4))) == []
