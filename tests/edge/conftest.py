@@ -110,7 +110,7 @@ def dashboard() -> Iterator[OpenDashboard]:
         one.close()
         for message in one.messages:
             if message.topic.startswith(f"{BASE_TOPIC}/"):
-                keep_contract(message.topic, message.payload)
+                keep_contract(message.topic, bytes(message.payload))
 
 
 @pytest.fixture
