@@ -45,7 +45,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check faults soak fuzz format lint types lock clean
+.PHONY: setup test test-bookworm test-other-python check faults soak fuzz format lint types schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -84,6 +84,9 @@ lint: .venv/.dev  ## style, direction of imports, shell scripts, spelling
 
 types: .venv/.dev  ## mypy, strict, of the code and the tests
 	$(bin)/mypy
+
+schemas: .venv/.dev  ## docs/schemas and docs/asyncapi.json from the records in edge/mqtt
+	$(bin)/python docs/make_schemas.py
 
 lock:  ## resolve pyproject.toml into requirements/*.lock.txt again (UPGRADE=1: newest versions)
 	@requirements/lock.sh

@@ -15,15 +15,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.config import CameraConfig, Config, MqttConfig, load
 from edge.errors import EXIT_RETRY, FerEdgeError
 from edge.model.download import DOWNLOADS, folders
-
-if TYPE_CHECKING:
-    from edge.mqtt.broker import Broker
 
 DEMO_CLIP = Path(__file__).parent / "media" / "astronaut.mp4"
 UNATTENDED_WINDOWS = 3
@@ -203,12 +199,8 @@ def _prefix(text: str) -> str:
     return text
 
 
-def _broker(options: argparse.Namespace) -> Broker:
-    from edge.parts import broker
-
-    if options.config:
-        return broker(load(options.config).mqtt)
-    return broker(MqttConfig(host=options.host, port=options.port))
+def _broker(options: argparse.Namespace) -> MqttConfig:
+    return load(options.config).mqtt if options.config else MqttConfig(host=options.host, port=options.port)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -42,6 +42,10 @@ class BrokerError(FerEdgeError, ConnectionError):
     """A broker that cannot be reached or refuses the connection."""
 
 
+class MessageError(FerEdgeError, ValueError):
+    """An MQTT message that is not of the contract."""
+
+
 class DownloadError(FerEdgeError, OSError):
     """A file that cannot be downloaded."""
 

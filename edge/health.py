@@ -17,7 +17,7 @@ from edge.camera.capture import Capture
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.sensors import read_host
 from edge.host.thermal import Throttle
-from edge.mqtt.messages import STATUS_PERIOD_S
+from edge.mqtt.codec import STATUS_PERIOD_S
 from edge.mqtt.publisher import Publisher
 from edge.records import CameraHealth, Health, HostHealth, InferenceHealth, Percentiles, Problem, State
 

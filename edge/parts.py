@@ -1,7 +1,7 @@
 """Configuration -> the daemon's parts: the one place that knows which class each key stands for.
 
-A part's module is imported when the part is opened, so that every command loads only what it needs: ``fer-edge watch``
-opens a broker, and neither OpenCV nor a TFLite runtime comes into memory.
+A part's module is imported when the part is opened, so that every command loads only what it needs: ``fer-edge check
+--model`` opens a model, and no camera driver comes into memory.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
         DetectorConfig,
         InferenceConfig,
         ModelConfig,
-        MqttConfig,
         OutboxConfig,
     )
     from edge.health import Meter
     from edge.host.thermal import Throttle
-    from edge.mqtt.broker import Broker
     from edge.mqtt.outbox import Outbox
     from edge.pipeline import Outlet, Pipeline
     from edge.vision.classifier import EmotionClassifier
@@ -134,22 +132,6 @@ def open_outbox(section: OutboxConfig) -> Outbox:
         volatile=Path(runtime) / "outbox.sqlite" if section.path and runtime else None,
         max_rows=section.max_rows,
         max_bytes=section.max_mb * 2**20,
-    )
-
-
-def broker(section: MqttConfig) -> Broker:
-    """The broker that the configuration names."""
-    from edge.mqtt.broker import Broker
-
-    return Broker(
-        host=section.host,
-        port=section.port,
-        protocol=cast(Literal["5", "3.1.1"], section.protocol),
-        username=section.username or None,
-        password_file=_path(section.password_file),
-        tls_ca=_path(section.tls_ca),
-        tls_cert=_path(section.tls_cert),
-        tls_key=_path(section.tls_key),
     )
 
 

@@ -7,7 +7,9 @@ clock, or on the clip's own clock if a clip is replayed as fast as possible.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from msgspec import Meta
 
 from edge.labels import EMOTIONS
 
@@ -169,69 +171,104 @@ class RoomReading:
 State: TypeAlias = Literal["starting", "running", "degraded", "stopping"]
 """What the daemon says about itself: degraded means that it runs with a problem a person should know."""
 
+ProblemCode: TypeAlias = Literal[
+    "accelerator_missing",
+    "ack_late",
+    "broker_unavailable",
+    "camera_frozen",
+    "camera_stalled",
+    "client_id_conflict",
+    "disk_low",
+    "frame_rate_lowered",
+    "outbox_degraded",
+    "throttled",
+]
+"""Every problem that the daemon can report; docs/mqtt.md says what each means."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something a person should know: a stable ``code`` for machines and one sentence."""
+    """Something a person should know: a stable ``code`` for programs and one sentence for people."""
 
-    code: str
+    code: ProblemCode
     sentence: str
+
+
+# ``status`` publishes the following records as they are; the descriptions are those of its JSON Schema.
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**12)]
+Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e12)]
 
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Median and 95th percentile of the last minute's durations, in milliseconds."""
+    """Durations of the newest passes, in milliseconds."""
 
-    p50: float
-    p95: float
+    p50: Annotated[Amount, Meta(description="Median.")]
+    p95: Annotated[Amount, Meta(description="95th percentile.")]
 
 
 @dataclass(frozen=True, slots=True)
 class CameraHealth:
-    """How the camera delivers; ``last_frame_age_s`` is None before the first frame."""
+    """How the camera delivers."""
 
-    source: str
-    fps: float
-    last_frame_age_s: float | None
-    stalls: int
-    reopens: int
+    name: Annotated[str, Meta(description="Kind and name of the camera, for people.")]
+    fps: Annotated[Amount, Meta(description="Frames analysed per second over the last half minute.")]
+    last_frame_age_s: Annotated[
+        Amount | None, Meta(description="Seconds since the last new frame; null before the first.")
+    ]
+    stalls: Annotated[Count, Meta(description="How often it stopped delivering.")]
+    reopens: Annotated[Count, Meta(description="How often it was opened again.")]
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceHealth:
-    """Where the classifier runs (``cpu`` or ``edgetpu``) and how long it takes; None before the first face."""
+    """Where the classifier runs, and how long detector and classifier take."""
 
-    device: str
-    detect_ms: Percentiles | None
-    classify_ms: Percentiles | None
+    device: Annotated[
+        str,
+        Meta(
+            description="The processor that the classifier runs on.",
+            max_length=64,
+            extra_json_schema={"enum": ["cpu", "edgetpu"]},
+        ),
+    ]
+    detect_ms: Annotated[
+        Percentiles | None, Meta(description="To find the faces of a frame; null before the second time.")
+    ]
+    classify_ms: Annotated[
+        Percentiles | None, Meta(description="To classify the faces of a frame; null before the second time.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryHealth:
-    """How windows reach the broker: rows waiting, age of the oldest, rows given up, connections lost since the
-    start, and the time since the broker last acknowledged anything (None: never).
-    """
+    """How windows reach the broker."""
 
-    outbox: int
-    oldest_s: float | None
-    dropped: int
-    reconnects: int
-    last_ack_age_s: float | None
+    outbox: Annotated[Count, Meta(description="Windows that wait.")]
+    oldest_s: Annotated[
+        Amount | None, Meta(description="Seconds that the oldest of them has waited; null when none waits.")
+    ]
+    dropped: Annotated[Count, Meta(description="Windows given up because the outbox was full, since the start.")]
+    reconnects: Annotated[Count, Meta(description="Connections made after the first.")]
+    last_ack_age_s: Annotated[
+        Amount | None,
+        Meta(description="Seconds since the broker last acknowledged anything; null before the first time."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class HostHealth:
-    """The machine itself; None for what it cannot tell."""
+    """The machine itself; null for what it cannot tell."""
 
-    cpu_temp_c: float | None
-    throttled: bool | None
-    rss_mb: float | None
-    disk_free_mb: float | None
+    cpu_temp_c: Annotated[float | None, Meta(description="Temperature of the processor in degrees Celsius.")]
+    throttled: Annotated[bool | None, Meta(description="Whether heat or a weak power supply slows the processor down.")]
+    rss_mb: Annotated[Amount | None, Meta(description="Resident memory of the daemon in MB.")]
+    disk_free_mb: Annotated[Amount | None, Meta(description="Free space for the outbox in MB.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Everything ``status`` says, except the state of the wall clock, which ``message`` adds."""
+    """Everything ``status`` says of the daemon."""
 
     state: State
     problems: tuple[Problem, ...]

@@ -13,11 +13,12 @@ from edge.config import Config, device_id
 from edge.health import HealthMonitor, HealthReporter, Meter
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.thermal import Throttle
-from edge.mqtt.messages import Device, Model
+from edge.labels import EMOTIONS
+from edge.mqtt.messages import Context, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
-from edge.parts import broker, build_pipeline, open_camera, open_classifier, open_detector, open_outbox
+from edge.parts import build_pipeline, open_camera, open_classifier, open_detector, open_outbox
 
 STOP_TIMEOUT_S = 8.0
 """Systemd waits longer; a broker that does not answer must not hold the shutdown up."""
@@ -65,7 +66,7 @@ class Service:
             capture.start()
             outbox = open_outbox(config.outbox)
             parts.callback(_close_outbox, outbox, kept=bool(config.outbox.path))
-            publisher = Publisher(broker(config.mqtt), self._describe(capture.name), outbox, WallClock())
+            publisher = Publisher(config.mqtt, self._describe(capture.name), outbox, WallClock())
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
             meter, throttle = Meter(), Throttle()
@@ -86,7 +87,6 @@ class Service:
 
     def _describe(self, camera: str) -> Device:
         config, manifest = self._config, self._classifier.manifest
-        location = {"site": config.device.site, "room": config.device.room}
         return Device(
             id=self._device_id,
             source=config.camera.source,
@@ -95,9 +95,9 @@ class Service:
             detector=self._detector.name,
             model=Model(manifest.id, manifest.sha256, self._classifier.head.name, self._classifier.device),
             window_s=config.window.duration_s,
-            min_people=config.privacy.min_people,
-            counts_only=config.privacy.counts_only,
-            context={key: value for key, value in location.items() if value},
+            labels=EMOTIONS,
+            privacy=Privacy(config.privacy.min_people, config.privacy.counts_only),
+            context=Context(config.device.site, config.device.room),
         )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge.mqtt.messages import Device, Model
+from edge.labels import EMOTIONS
+from edge.mqtt.messages import Context, Device, Model, Privacy
 from tests.support.daemon import Daemon, StartDaemon
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
@@ -76,7 +77,7 @@ def device() -> Device:
         detector="haar-alt2",
         model=Model("fer-int8-1", "ab" * 32, "ferplus", "cpu"),
         window_s=60.0,
-        min_people=3,
-        counts_only=False,
-        context={"site": "foyer"},
+        labels=EMOTIONS,
+        privacy=Privacy(min_people=3, counts_only=False),
+        context=Context(site="foyer"),
     )

@@ -13,7 +13,7 @@ from edge.errors import CameraError, FerEdgeError
 from edge.model.manifest import ReleaseManifest
 from edge.model.release import read_schema
 from edge.mqtt.connection import Connection
-from edge.parts import broker, open_camera, open_classifier, open_detector
+from edge.parts import open_camera, open_classifier, open_detector
 from edge.records import Problem
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
@@ -99,7 +99,6 @@ def _outbox(config: Config) -> str:
 
 
 def _broker(config: Config) -> str:
-    target = broker(config.mqtt)
-    connection = Connection(target, f"{device_id(config.device)}-check")
+    connection = Connection(config.mqtt, f"{device_id(config.device)}-check")
     connection.close(timeout_s=1.0)
-    return f"{target} accepts the connection, MQTT {target.protocol}"
+    return f"{connection.name} accepts the connection, MQTT {config.mqtt.protocol}"

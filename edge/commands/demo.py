@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from edge.commands.watch import watch
+from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError, FerEdgeError
-from edge.mqtt.broker import Broker
 
 CLIP = Path(__file__).parents[1] / "media" / "astronaut.mp4"
 WEBCAM = Path("/dev/video0")
@@ -64,7 +64,7 @@ def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[
         signal.signal(signal.SIGTERM, before)
 
 
-def _configuration(camera: Path, broker: Broker) -> str:
+def _configuration(camera: Path, broker: MqttConfig) -> str:
     # A JSON string is a valid TOML string, whatever characters the path has.
     path = quoted(str(camera))
     source = f'kind = "usb"\ndevice = {path}' if camera == WEBCAM else f'kind = "replay"\npath = {path}\nloop = true'
@@ -89,7 +89,7 @@ protocol = "{broker.protocol}"
 
 
 @contextmanager
-def _embedded_broker() -> Iterator[Broker]:
+def _embedded_broker() -> Iterator[MqttConfig]:
     command = [sys.executable, "-m", "edge.commands.demo_broker"]
     # In a session of its own it outlives Ctrl-C until the daemon has published its last messages.
     with subprocess.Popen(
@@ -99,7 +99,7 @@ def _embedded_broker() -> Iterator[Broker]:
         port = process.stdout.readline()
         if not port:
             raise BrokerError("the embedded broker does not start; python -m edge.commands.demo_broker shows why")
-        yield Broker("127.0.0.1", int(port), protocol="3.1.1")
+        yield MqttConfig("127.0.0.1", int(port), protocol="3.1.1")
 
 
 class _Daemon:

@@ -1,7 +1,7 @@
 """``fer-edge simulate``: a fleet of simulated devices, for trying brokers, dashboards and archives.
 
-They are spread over processes because paho waits with ``select``, which knows no file beyond number 1023, and each
-connection takes three. The two threads of each device are cheap beside that; docs/fleet.md has figures.
+They are spread over processes because paho waits with ``select``, which takes file numbers up to 1023 only, and each
+connection uses three. Two threads per device cost little beside that; docs/fleet.md has figures.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from typing import TextIO, TypeAlias
 
 from edge.commands.simulated_device import Plan, SimulatedDevice
 from edge.errors import BrokerError, FerEdgeError
+from edge.mqtt.codec import STATUS_PERIOD_S, Message
 from edge.mqtt.connection import Acknowledged, Connection
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import STATUS_PERIOD_S, Message
 from edge.mqtt.outbox import Outbox
-from edge.mqtt.sender import Session
+from edge.mqtt.sender import Sender
 
 _DEVICES_PER_PROCESS = 250
-_PULSE_S = 1.0
+_REPORT_EVERY_S = 1.0
 _STOP_TIMEOUT_S = 3.0
 
 _Due: TypeAlias = tuple[float, int, float, Callable[[float], None]]
-"""When, which of them, how often, and what to publish."""
+"""When, a number that breaks ties, how often, and what to publish."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
-    """How a fleet, or a process of it, is doing: windows made since the start and how many of them still wait for the
-    broker, connections lost since the start, and the delay of the latest publication since the last pulse.
+class Progress:
+    """How a fleet, or one of its processes, is doing: windows made since the start and how many of them still wait for
+    the broker, connections lost since the start, and the longest delay of a publication since the last report.
     """
 
     connected: int = 0
@@ -54,11 +54,11 @@ def simulate(
 ) -> int:
     """Run ``devices`` devices for ``duration_s`` or until Ctrl-C; the exit status is 1 where the pace was lost.
 
-    Says once a second on stderr how it goes, and in the end on ``out``, as JSON if wished. A clean stop takes all that
-    is retained of the devices from the broker.
+    Reports once a second on stderr, and at the end on ``out``, as JSON if asked. A clean stop clears what the broker
+    retains of the devices.
 
     Raises:
-        BrokerError: the broker cannot be reached at the start; a later loss is waited out as a device does.
+        BrokerError: the broker cannot be reached at the start; after a later loss devices connect again.
         ConfigError: the password or a TLS file cannot be used.
         FerEdgeError: a process of the fleet ended.
     """
@@ -67,17 +67,17 @@ def simulate(
     fleet = _Fleet(plan, devices)
     passed_s = behind_s = 0.0
     try:
-        last = fleet.pulse()  # the first answer comes when all have started
+        last = fleet.progress()  # answered once all devices have started
         start_s = time.monotonic()
         while passed_s < duration_s:
-            time.sleep(min(_PULSE_S, duration_s - passed_s))
-            pulse, before_s = fleet.pulse(), passed_s
-            passed_s, behind_s = time.monotonic() - start_s, max(behind_s, pulse.behind_s)
-            rate = (pulse.windows - last.windows) / (passed_s - before_s)
-            last = pulse
+            time.sleep(min(_REPORT_EVERY_S, duration_s - passed_s))
+            progress, before_s = fleet.progress(), passed_s
+            passed_s, behind_s = time.monotonic() - start_s, max(behind_s, progress.behind_s)
+            rate = (progress.windows - last.windows) / (passed_s - before_s)
+            last = progress
             sys.stderr.write(
-                f"{passed_s:5.0f} s  {pulse.connected} of {devices} connected, {rate:.0f} windows/s,"
-                f" {pulse.waiting} wait, at most {pulse.behind_s:.2f} s late\n"
+                f"{passed_s:5.0f} s  {progress.connected} of {devices} connected, {rate:.0f} windows/s,"
+                f" {progress.waiting} wait, at most {progress.behind_s:.2f} s late\n"
             )
     except KeyboardInterrupt:
         sys.stderr.write("stopping\n")
@@ -104,7 +104,7 @@ def simulate(
 
 
 class _Fleet:
-    """The processes of the devices. Each answers a word with its pulse, and ends after ``stop``."""
+    """The processes of the devices. Each answers ``progress``, and ends after ``stop``."""
 
     def __init__(self, plan: Plan, devices: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -116,46 +116,46 @@ class _Fleet:
             theirs.close()
             self._pipes.append(ours)
 
-    def pulse(self) -> Pulse:
-        """How it goes."""
+    def progress(self) -> Progress:
+        """The progress of all devices together."""
         try:
             for pipe in self._pipes:
-                pipe.send("pulse")
+                pipe.send("progress")
             return _sum([pipe.recv() for pipe in self._pipes])
         except (EOFError, OSError) as error:
             raise FerEdgeError("a process of the fleet ended; was there too little memory?") from error
 
-    def stop(self) -> Pulse:
-        """Stop all devices; their last pulse."""
+    def stop(self) -> Progress:
+        """Stop all devices; returns their final progress."""
         for pipe in self._pipes:
             with suppress(OSError):
                 pipe.send("stop")
         return _sum([_last(pipe) for pipe in self._pipes])
 
 
-def _last(pipe: Pipe) -> Pulse:
-    """What a process says before it ends; an answer that nobody waited for may come first."""
-    pulse = Pulse()
+def _last(pipe: Pipe) -> Progress:
+    """The last report of a process; an unread answer may come before it."""
+    progress = Progress()
     with suppress(EOFError, OSError):
         while True:
-            pulse = pipe.recv()
-    return pulse
+            progress = pipe.recv()
+    return progress
 
 
-def _sum(pulses: list[Pulse]) -> Pulse:
-    return Pulse(
-        connected=sum(pulse.connected for pulse in pulses),
-        windows=sum(pulse.windows for pulse in pulses),
-        waiting=sum(pulse.waiting for pulse in pulses),
-        reconnects=sum(pulse.reconnects for pulse in pulses),
-        behind_s=max(pulse.behind_s for pulse in pulses),
+def _sum(parts: list[Progress]) -> Progress:
+    return Progress(
+        connected=sum(part.connected for part in parts),
+        windows=sum(part.windows for part in parts),
+        waiting=sum(part.waiting for part in parts),
+        reconnects=sum(part.reconnects for part in parts),
+        behind_s=max(part.behind_s for part in parts),
     )
 
 
 def _run(pipe: Pipe, plan: Plan, numbers: range) -> None:
-    """One process: devices ``numbers`` until the word ``stop``, or the end of who could say it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent says when
-    logging.getLogger("edge").setLevel(logging.ERROR)  # the pulse tells of lost connections
+    """One process: runs the devices ``numbers`` until it is told to ``stop``, or its parent has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent says when to stop
+    logging.getLogger("edge").setLevel(logging.ERROR)  # the progress report counts lost connections
     devices = [SimulatedDevice(plan, number) for number in numbers]
     for device in devices:
         device.publisher.start()
@@ -167,7 +167,7 @@ def _run(pipe: Pipe, plan: Plan, numbers: range) -> None:
             if pipe.poll(max(due_s - time.monotonic(), 0.0)):
                 if pipe.recv() == "stop":
                     break
-                pipe.send(_pulse(devices, behind_s))
+                pipe.send(_progress(devices, behind_s))
                 behind_s = 0.0
             else:
                 publish(due_s)
@@ -175,16 +175,16 @@ def _run(pipe: Pipe, plan: Plan, numbers: range) -> None:
                 heapq.heapreplace(due, (due_s + period_s, order, period_s, publish))
     with ThreadPoolExecutor(len(devices)) as pool:
         list(pool.map(lambda device: device.publisher.stop(_STOP_TIMEOUT_S), devices))
-    end = _pulse(devices, behind_s)
+    end = _progress(devices, behind_s)
     if not end.waiting:
         with suppress(BrokerError):
-            _forget(plan, devices)
+            _clear_retained(plan, devices)
     with suppress(OSError):
         pipe.send(end)
 
 
 def _timetable(plan: Plan, devices: list[SimulatedDevice]) -> list[_Due]:
-    """What is to be published first, as a heap; devices follow each other at equal distances."""
+    """All publications as a heap, next one first; the devices follow each other at equal intervals."""
     now_s = time.monotonic()
     due: list[_Due] = []
     for turn, device in enumerate(devices, 1):
@@ -200,8 +200,8 @@ def _timetable(plan: Plan, devices: list[SimulatedDevice]) -> list[_Due]:
     return due
 
 
-def _pulse(devices: list[SimulatedDevice], behind_s: float) -> Pulse:
-    return Pulse(
+def _progress(devices: list[SimulatedDevice], behind_s: float) -> Progress:
+    return Progress(
         connected=sum(device.publisher.connected for device in devices),
         windows=sum(device.windows for device in devices),
         waiting=sum(device.outbox.depth for device in devices),
@@ -210,23 +210,23 @@ def _pulse(devices: list[SimulatedDevice], behind_s: float) -> Pulse:
     )
 
 
-def _forget(plan: Plan, devices: list[SimulatedDevice]) -> None:
-    """Take what is retained of the devices from the broker.
+def _clear_retained(plan: Plan, devices: list[SimulatedDevice]) -> None:
+    """Clear what the broker retains of the devices: an empty payload removes a retained message.
 
     Raises:
         BrokerError: it cannot be reached.
     """
-    connection = Connection(plan.broker, f"{devices[0].described.id}-forget")
+    connection = Connection(plan.broker, f"{devices[0].device.id}-clear")
     outbox = Outbox(None)
-    session = Session(connection, outbox)
-    for device in (device.described for device in devices):
+    sender = Sender(connection, outbox)
+    for device in (simulated.device for simulated in devices):
         for topic in (*map(device.topic, ("availability", "status", "info")), discovery(device).topic):
-            session.send(Message(topic, b"", retain=True))
-    while not session.idle:
-        session.advance()
+            sender.send(Message(topic, b"", retain=True))
+    while not sender.idle:
+        sender.advance()
         match connection.next_event(_STOP_TIMEOUT_S):
             case Acknowledged() as answer:
-                session.acknowledged(answer)
+                sender.acknowledged(answer)
             case _:
                 break
     connection.close(1.0)

@@ -1,7 +1,7 @@
-"""A device that only dreams of its room; everything from its publisher on is the real one.
+"""A simulated device: people and moods are random walks, everything from the publisher on is the real code.
 
-For dashboards to have something to show, every fourth has no privacy threshold, every tenth only counts, and one in
-twenty is too hot.
+So that dashboards have something to show, every fourth device has no privacy threshold, every tenth only counts, and
+one in twenty is too hot.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from random import Random
 
 from edge import __version__
+from edge.config import MqttConfig
 from edge.labels import EMOTIONS
-from edge.mqtt.broker import Broker
-from edge.mqtt.messages import Device, Model
+from edge.mqtt.messages import Context, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
@@ -36,19 +36,20 @@ FPS = 10
 
 _DAY_S = 86_400.0
 _WALK_S = 900.0
-"""After this time a room has half forgotten how it was."""
+"""Half-life of the random walks."""
 _STAY_S = 120.0
+"""How long a person stays."""
 _USUAL = dict.fromkeys(EMOTIONS, 0.02) | {"happy": 0.25, "neutral": 0.5, "sad": 0.06, "surprise": 0.08}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What every simulated device does: a window each ``window_s``, a live reading each ``live_s`` (0: none).
+    """What every simulated device does: a window every ``window_s``, a live reading every ``live_s`` (0: none).
 
-    Devices are called ``<prefix>-0001`` and so on; the same ``seed`` makes the same rooms.
+    Devices are named ``<prefix>-0001`` and so on; the same ``seed`` gives the same rooms.
     """
 
-    broker: Broker
+    broker: MqttConfig
     window_s: float = 60.0
     live_s: float = 0.5
     prefix: str = "sim"
@@ -57,7 +58,7 @@ class Plan:
 
 
 class SimulatedRoom:
-    """People and moods as slow random walks around a day of the room's own, so that some room is always busy."""
+    """People and moods as slow random walks around a daily cycle; each room has a noon of its own, so some are busy."""
 
     def __init__(self, random: Random, *, min_people: int = 3, counts_only: bool = False) -> None:
         self._random, self._min_people, self._counts_only = random, min_people, counts_only
@@ -67,15 +68,15 @@ class SimulatedRoom:
         self._mood = [random.gauss(0.0, 1.0) for _ in EMOTIONS]
         self._walked_s: float | None = None
 
-    def look(self, now_s: float) -> RoomReading:
-        """The room at ``now_s``; with a privacy threshold no mood is told of a single moment."""
+    def read(self, now_s: float) -> RoomReading:
+        """The room at ``now_s``; with a privacy threshold a live reading has no emotions."""
         people = round(self._present(now_s))
         told = people > 0 and self._min_people == 1 and not self._counts_only
         why: RoomSuppression = "counts_only" if self._counts_only else "windows_only"
         return RoomReading(people, self._emotions() if told else None, why if people and not told else None)
 
     def summarise(self, start_s: float, end_s: float) -> WindowSummary:
-        """The window, and the walk that the room took in it."""
+        """The window, after moving the random walks on to its end."""
         at_once, random = self._present(end_s), self._random
         most = math.ceil(at_once + random.random() * at_once / 3) if at_once >= 0.5 else 0
         mean = min(at_once, most)
@@ -97,13 +98,13 @@ class SimulatedRoom:
         )
 
     def _present(self, now_s: float) -> float:
-        """How many people are there on average around now."""
+        """How many people are there around now, on average."""
         self._walk(now_s)
         hour = math.cos((now_s - self._noon_s) / _DAY_S * math.tau)
         return self._size * max(0.0, 0.4 + hour) * math.exp(0.4 * self._crowd)
 
     def _walk(self, now_s: float) -> None:
-        """An Ornstein-Uhlenbeck process: its spread does not depend on how often somebody looks."""
+        """An Ornstein-Uhlenbeck process: its spread does not depend on how often it is read."""
         kept = 0.5 ** ((now_s - (now_s if self._walked_s is None else self._walked_s)) / _WALK_S)
         step = math.sqrt(1 - kept**2)
         self._walked_s = now_s
@@ -116,14 +117,14 @@ class SimulatedRoom:
 
 
 class SimulatedDevice:
-    """Device ``number`` of a plan. Its windows are numbered as if it had never paused since 1970, so that a later run
-    goes on with new ids; what it did not measure meanwhile shows as a gap, as it would of a real one.
+    """Device ``number`` of a plan. Windows are numbered as if it had run since 1970, so that a later run uses new ids;
+    the time between two runs shows as a gap in the numbers.
     """
 
     def __init__(self, plan: Plan, number: int) -> None:
         min_people = 1 if number % 4 == 0 else 3
         counts_only = number % 10 == 0
-        self.described = Device(
+        self.device = Device(
             id=f"{plan.prefix}-{number:04d}",
             source="cam0",
             version=__version__,
@@ -131,19 +132,17 @@ class SimulatedDevice:
             detector="simulated",
             model=Model("simulated", "0" * 64, "simulated", "cpu"),
             window_s=plan.window_s,
-            min_people=min_people,
-            counts_only=counts_only,
-            context={"site": "simulation", "room": f"room {number}"},
+            labels=EMOTIONS,
+            privacy=Privacy(min_people, counts_only),
+            context=Context("simulation", f"room {number}"),
         )
         self.outbox = Outbox(None, above=int(time.time() / plan.window_s))
-        self.publisher = Publisher(
-            plan.broker, self.described, self.outbox, WallClock(), discoverable=plan.discoverable
-        )
+        self.publisher = Publisher(plan.broker, self.device, self.outbox, WallClock(), discoverable=plan.discoverable)
         self._window_s = plan.window_s
         random = Random(f"{plan.seed} {number}")
         self._room = SimulatedRoom(random, min_people=min_people, counts_only=counts_only)
         self._is_hot = number % 20 == 7
-        self._born_s = time.monotonic()
+        self._started_s = time.monotonic()
         self.windows = 0
         """Windows made so far."""
 
@@ -154,7 +153,7 @@ class SimulatedDevice:
 
     def publish_live(self, due_s: float) -> None:
         """The room at ``due_s``."""
-        self.publisher.publish_live(self._room.look(due_s))
+        self.publisher.publish_live(self._room.read(due_s))
 
     def publish_status(self, due_s: float) -> None:
         """The health at ``due_s``."""
@@ -167,7 +166,7 @@ class SimulatedDevice:
                 inference=InferenceHealth("cpu", Percentiles(30.0, 45.0), Percentiles(4.0, 6.0)),
                 mqtt=self.publisher.health,
                 host=HostHealth(82.0 if self._is_hot else 55.0, self._is_hot, None, None),
-                uptime_s=due_s - self._born_s,
+                uptime_s=due_s - self._started_s,
                 version=__version__,
             )
         )

@@ -1,1 +1,1 @@
-"""From a window to the broker: messages, the outbox, the connection and who sends over it."""
+"""From a window to the broker: messages, outbox, connection, sender and publisher."""

@@ -15,7 +15,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -23,14 +23,16 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.config import MqttConfig
 from edge.errors import BrokerError
-from edge.mqtt.broker import TCP_TIMEOUT_S, Broker
+from edge.mqtt.codec import Message
+from edge.mqtt.credentials import TCP_TIMEOUT_S, read_password, tls_context
 
 KEEPALIVE_S = 15
 """A frozen broker is noticed after twice this time (measured with SIGSTOP)."""
 
 MAX_PACKET_BYTES = 2**17
-"""Everybody may write to a topic that we read; the longest message of ours has 2 kB."""
+"""Anybody may write to a topic that we read; our longest message has 7 kB."""
 
 _CONNACK_TIMEOUT_S = 10.0
 _SESSION_TAKEN_OVER = 0x8E
@@ -45,28 +47,9 @@ _REFUSALS = {
 _log = logging.getLogger(__name__)
 
 
-class Publication(Protocol):
-    """What can be published: ``edge.mqtt.messages.Message``."""
-
-    @property
-    def topic(self) -> str: ...  # noqa: D102
-    @property
-    def payload(self) -> bytes: ...  # noqa: D102
-    @property
-    def qos(self) -> int: ...  # noqa: D102
-    @property
-    def retain(self) -> bool: ...  # noqa: D102
-    @property
-    def expiry_s(self) -> int | None: ...  # noqa: D102
-    @property
-    def content_type(self) -> str: ...  # noqa: D102
-    @property
-    def user_properties(self) -> list[tuple[str, str]]: ...  # noqa: D102
-
-
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker answered the publication ``mid``, or a QoS 0 one was written to the network."""
+    """The broker answered the message ``mid``, or a QoS 0 one was written to the network."""
 
     mid: int
     refusal: str | None
@@ -93,7 +76,7 @@ Event: TypeAlias = Acknowledged | Received | Lost
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
+class _Connack:
     refusal: str | None
     receive_maximum: int
 
@@ -101,7 +84,7 @@ class _Answered:
 class Connection:
     """An open connection. One thread owns it; ``wake`` alone may be called by others."""
 
-    def __init__(self, broker: Broker, client_id: str, *, will: Publication | None = None) -> None:
+    def __init__(self, broker: MqttConfig, client_id: str, *, will: Message | None = None) -> None:
         """Connect.
 
         Raises:
@@ -109,7 +92,8 @@ class Connection:
             BrokerError: the broker cannot be reached or refuses us.
         """
         self._broker = broker
-        self._events: SimpleQueue[Event | _Answered | None] = SimpleQueue()
+        self.name = f"broker {broker.host}:{broker.port}"
+        self._events: SimpleQueue[Event | _Connack | None] = SimpleQueue()
         self._network: threading.Thread | None = None
         self._client = self._make_client(client_id, will)
         try:
@@ -122,15 +106,13 @@ class Connection:
         """Ask for ``topic``, which may hold wildcards; the messages come as ``Received``."""
         self._client.subscribe(topic, qos)
 
-    def publish(self, publication: Publication) -> int:
+    def publish(self, message: Message) -> int:
         """Send; the returned ``mid`` comes back in ``Acknowledged`` when the broker has it (QoS 1).
 
-        Nothing here keeps the caller from having more than ``receive_maximum`` under way.
+        The caller keeps to ``receive_maximum``; nothing here does.
         """
-        properties = self._properties(publication, PacketTypes.PUBLISH)
-        return self._client.publish(
-            publication.topic, publication.payload, publication.qos, publication.retain, properties
-        ).mid
+        properties = self._properties(message, PacketTypes.PUBLISH)
+        return self._client.publish(message.topic, message.payload, message.qos, message.retain, properties).mid
 
     def next_event(self, timeout_s: float) -> Event | None:
         """Wait for what happens next; None after ``timeout_s`` or ``wake``."""
@@ -140,21 +122,21 @@ class Connection:
             event = None
         if event is None and self._events.empty() and self._network is not None and not self._network.is_alive():
             return Lost("the network thread ended", contested=False)
-        return None if isinstance(event, _Answered) else event
+        return None if isinstance(event, _Connack) else event
 
     def wake(self) -> None:
         """Make ``next_event`` return; for any thread."""
         self._events.put(None)
 
     def close(self, timeout_s: float) -> None:
-        """Say goodbye (the will is not published then); cut the line when that takes longer than ``timeout_s``."""
+        """Send DISCONNECT, so that the will is not published; cut the line if that takes longer than ``timeout_s``."""
         if self._client.socket() is not None:
             self._client.disconnect()
         if self._network is not None:
             self._network.join(max(timeout_s, 0.0))
         self._cut()
 
-    def _make_client(self, client_id: str, will: Publication | None) -> Client:
+    def _make_client(self, client_id: str, will: Message | None) -> Client:
         five = self._broker.protocol == "5"
         client = Client(
             CallbackAPIVersion.VERSION2,
@@ -171,29 +153,29 @@ class Connection:
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         if self._broker.username:
-            client.username_pw_set(self._broker.username, self._broker.password())
-        if context := self._broker.tls_context():
+            client.username_pw_set(self._broker.username, read_password(self._broker))
+        if context := tls_context(self._broker):
             client.tls_set_context(context)
         if will is not None:
             properties = self._properties(will, PacketTypes.WILLMESSAGE)
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         return client
 
-    def _properties(self, publication: Publication, packet: int) -> Properties | None:
-        """What MQTT 5 says of a publication besides its payload; None in 3.1.1."""
+    def _properties(self, message: Message, packet: int) -> Properties | None:
+        """What MQTT 5 sends beside the payload; None in 3.1.1."""
         if self._broker.protocol != "5":
             return None
         properties = Properties(packet)  # type: ignore[no-untyped-call]
         properties.PayloadFormatIndicator = 1  # UTF-8
-        properties.ContentType = publication.content_type
-        if publication.user_properties:
-            properties.UserProperty = publication.user_properties
-        if publication.expiry_s is not None:
-            properties.MessageExpiryInterval = publication.expiry_s
+        properties.ContentType = message.content_type
+        if message.user_properties:
+            properties.UserProperty = list(message.user_properties)
+        if message.expiry_s is not None:
+            properties.MessageExpiryInterval = message.expiry_s
         return properties
 
     def _limits(self) -> Properties | None:
-        """What the broker may send us; in 3.1.1 nothing keeps it from 256 MB."""
+        """The largest packet that the broker may send us; in 3.1.1 it may be 256 MB."""
         if self._broker.protocol != "5":
             return None
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -204,16 +186,16 @@ class Connection:
         try:
             self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, properties=self._limits())
         except (OSError, ValueError) as error:
-            raise BrokerError(f"{self._broker} cannot be reached: {_explain(error)}") from error
+            raise BrokerError(f"{self.name} cannot be reached: {_explain(error)}") from error
         self._client.loop_start()
         try:
             answer = self._events.get(timeout=_CONNACK_TIMEOUT_S)
         except Empty:
-            raise BrokerError(f"{self._broker} did not answer within {_CONNACK_TIMEOUT_S:.0f} s") from None
-        if not isinstance(answer, _Answered):
-            raise BrokerError(f"{self._broker} hung up at once; does it expect TLS, or another MQTT version?")
+            raise BrokerError(f"{self.name} did not answer within {_CONNACK_TIMEOUT_S:.0f} s") from None
+        if not isinstance(answer, _Connack):
+            raise BrokerError(f"{self.name} hung up at once; does it expect TLS, or another MQTT version?")
         if answer.refusal is not None:
-            raise BrokerError(f"{self._broker} refused: {_REFUSALS.get(answer.refusal, answer.refusal)}")
+            raise BrokerError(f"{self.name} refused: {_REFUSALS.get(answer.refusal, answer.refusal)}")
         return answer.receive_maximum
 
     def _cut(self) -> None:
@@ -229,7 +211,7 @@ class Connection:
     def _on_connect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any) -> None:
         self._network = threading.current_thread()
         receive_maximum = int(getattr(properties, "ReceiveMaximum", 65535))
-        self._events.put(_Answered(str(reason) if reason.is_failure else None, receive_maximum))
+        self._events.put(_Connack(str(reason) if reason.is_failure else None, receive_maximum))
 
     def _on_publish(self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
         self._events.put(Acknowledged(mid, str(reason) if reason.is_failure else None))
@@ -238,7 +220,7 @@ class Connection:
         self._events.put(Received(message.topic, bytes(message.payload), message.retain))
 
     def _on_log(self, _client: Client, _data: Any, _level: int, text: str) -> None:
-        # paho's other words, some of them errors, are about the ordinary end of a connection.
+        # paho also logs the ordinary end of a connection, some of it as errors.
         if text.startswith("Caught exception"):
             _log.error("%s", text)
 

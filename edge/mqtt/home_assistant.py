@@ -1,15 +1,19 @@
-"""Home Assistant's MQTT discovery: the device describes its entities, nobody types YAML."""
+"""Home Assistant's MQTT discovery: the device describes its own entities, so no YAML is needed."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
+import msgspec
+
 from edge.labels import EMOTIONS
-from edge.mqtt.messages import Device, Message, encode
+from edge.mqtt.codec import Message
+from edge.mqtt.messages import Device
 from edge.records import State
 
+DISCOVERY_TOPIC = "homeassistant/device/{device}/config"
 BIRTH_TOPIC = "homeassistant/status"
-"""Home Assistant says ``online`` here when it has started and forgotten what is not retained."""
+"""Home Assistant publishes ``online`` here when it has started; what is not retained it does not know then."""
 
 _ICONS = dict(
     zip(EMOTIONS, ("angry", "sick", "frown", "happy", "sad", "excited", "neutral"), strict=True),
@@ -17,12 +21,12 @@ _ICONS = dict(
 
 
 def discovery(device: Device) -> Message:
-    """Home Assistant's device-based discovery: one device, one entity per figure.
+    """Home Assistant's device-based discovery message: one device with one entity per figure.
 
-    The same device always makes the same bytes: Home Assistant ignores an unchanged description, and lets every entity
-    of a changed one expire. ``expire_after`` is safe because aggregates are not retained.
+    The same device always gives the same bytes: Home Assistant ignores an unchanged description, and expires every
+    entity of a changed one. ``expire_after`` is safe because aggregates are not retained.
     """
-    components = _of_windows(device) | _of_health(device)
+    components = _window_entities(device) | _health_entities(device)
     for key, component in components.items():
         entity_id = f"{device.id}_{key}".replace("-", "_")
         component |= {"unique_id": entity_id, "default_entity_id": f"{component['platform']}.{entity_id}"}
@@ -33,8 +37,8 @@ def discovery(device: Device) -> Message:
         "model": "Facial-expression sensor",
         "sw_version": device.version,
     }
-    if room := device.context.get("room"):
-        about["suggested_area"] = room
+    if device.context.room:
+        about["suggested_area"] = device.context.room
     body = {
         "device": about,
         "origin": {"name": "fer-edge", "sw_version": device.version},
@@ -42,10 +46,10 @@ def discovery(device: Device) -> Message:
         "qos": 1,
         "components": components,
     }
-    return Message(f"homeassistant/device/{device.id}/config", encode(body), retain=True)
+    return Message(DISCOVERY_TOPIC.format(device=device.id), msgspec.json.encode(body), retain=True)
 
 
-def _of_windows(device: Device) -> dict[str, dict[str, Any]]:
+def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
     window = {
         "platform": "sensor",
         "state_topic": device.topic(f"{device.source}/aggregate"),
@@ -57,7 +61,7 @@ def _of_windows(device: Device) -> dict[str, dict[str, Any]]:
             **number,
             "name": "People",
             "icon": "mdi:account-group",
-            "value_template": _of_fresh("value_json.faces.people"),
+            "value_template": _unless_replayed("value_json.faces.people"),
         },
         "dominant": {
             **window,
@@ -65,7 +69,7 @@ def _of_windows(device: Device) -> dict[str, dict[str, Any]]:
             "icon": "mdi:emoticon-outline",
             "device_class": "enum",
             "options": EMOTIONS,
-            "value_template": _of_fresh("value_json.dominant"),
+            "value_template": _unless_replayed("value_json.dominant"),
         },
     }
     for emotion in EMOTIONS:
@@ -76,12 +80,12 @@ def _of_windows(device: Device) -> dict[str, dict[str, Any]]:
             "icon": f"mdi:emoticon-{_ICONS[emotion]}",
             "unit_of_measurement": "%",
             "suggested_display_precision": 0,
-            "value_template": _of_fresh(share),
+            "value_template": _unless_replayed(share),
         }
     return components
 
 
-def _of_health(device: Device) -> dict[str, dict[str, Any]]:
+def _health_entities(device: Device) -> dict[str, dict[str, Any]]:
     status = {"platform": "sensor", "state_topic": device.topic("status"), "entity_category": "diagnostic"}
     number = {**status, "state_class": "measurement"}
     return {
@@ -106,7 +110,7 @@ def _of_health(device: Device) -> dict[str, dict[str, Any]]:
         },
         "fps": {
             **number,
-            "name": "Pictures per second",
+            "name": "Frames per second",
             "icon": "mdi:camera",
             "suggested_display_precision": 1,
             "value_template": "{{ value_json.camera.fps }}",
@@ -127,11 +131,11 @@ def _of_health(device: Device) -> dict[str, dict[str, Any]]:
     }
 
 
-def _of_fresh(expression: str) -> str:
-    """A replayed window leaves an entity as it was.
+def _unless_replayed(expression: str) -> str:
+    """A template that keeps the entity's state when a window is replayed.
 
-    One that had expired becomes unknown: Home Assistant restarts the expiry with every message, before it looks at the
-    template (``MqttSensor._update_state``), and would show the value of before the outage as if it were fresh.
+    An expired entity becomes unknown: Home Assistant restarts the expiry on every message, before it evaluates the
+    template (``MqttSensor._update_state``), and would show the value from before the outage as if it were fresh.
     """
     kept = "None if this.state in ('unavailable', 'unknown') else this.state"
     return f"{{% if value_json.historical %}}{{{{ {kept} }}}}{{% else %}}{{{{ {expression} }}}}{{% endif %}}"

@@ -1,198 +1,249 @@
-"""Records -> topic and JSON: the only module that knows the MQTT contract.
+"""The messages of the MQTT contract, each a record; encoder, decoder, JSON Schemas and AsyncAPI are derived from them.
 
-Every topic lies below ``fer/v1/<device id>``; the discovery topic of Home Assistant is made in ``homeassistant``.
+Within a version, messages may gain fields and words (a state, a problem code). So the decoder ignores fields and
+accepts words that it does not know, while the schemas list what this version sends. A breaking change is ``fer/v2``.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias, get_args
 
-from edge.labels import EMOTIONS
-from edge.mqtt.wallclock import WallClock
-from edge.records import EmotionScores, Health, RoomReading, WindowSummary
+import msgspec
+from msgspec import Meta, Struct, field
+
+from edge.records import (
+    Amount,
+    CameraHealth,
+    Count,
+    DeliveryHealth,
+    HostHealth,
+    InferenceHealth,
+    ProblemCode,
+    RoomSuppression,
+    State,
+    Suppression,
+)
 
 BASE_TOPIC = "fer/v1"
-STATUS_PERIOD_S = 60.0
-"""How often ``status`` is due; with MQTT 5 the broker forgets it after three periods."""
-ONLINE = b"online"
-OFFLINE = b"offline"
+DEVICE, SOURCE = r"[a-z0-9-]{3,32}", r"[a-z0-9_-]{1,32}"
+"""Patterns of the ids that are levels of a topic."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One MQTT publication. ``expiry_s`` asks an MQTT 5 broker to forget it after that time; None keeps it."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False
-    expiry_s: int | None = None
-
-    @property
-    def content_type(self) -> str:
-        """Media type of the payload, which MQTT 5 carries along."""
-        return "application/json" if self.payload.startswith(b"{") else "text/plain"
-
-    @property
-    def user_properties(self) -> list[tuple[str, str]]:
-        """What MQTT 5 repeats of the payload beside it, so that a broker's rules need not open it."""
-        if not self.payload.startswith(b'{"schema":'):
-            return []
-        body = json.loads(self.payload)
-        return [(name, body[name]) for name in ("schema", "device")]
+def _word(known: object) -> Meta:
+    """One of the values of a ``Literal``, or one that a newer version has added."""
+    return Meta(max_length=64, extra_json_schema={"enum": list(get_args(known))})
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What answers for the faces: a release, which of its heads, and what computes."""
+DeviceId: TypeAlias = Annotated[
+    str, Meta(pattern=f"^{DEVICE}$", description="Id of the device, also in the topic and in every other message.")
+]
+SourceId: TypeAlias = Annotated[str, Meta(pattern=f"^{SOURCE}$", description="Id of the camera, also in the topic.")]
+Version: TypeAlias = Annotated[str, Meta(description="Version of fer-edge.")]
+WallTime: TypeAlias = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        extra_json_schema={"pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"},
+    ),
+]
+Clock: TypeAlias = Annotated[
+    str,
+    _word(Literal["synced", "unsynced"]),
+    Meta(description="Whether the device knows the time; a Raspberry Pi without network does not."),
+]
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Label: TypeAlias = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$")]
+Emotions: TypeAlias = Annotated[
+    dict[Label, Share],
+    Meta(min_length=2, max_length=20, description="Share of each label of info, in thousandths that sum to 1."),
+]
+Dominant: TypeAlias = Annotated[
+    Label | None, Meta(description="The emotion with the largest share, the first of equals; null without emotions.")
+]
 
-    id: str
-    sha256: str
-    head: str
-    device: str
+
+class Model(Struct, frozen=True):
+    """Which classifier judged the faces."""
+
+    id: Annotated[str, Meta(description="Its name.")]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Hash of its file.")]
+    head: Annotated[
+        str,
+        Meta(
+            description="Which of its heads: ferplus predicts how annotators' votes spread over the emotions, fer2013"
+            " the label of FER2013; other models name their own."
+        ),
+    ]
+    device: Annotated[
+        str, _word(Literal["cpu", "edgetpu"]), Meta(description="The processor that the classifier runs on.")
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """Who is speaking: what every message and ``info`` say about this device and how it is set up.
+class WindowTime(Struct, frozen=True):
+    """When the window was."""
 
-    ``id`` and ``source`` are levels of topics; ``config`` has checked them.
-    """
+    start: Annotated[WallTime | None, Meta(description="Start in UTC; null while the clock is not set.")]
+    end: Annotated[WallTime | None, Meta(description="End in UTC; null while the clock is not set.")]
+    duration_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="Length in seconds, by a clock that is never set; the last window of a run is shorter, even 0.",
+        ),
+    ]
+    clock: Clock
 
-    id: str
-    source: str
-    version: str
-    camera: str
-    detector: str
+
+class FrameCounts(Struct, frozen=True):
+    """Frames in this window."""
+
+    captured: Annotated[Count, Meta(description="Frames that the camera delivered.")]
+    analysed: Annotated[Count, Meta(description="Frames in which faces were looked for.")]
+    dropped: Annotated[Count, Meta(description="Frames skipped because a newer one had arrived.")]
+
+
+class FaceCounts(Struct, frozen=True):
+    """How many people were seen."""
+
+    people: Annotated[Count, Meta(description="Different people; one who leaves and returns counts twice.")]
+    max_at_once: Annotated[Count, Meta(description="Most people at the same time.")]
+    mean_at_once: Annotated[Amount, Meta(description="Mean over the analysed frames.")]
+
+
+class Aggregate(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edge/aggregate/1"):
+    """What one camera saw in one time window; published once per id."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9-]{3,32}(-[0-9a-f]{8})?-[0-9]{12}$",
+            description="Key of this window; a message with the same id is the same window, delivered again.",
+        ),
+    ]
+    seq: Annotated[
+        int,
+        Meta(ge=1, le=999_999_999_999, description="Number of this window, one more than the last; a gap means loss."),
+    ]
+    device: DeviceId
+    source: SourceId
+    window: WindowTime
+    historical: Annotated[bool, Meta(description="True for a window that waited through an outage.")]
+    frames: FrameCounts
+    faces: FaceCounts
+    emotions: Annotated[
+        Emotions | None,
+        Meta(
+            description="Mean over people, of the moments with at least min_people people in view; null if nobody was"
+            " seen, or see suppressed."
+        ),
+    ]
+    dominant: Dominant
+    uncertain: Annotated[
+        Share | None,
+        Meta(
+            description="Share of the readings behind emotions that are below the confidence threshold; null without"
+            " emotions."
+        ),
+    ]
+    suppressed: Annotated[
+        Annotated[str, _word(Suppression)] | None,
+        Meta(description="Why emotions are withheld; null if they are not, or nobody was seen."),
+    ]
     model: Model
-    window_s: float
-    min_people: int
-    counts_only: bool
-    context: Mapping[str, str] = field(default_factory=dict)
+
+    def replayed(self) -> Aggregate:
+        """The same window, marked as one that waited through an outage."""
+        return msgspec.structs.replace(self, historical=True)
+
+
+class Live(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edge/live/1"):
+    """The newest reading of one camera, for gauges; may be lost."""
+
+    device: DeviceId
+    source: SourceId
+    time: Annotated[WallTime | None, Meta(description="When this was, in UTC; null while the clock is not set.")]
+    clock: Clock
+    people: Annotated[Count, Meta(description="People in view.")]
+    emotions: Annotated[
+        Emotions | None, Meta(description="Mean over the people in view; null if nobody is, or see suppressed.")
+    ]
+    dominant: Dominant
+    suppressed: Annotated[
+        Annotated[str, _word(RoomSuppression)] | None,
+        Meta(description="Why emotions are withheld; null if they are not, or nobody is in view."),
+    ]
+
+
+class ReportedProblem(Struct, frozen=True):
+    """Something a person should know."""
+
+    code: Annotated[str, _word(ProblemCode), Meta(description="For programs.")]
+    sentence: Annotated[str, Meta(description="For people.")]
+
+
+class Status(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edge/status/1"):
+    """How the device is; sent every 60 seconds and on change."""
+
+    device: DeviceId
+    state: Annotated[
+        str, _word(State), Meta(description="degraded means running, with a problem that a person should know.")
+    ]
+    problems: Annotated[tuple[ReportedProblem, ...], Meta(description="What is wrong now; empty when all is well.")]
+    camera: CameraHealth
+    inference: InferenceHealth
+    mqtt: DeliveryHealth
+    host: HostHealth
+    uptime_s: Annotated[Amount, Meta(description="Seconds since the daemon started.")]
+    version: Version
+    clock: Clock
+
+
+class Privacy(Struct, frozen=True):
+    """What is withheld."""
+
+    min_people: Annotated[
+        int,
+        Meta(ge=1, le=100, description="Emotions are taken only from moments with at least this many people in view."),
+    ]
+    counts_only: Annotated[bool, Meta(description="Whether emotions are always withheld.")]
+
+
+class Context(Struct, frozen=True, omit_defaults=True):
+    """Where the device stands; what is not configured is absent."""
+
+    site: Annotated[str, Meta(description="The building or place.")] = ""
+    room: Annotated[str, Meta(description="The room in it.")] = ""
+
+
+class Device(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edge/info/1"):
+    """The ``info`` message: what the device is and how it is set up. Does not change while the daemon runs."""
+
+    id: DeviceId = field(name="device")
+    version: Version
+    source: SourceId
+    camera: Annotated[str, Meta(description="Kind and name of the camera, for people.")]
+    detector: Annotated[str, Meta(description="Name of the face detector.")]
+    model: Model
+    labels: Annotated[
+        tuple[Label, ...],
+        Meta(min_length=2, max_length=20, description="The emotions, in the order of the classifier's output."),
+    ]
+    window_s: Annotated[float, Meta(ge=1, le=3600, description="Length of a window in seconds.")]
+    privacy: Privacy
+    context: Context
 
     def topic(self, name: str) -> str:
         """The full topic of ``status``, ``cam0/aggregate`` and so on."""
         return f"{BASE_TOPIC}/{self.id}/{name}"
 
 
-def availability(device: Device, *, online: bool) -> Message:
-    """Whether the device is there; ``online=False`` is also its last will."""
-    return Message(device.topic("availability"), ONLINE if online else OFFLINE, retain=True)
+class Availability(Struct, frozen=True):
+    """Whether the device is connected. The only message that is not JSON but a word."""
+
+    device: DeviceId
+    online: bool
 
 
-def status(device: Device, health: Health, clock: WallClock) -> Message:
-    """The daemon's health, every ``STATUS_PERIOD_S`` and on change."""
-    body = {"schema": "fer-edge/status/1", "device": device.id, **asdict(health), "clock": clock.state}
-    expiry_s = round(3 * STATUS_PERIOD_S)
-    return Message(device.topic("status"), encode(_rounded(body)), retain=True, expiry_s=expiry_s)
-
-
-def info(device: Device) -> Message:
-    """What does not change while the daemon runs."""
-    body = {
-        "schema": "fer-edge/info/1",
-        "device": device.id,
-        "version": device.version,
-        "model": asdict(device.model),
-        "labels": EMOTIONS,
-        "source": {"id": device.source, "camera": device.camera, "detector": device.detector},
-        "window_s": device.window_s,
-        "privacy": {"min_people": device.min_people, "counts_only": device.counts_only},
-        "context": dict(device.context),
-    }
-    return Message(device.topic("info"), encode(body), retain=True)
-
-
-def live(device: Device, room: RoomReading, clock: WallClock) -> Message:
-    """The newest state of the room, for gauges; may be lost."""
-    now = clock.now()
-    body = {
-        "schema": "fer-edge/live/1",
-        "device": device.id,
-        "source": device.source,
-        "time": now,
-        "clock": _clock(now),
-        "people": room.people,
-        **_mood(room.emotions),
-        "suppressed": room.suppressed,
-    }
-    return Message(device.topic(f"{device.source}/live"), encode(body), qos=0)
-
-
-def aggregate(device: Device, seq: int, summary: WindowSummary, clock: WallClock) -> Message:
-    """One finished window; its ``id`` is the key by which consumers remove duplicates."""
-    start, end = clock.stamps(summary.start_s, summary.end_s)
-    body = {
-        "schema": "fer-edge/aggregate/1",
-        "id": f"{device.id}-{seq:012d}",
-        "seq": seq,
-        "device": device.id,
-        "source": device.source,
-        "window": {
-            "start": start,
-            "end": end,
-            "duration_s": round(summary.end_s - summary.start_s, 3),
-            "clock": _clock(start),
-        },
-        "historical": False,
-        "frames": {"captured": summary.captured, "analysed": summary.analysed, "dropped": summary.dropped},
-        "faces": {
-            "people": summary.people,
-            "max_at_once": summary.max_at_once,
-            "mean_at_once": round(summary.mean_at_once, 3),
-        },
-        **_mood(summary.emotions),
-        "uncertain": None if summary.uncertain is None else round(summary.uncertain, 3),
-        "suppressed": summary.suppressed,
-        "model": asdict(device.model),
-    }
-    return Message(device.topic(f"{device.source}/aggregate"), encode(body))
-
-
-def historical(message: Message) -> Message:
-    """The same aggregate, marked as replayed after an outage."""
-    return replace(message, payload=encode(json.loads(message.payload) | {"historical": True}))
-
-
-def _clock(stamp: str | None) -> str:
-    """The word that belongs to a wall time; the clock may be set between two questions."""
-    return "unsynced" if stamp is None else "synced"
-
-
-def _mood(emotions: EmotionScores | None) -> dict[str, Any]:
-    if emotions is None:
-        return {"emotions": None, "dominant": None}
-    return {"emotions": _shares(emotions), "dominant": emotions.dominant}
-
-
-def _shares(emotions: EmotionScores) -> dict[str, float]:
-    """Probabilities in thousandths that sum to one thousand: the largest remainders are rounded up (Hamilton)."""
-    total = sum(emotions.probabilities)
-    exact = [1000 * max(p, 0.0) / total for p in emotions.probabilities]
-    parts = [int(share) for share in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: parts[i] - exact[i])
-    for i in by_remainder[: 1000 - sum(parts)]:
-        parts[i] += 1
-    return {emotion: part / 1000 for emotion, part in zip(EMOTIONS, parts, strict=True)}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 2)
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return value
-
-
-def encode(body: object) -> bytes:
-    """Compact JSON in UTF-8.
-
-    Raises:
-        ValueError: a number is not finite.
-    """
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+Record: TypeAlias = Aggregate | Live | Status | Device | Availability

@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.mqtt.messages import Message
+from edge.mqtt.messages import Aggregate
 from edge.mqtt.sequence import SequenceNumbers
-from edge.mqtt.store import Entry, RowStore, is_damage, open_or_set_aside
+from edge.mqtt.store import Entry, Store, is_damage, open_or_set_aside
 
 SPILL_AFTER_S = 30.0
 """How long a window may wait for its acknowledgement before it is written to the card and counts as historical."""
@@ -35,9 +35,13 @@ _log = logging.getLogger(__name__)
 class Row:
     """A window that waits. ``historical`` once it has waited ``SPILL_AFTER_S`` or comes from an earlier run."""
 
-    seq: int
-    message: Message
+    window: Aggregate
     historical: bool
+
+    @property
+    def seq(self) -> int:
+        """The key."""
+        return self.window.seq
 
 
 class Outbox:
@@ -72,7 +76,7 @@ class Outbox:
         self._spill_again_s = float("-inf")
         self._fresh: deque[tuple[int, float]] = deque()
         self._delivered: set[int] = set()
-        self._cold: RowStore | None = None
+        self._cold: Store | None = None
         self._hot = self._open_hot(volatile)
         self._open_cold()
         self._opened_s = clock()
@@ -109,17 +113,17 @@ class Outbox:
         with self._lock:
             return self._sequence.take()
 
-    def put(self, seq: int, message: Message) -> None:
-        """Add a window. ``seq`` comes from ``next_seq`` and is put in the order it was taken."""
+    def put(self, window: Aggregate) -> None:
+        """Add a window. Its ``seq`` comes from ``next_seq``, and windows are put in the order of these numbers."""
         with self._lock:
-            entry = Entry(seq, self._clock(), message)
+            entry = Entry(self._clock(), window)
             try:
                 self._hot.add([entry])
             except sqlite3.Error as error:
                 self._leave_ram_disk(error)
                 self._hot.add([entry])
             self._sequence.keep()
-            self._fresh.append((seq, entry.put_at_s))
+            self._fresh.append((entry.seq, entry.put_at_s))
             self._spill_when_due()
             self._bound()
 
@@ -130,8 +134,8 @@ class Outbox:
             fresh_from = self._fresh_from()
             fresh = self._read(fresh_from, _LAST_SEQ, limit)
             old = self._read(0, fresh_from - 1, limit - len(fresh))
-            rows = [Row(entry.seq, entry.message, historical=False) for entry in fresh]
-            return rows + [Row(entry.seq, entry.message, historical=True) for entry in old]
+            rows = [Row(entry.window, historical=False) for entry in fresh]
+            return rows + [Row(entry.window, historical=True) for entry in old]
 
     def acknowledge(self, seq: int) -> None:
         """The broker has it: forget the row. An unknown ``seq`` (acknowledged twice, or dropped) is no error."""
@@ -216,7 +220,7 @@ class Outbox:
             self._hot.remove([entry.seq for entry in perhaps if self._cold.holds(entry.seq)])
 
     @contextmanager
-    def _disk(self) -> Iterator[RowStore | None]:
+    def _disk(self) -> Iterator[Store | None]:
         """The cold store, or None; what fails on it is noted, and the rows stay where they are."""
         try:
             yield self._cold
@@ -231,16 +235,16 @@ class Outbox:
                 self._cold.close()
                 self._cold = None
 
-    def _open_hot(self, path: Path | None) -> RowStore:
+    def _open_hot(self, path: Path | None) -> Store:
         try:
-            return RowStore(path)
+            return Store(path)
         except sqlite3.Error as error:
             _log.warning("outbox on the RAM disk %s cannot be opened (%s): kept in the process", path, error)
-            return RowStore(None)
+            return Store(None)
 
     def _leave_ram_disk(self, error: sqlite3.Error) -> None:
         _log.warning("outbox on the RAM disk cannot be written (%s): kept in the process", error)
-        successor = RowStore(None)
+        successor = Store(None)
         with suppress(sqlite3.Error):
             successor.add(self._hot.read(0, _LAST_SEQ, self._hot.rows))
         self._hot.close()

@@ -1,7 +1,7 @@
-"""The device's side of MQTT: greets on every connect, drains the outbox, says goodbye.
+"""The device's MQTT client: introduces itself on every connect, delivers the outbox, and says when it leaves.
 
-One thread owns the connection and does all publishing; the others only leave messages for it. What the broker has
-acknowledged is the only proof of life: ``is_connected`` of any library lies on a frozen link.
+One thread owns the connection and does all publishing; other threads leave messages for it. Only an acknowledgement
+proves that the connection works: on a frozen link a library's ``is_connected`` stays true.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ import time
 from collections import deque
 from random import Random
 
+from edge.config import MqttConfig
 from edge.errors import BrokerError, FerEdgeError
-from edge.mqtt.backoff import Redial
-from edge.mqtt.broker import Broker
+from edge.mqtt.backoff import Backoff
+from edge.mqtt.codec import ONLINE, encode
+from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.connection import Acknowledged, Connection, Lost, Received
+from edge.mqtt.credentials import check_credentials
 from edge.mqtt.home_assistant import BIRTH_TOPIC, discovery
-from edge.mqtt.messages import ONLINE, Device, Message, aggregate, availability, info, live, status
+from edge.mqtt.messages import Availability, Device, Live, Status
 from edge.mqtt.outbox import Outbox
-from edge.mqtt.sender import Session
+from edge.mqtt.sender import Sender
 from edge.mqtt.wallclock import WallClock
 from edge.records import DeliveryHealth, Health, Problem, RoomReading, WindowSummary
 
 ACK_LATE_S = 10.0
 """An acknowledgement this late is a problem in ``status``: the broker or the link is frozen."""
 GIVE_UP_S = 60.0
-"""An acknowledgement this late will not come any more; only a new connection may send again what waits for it."""
-HUNG_S, DIALLING_S = 15.0, 120.0
-"""The thread hangs when it is not back after this time; a dead name server or a TLS handshake may take it longer."""
+"""After this time without an acknowledgement, reconnect and send again what was not acknowledged."""
+HUNG_S, CONNECTING_S = 15.0, 120.0
+"""The thread counts as hung after this time; connecting may take longer (a dead name server, a TLS handshake)."""
 BIRTH_JITTER_S = 10.0
-"""A fleet answers Home Assistant's birth message spread over this time."""
+"""A fleet answers Home Assistant's birth message at random moments within this time."""
 
 _TICK_S = 1.0
 
@@ -38,11 +41,11 @@ _log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes what it is given, from ``start`` to ``stop``. The outbox is closed by whoever opened it."""
+    """Publishes what it is given, from ``start`` to ``stop``. Whoever opened the outbox closes it."""
 
     def __init__(
         self,
-        broker: Broker,
+        broker: MqttConfig,
         device: Device,
         outbox: Outbox,
         clock: WallClock,
@@ -51,49 +54,49 @@ class Publisher:
         birth_jitter_s: float = BIRTH_JITTER_S,
         discoverable: bool = True,
     ) -> None:
-        """``discoverable`` is whether Home Assistant is told of the device."""
+        """``discoverable``: publish Home Assistant's discovery message."""
         self._broker, self._device, self._outbox, self._clock = broker, device, outbox, clock
         self._random = random or Random()
         self._birth_jitter_s = birth_jitter_s
         self._discoverable = discoverable
-        self._redial = Redial(self._random)
+        self._backoff = Backoff(self._random)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._stopping = threading.Event()
         self._stop_at_s = self._back_by_s = float("inf")
         self._connection: Connection | None = None
-        self._session: Session | None = None
+        self._sender: Sender | None = None
         self._connects = 0
-        self._live: deque[Message] = deque(maxlen=1)
-        self._status: Message | None = None
-        self._status_sent: Message | None = None
+        self._live: deque[Live] = deque(maxlen=1)
+        self._status: Status | None = None
+        self._status_sent: Status | None = None
         self._last_ack_s: float | None = None
         self._trouble: str | None = None
         self._discover_at_s = float("-inf")
 
     def start(self) -> None:
-        """Begin to connect; an absent broker is waited for.
+        """Start connecting; retries until the broker is there.
 
         Raises:
             ConfigError: the password or a TLS file cannot be used.
         """
-        self._broker.check_files()
+        check_credentials(self._broker)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Deliver what waits if there is time, publish ``offline`` and disconnect, all within ``timeout_s``."""
+        """Deliver waiting windows if there is time, publish ``offline`` and disconnect, all within ``timeout_s``."""
         self._stop_at_s = time.monotonic() + timeout_s
         self._stopping.set()
         self._wake()
         self._thread.join(timeout_s)
 
     def publish_window(self, summary: WindowSummary) -> None:
-        """Queue a finished window until the broker has it."""
+        """Put a finished window into the outbox, where it stays until the broker has it."""
         seq = self._outbox.next_seq()
-        self._outbox.put(seq, aggregate(self._device, seq, summary, self._clock))
+        self._outbox.put(aggregate(self._device, seq, summary, self._clock))
         self._wake()
 
     def publish_live(self, room: RoomReading) -> None:
-        """Show the room now; lost without a connection, and when a newer one overtakes it."""
+        """Publish the room now; dropped without a connection, or if a newer one comes first."""
         if self.connected:
             self._live.append(live(self._device, room, self._clock))
             self._wake()
@@ -105,13 +108,13 @@ class Publisher:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs and does not hang; without it nothing is ever published again."""
+        """Whether the publisher's thread runs and does not hang."""
         return self._thread.is_alive() and time.monotonic() < self._back_by_s
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection, as far as is known."""
-        return self._session is not None
+        """Whether a connection is open, as far as is known."""
+        return self._sender is not None
 
     @property
     def reconnects(self) -> int:
@@ -131,13 +134,13 @@ class Publisher:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with broker or outbox."""
-        now_s, session, problems = time.monotonic(), self._session, []
-        if session is None and self._trouble is not None:
+        """What is wrong with the broker or the outbox."""
+        now_s, sender, problems = time.monotonic(), self._sender, []
+        if sender is None and self._trouble is not None:
             problems.append(Problem("broker_unavailable", self._trouble))
-        if self._redial.client_id_conflict and (session is None or now_s - session.opened_s < Redial.SETTLED_S):
+        if self._backoff.client_id_conflict and (sender is None or now_s - sender.opened_s < Backoff.SETTLED_S):
             problems.append(Problem("client_id_conflict", f"Another client seems to use the id {self._device.id}."))
-        if session is not None and (late_s := session.unanswered_for_s) > ACK_LATE_S:
+        if sender is not None and (late_s := sender.unanswered_for_s) > ACK_LATE_S:
             problems.append(Problem("ack_late", f"The broker has not acknowledged a message for {late_s:.0f} s."))
         if self._outbox.degraded is not None:
             problems.append(Problem("outbox_degraded", self._outbox.degraded))
@@ -148,89 +151,89 @@ class Publisher:
             connection.wake()
 
     def _run(self) -> None:
-        will = availability(self._device, online=False)
+        will = encode(Availability(self._device.id, online=False))
         while not self._stopping.is_set():
-            self._back_by_s = time.monotonic() + DIALLING_S
+            self._back_by_s = time.monotonic() + CONNECTING_S
             try:
                 connection = Connection(self._broker, self._device.id, will=will)
             except FerEdgeError as error:
                 self._report(f"{error}")
-                pause_s = self._redial.after_refusal()
+                pause_s = self._backoff.after_refusal()
             else:
                 pause_s = self._serve(connection)
             self._back_by_s = time.monotonic() + pause_s + HUNG_S
             self._stopping.wait(pause_s)
 
     def _serve(self, connection: Connection) -> float:
-        """Work on one connection until it ends; seconds to wait before the next."""
-        session = Session(connection, self._outbox)
-        self._connection, self._session = connection, session
+        """Use one connection until it ends; returns the seconds to wait before the next."""
+        sender = Sender(connection, self._outbox)
+        self._connection, self._sender = connection, sender
         self._connects += 1
-        _log.info("connected to %s", self._broker)
+        _log.info("connected to %s", connection.name)
         try:
-            lost = self._work(connection, session)
+            lost = self._publish_until_lost(connection, sender)
         except BrokerError as error:
             lost = Lost(str(error), contested=False)
         finally:
-            self._connection = self._session = None
+            self._connection = self._sender = None
             connection.close(min(1.0, self._stop_at_s - time.monotonic()))
         if lost is None:
             return 0.0
-        self._report(f"{self._broker} lost: {lost.reason}")
-        return self._redial.after_loss(time.monotonic() - session.opened_s, contested=lost.contested)
+        self._report(f"{connection.name} lost: {lost.reason}")
+        return self._backoff.after_loss(time.monotonic() - sender.opened_s, contested=lost.contested)
 
-    def _work(self, connection: Connection, session: Session) -> Lost | None:
-        """Greet and publish until the connection is lost, or None when the publisher is to stop."""
+    def _publish_until_lost(self, connection: Connection, sender: Sender) -> Lost | None:
+        """Publish until the connection is lost; returns None if the publisher was stopped."""
         if self._discoverable:
             connection.subscribe(BIRTH_TOPIC)
-        for greeting in (availability(self._device, online=True), info(self._device)):
-            session.send(greeting)
+        sender.send(encode(Availability(self._device.id, online=True)))
+        sender.send(encode(self._device))
         self._status_sent = None
         self._discover_at_s = float("-inf") if self._discoverable else float("inf")
         while not self._stopping.is_set():
-            self._send_status(session)
+            self._send_status(sender)
             if time.monotonic() >= self._discover_at_s:
                 self._discover_at_s = float("inf")
-                session.send(discovery(self._device))
+                sender.send(discovery(self._device))
             while self._live:
-                session.send(self._live.popleft())
-            wait_s = min(session.advance(), self._discover_at_s - time.monotonic(), _TICK_S)
-            if lost := self._listen(connection, session, wait_s):
+                sender.send(encode(self._live.popleft()))
+            wait_s = min(sender.advance(), self._discover_at_s - time.monotonic(), _TICK_S)
+            if lost := self._handle_event(connection, sender, wait_s):
                 return lost
-            if session.unanswered_for_s > GIVE_UP_S:
+            if sender.unanswered_for_s > GIVE_UP_S:
                 return Lost(f"no acknowledgement for {GIVE_UP_S:.0f} s", contested=False)
-        self._send_status(session)
-        return self._part(connection, session)
+        self._send_status(sender)
+        return self._say_goodbye(connection, sender)
 
-    def _send_status(self, session: Session) -> None:
+    def _send_status(self, sender: Sender) -> None:
         """The newest status, once per connection."""
         if self._status is not None and self._status is not self._status_sent:
             self._status_sent = self._status
-            session.send(self._status)
+            sender.send(encode(self._status))
 
-    def _part(self, connection: Connection, session: Session) -> Lost | None:
-        """Deliver what waits in the first half of the time that is left, then say goodbye."""
+    def _say_goodbye(self, connection: Connection, sender: Sender) -> Lost | None:
+        """Deliver the outbox in the first half of the time that is left, then publish ``offline``."""
         left_s = max(self._stop_at_s - time.monotonic(), 0.0)
-        last_row_s, last_word_s = self._stop_at_s - left_s / 2, self._stop_at_s - left_s / 5
-        while self._outbox.depth and (left_s := last_row_s - time.monotonic()) > 0:
-            if lost := self._listen(connection, session, min(session.advance(), left_s)):
+        rows_until_s, until_s = self._stop_at_s - left_s / 2, self._stop_at_s - left_s / 5
+        while self._outbox.depth and (left_s := rows_until_s - time.monotonic()) > 0:
+            if lost := self._handle_event(connection, sender, min(sender.advance(), left_s)):
                 return lost
-        session.send(availability(self._device, online=False))
-        while not session.idle and (left_s := last_word_s - time.monotonic()) > 0:
-            if lost := self._listen(connection, session, min(session.advance(), left_s)):
+        sender.send(encode(Availability(self._device.id, online=False)))
+        while not sender.idle and (left_s := until_s - time.monotonic()) > 0:
+            if lost := self._handle_event(connection, sender, min(sender.advance(), left_s)):
                 return lost
         return None
 
-    def _listen(self, connection: Connection, session: Session, timeout_s: float) -> Lost | None:
-        """Wait for one event and take it in."""
+    def _handle_event(self, connection: Connection, sender: Sender, timeout_s: float) -> Lost | None:
+        """Wait for one event and handle it; returns it if the connection is lost."""
         self._back_by_s = time.monotonic() + HUNG_S
         match connection.next_event(timeout_s):
             case Lost() as lost:
                 return lost
-            case Acknowledged() as answer if session.acknowledged(answer):
+            case Acknowledged() as answer if sender.acknowledged(answer):
                 self._last_ack_s = time.monotonic()
                 if answer.refusal is not None:
-                    _log.warning("%s does not take a message: %s; see its access list", self._broker, answer.refusal)
+                    _log.warning("%s refuses a message: %s; see its access list", connection.name, answer.refusal)
             case Received(payload=payload, retained=False) if payload == ONLINE:
                 self._discover_at_s = time.monotonic() + self._random.uniform(0.0, self._birth_jitter_s)
             case _:

@@ -1,4 +1,4 @@
-"""Drains the outbox over one connection: how much is under way, and how fast old windows follow."""
+"""Sends messages and the windows of the outbox over one connection, within the broker's limits."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import deque
 from collections.abc import Callable
 
 from edge.errors import BrokerError
+from edge.mqtt.codec import Message, encode
 from edge.mqtt.connection import Acknowledged, Connection
-from edge.mqtt.messages import Message, historical
 from edge.mqtt.outbox import Outbox
 
 MAX_IN_FLIGHT = 20
 """Unacknowledged publications at once; less where the broker's Receive Maximum is lower."""
 REPLAY_PER_S = 20.0
-"""Pace of historical windows: mosquitto drops for a slow subscriber what comes faster than it reads."""
+"""Pace of historical windows; what a slow subscriber has not read yet, mosquitto drops beyond its queue limit."""
 
 
-class Session:
-    """Everything that is known about one connection. Used by one thread; times are monotonic."""
+class Sender:
+    """What is in flight on one connection, and what waits for it. Used by one thread; times are monotonic."""
 
     def __init__(self, connection: Connection, outbox: Outbox, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection, self._outbox, self._clock = connection, outbox, clock
@@ -37,38 +37,38 @@ class Session:
 
     @property
     def unanswered_for_s(self) -> float:
-        """How long ago the oldest publication under way was sent; 0 when all are acknowledged. For any thread."""
+        """How long ago the oldest message in flight was sent; 0 when all are acknowledged. For any thread."""
         since_s = self._unanswered_since_s
         return 0.0 if since_s is None else self._clock() - since_s
 
     def send(self, message: Message) -> None:
-        """Publish before any window; QoS 0 at once, QoS 1 as soon as the quota allows."""
+        """Publish ahead of any window: QoS 0 at once, QoS 1 as soon as the quota allows."""
         if message.qos:
             self._queue.append(message)
         else:
             self._connection.publish(message)
 
     def advance(self) -> float:
-        """Publish what the quota allows; seconds until it is worth asking again if nothing else happens."""
+        """Publish what the quota allows; returns the seconds until more may be sent if nothing else happens."""
         while self._queue and len(self._in_flight) < self._quota:
             self._publish(self._queue.popleft(), None)
         free = self._quota - len(self._in_flight)
         if free <= 0:
             return float("inf")
-        under_way = set(self._in_flight.values())
-        waiting = [row for row in self._outbox.pending(free + len(under_way)) if row.seq not in under_way]
+        in_flight = set(self._in_flight.values())
+        waiting = [row for row in self._outbox.pending(free + len(in_flight)) if row.seq not in in_flight]
         for row in waiting[:free]:
             if not row.historical:
-                self._publish(row.message, row.seq)
+                self._publish(encode(row.window), row.seq)
                 continue
             if (wait_s := self._replay_at_s - self._clock()) > 0:
                 return wait_s
             self._replay_at_s = self._clock() + 1 / REPLAY_PER_S
-            self._publish(historical(row.message), row.seq)
+            self._publish(encode(row.window.replayed()), row.seq)
         return float("inf")
 
     def acknowledged(self, event: Acknowledged) -> bool:
-        """Take in an answer of the broker; whether it was one (and not the echo of a QoS 0 publication).
+        """Handle an acknowledgement; returns whether the broker sent it (paho reports QoS 0 messages as well).
 
         Raises:
             BrokerError: the broker refuses a window, which therefore stays in the outbox.
@@ -80,7 +80,7 @@ class Session:
         self._note_oldest()
         if seq is not None:
             if event.refusal is not None:
-                raise BrokerError(f"the broker does not take window {seq}: {event.refusal}; see its access list")
+                raise BrokerError(f"the broker refuses window {seq}: {event.refusal}; see its access list")
             self._outbox.acknowledge(seq)
         return True
 

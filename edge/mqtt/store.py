@@ -8,21 +8,30 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.mqtt.messages import Message
+import msgspec
+
+from edge.mqtt.messages import Aggregate
 
 _log = logging.getLogger(__name__)
 
 
+_ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Aggregate)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. Delivery settings are not stored: every window is QoS 1, not retained and without expiry."""
+    """One row: a window, and when it was put in. The record is stored; it is encoded as JSON when it is sent."""
 
-    seq: int
     put_at_s: float
-    message: Message
+    window: Aggregate
+
+    @property
+    def seq(self) -> int:
+        """The key."""
+        return self.window.seq
 
 
-class RowStore:
+class Store:
     """One SQLite file of rows, opened for this process alone.
 
     ``path`` None is memory. ``durable`` syncs every addition to the disk; removals never are, repeating a row is safe.
@@ -48,9 +57,9 @@ class RowStore:
         with self._db:
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS outbox"
-                " (seq INTEGER PRIMARY KEY, put_at_s REAL NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL)"
+                " (seq INTEGER PRIMARY KEY, put_at_s REAL NOT NULL, window BLOB NOT NULL)"
             )
-        rows, size = self._db.execute("SELECT count(*), sum(length(payload)) FROM outbox").fetchone()
+        rows, size = self._db.execute("SELECT count(*), sum(length(window)) FROM outbox").fetchone()
         self.rows: int = rows
         self.bytes: int = size or 0
 
@@ -70,12 +79,12 @@ class RowStore:
 
     def add(self, entries: Collection[Entry]) -> None:
         """Insert rows, all or none."""
-        rows = [(entry.seq, entry.put_at_s, entry.message.topic, entry.message.payload) for entry in entries]
+        rows = [(entry.seq, entry.put_at_s, _ENCODER.encode(entry.window)) for entry in entries]
         self._db.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
         with self._db:
-            self._db.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO outbox VALUES (?, ?, ?)", rows)
         self.rows += len(rows)
-        self.bytes += sum(len(payload) for *_, payload in rows)
+        self.bytes += sum(len(window) for *_, window in rows)
 
     def remove(self, seqs: Collection[int]) -> int:
         """Delete rows; how many there were."""
@@ -83,7 +92,7 @@ class RowStore:
         sizes: list[int] = []
         with self._db:
             for seq in seqs:
-                deleted = self._db.execute("DELETE FROM outbox WHERE seq = ? RETURNING length(payload)", (seq,))
+                deleted = self._db.execute("DELETE FROM outbox WHERE seq = ? RETURNING length(window)", (seq,))
                 sizes += [size for (size,) in deleted]
         self.rows -= len(sizes)
         self.bytes -= sum(sizes)
@@ -91,23 +100,23 @@ class RowStore:
 
     def read(self, first: int, last: int, limit: int) -> list[Entry]:
         """At most ``limit`` rows with ``first <= seq <= last``, in order."""
-        query = "SELECT seq, put_at_s, topic, payload FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
+        query = "SELECT put_at_s, window FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
         rows = self._db.execute(query, (first, last, max(limit, 0)))
-        return [Entry(seq, put_at_s, Message(topic, payload)) for seq, put_at_s, topic, payload in rows]
+        return [Entry(put_at_s, _DECODER.decode(window)) for put_at_s, window in rows]
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
 
-def open_or_set_aside(path: Path) -> RowStore:
+def open_or_set_aside(path: Path) -> Store:
     """Open the database on the card; a damaged one is renamed and a new one begun.
 
     Only the newest damaged file is kept, so that a dying card does not fill itself.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return RowStore(path, durable=True)
+        return Store(path, durable=True)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
@@ -115,7 +124,7 @@ def open_or_set_aside(path: Path) -> RowStore:
         _log.warning("outbox %s is damaged (%s): set aside as %s, a new one begun", path, error, aside.name)
         path.replace(aside)
         path.with_name(path.name + "-wal").unlink(missing_ok=True)
-        return RowStore(path, durable=True)
+        return Store(path, durable=True)
 
 
 def is_damage(error: Exception) -> bool:

@@ -22,20 +22,15 @@ def clock_is_set(now_s: float, timesyncd: Path = _TIMESYNCD) -> bool:
 
 
 class WallClock:
-    """Wall time of moments on the monotonic clock, read anew for every message so that a step is followed at once."""
+    """Wall time of moments on the monotonic clock; read anew each time, so that a step of the clock shows at once."""
 
     def __init__(
         self,
         *,
-        origin_s: float = 0.0,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         is_set: Callable[[float], bool] = clock_is_set,
     ) -> None:
-        """``origin_s`` is the monotonic time at which the records' own clock reads zero: 0 for a camera, the moment of
-        opening for a clip that is replayed as fast as possible.
-        """
-        self._origin_s = origin_s
         self._wall = wall
         self._monotonic = monotonic
         self._is_set = is_set
@@ -45,19 +40,19 @@ class WallClock:
         """``synced`` or ``unsynced``."""
         return "synced" if self._is_set(self._wall()) else "unsynced"
 
-    def stamps(self, *moments_s: float) -> tuple[str | None, ...]:
-        """UTC wall times of the moments, ISO 8601 with milliseconds; all None while the clock is not set."""
+    def stamps(self, *moments_s: float) -> tuple[datetime | None, ...]:
+        """UTC wall times of the moments, to the millisecond; all None while the clock is not set."""
         now_s = self._wall()
         if not self._is_set(now_s):
             return tuple(None for _ in moments_s)
-        offset_s = now_s - self._monotonic() + self._origin_s
-        return tuple(_iso8601(moment_s + offset_s) for moment_s in moments_s)
+        offset_s = now_s - self._monotonic()
+        return tuple(_to_the_millisecond(moment_s + offset_s) for moment_s in moments_s)
 
-    def now(self) -> str | None:
+    def now(self) -> datetime | None:
         """The wall time now; None while the clock is not set."""
-        return self.stamps(self._monotonic() - self._origin_s)[0]
+        return self.stamps(self._monotonic())[0]
 
 
-def _iso8601(unix_s: float) -> str:
+def _to_the_millisecond(unix_s: float) -> datetime:
     moment = datetime.fromtimestamp(unix_s, tz=UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-from edge.mqtt.broker import Broker
+from edge.config import MqttConfig
 from edge.mqtt.connection import Connection
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -194,12 +194,12 @@ class Site:
     websockets_port: int
     connections: list[Connection]
 
-    def broker(self, name: str | None) -> Broker:
+    def broker(self, name: str | None) -> MqttConfig:
         """How ``name`` connects; None has no certificate."""
-        plain = Broker("127.0.0.1", self.mosquitto.port, tls_ca=self.folder / "ca.pem")
+        plain = MqttConfig("127.0.0.1", self.mosquitto.port, tls_ca=str(self.folder / "ca.pem"))
         if name is None:
             return plain
-        return replace(plain, tls_cert=self.folder / f"{name}.pem", tls_key=self.folder / f"{name}.key")
+        return replace(plain, tls_cert=str(self.folder / f"{name}.pem"), tls_key=str(self.folder / f"{name}.key"))
 
     def connect(self, name: str | None) -> Connection:
         """A connection of ``name``."""

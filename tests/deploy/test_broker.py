@@ -12,12 +12,14 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from msgspec import structs
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.errors import BrokerError
+from edge.mqtt.codec import Message
 from edge.mqtt.connection import Acknowledged, Connection, Received
-from edge.mqtt.messages import Device, Message
+from edge.mqtt.messages import Device
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
@@ -140,7 +142,7 @@ def test_the_daemon_greets_through_its_certificate(site: Any, device: Device) ->
     listen(home_assistant, "#")
 
     with closing(Outbox(None)) as outbox:
-        publisher = Publisher(site.broker("fer-a"), replace(device, id="fer-a"), outbox, WallClock())
+        publisher = Publisher(site.broker("fer-a"), structs.replace(device, id="fer-a"), outbox, WallClock())
         publisher.start()
         heard = {next_received(home_assistant).topic for _ in range(3)}
         publisher.stop(2.0)

@@ -21,10 +21,12 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.commands.simulated_device import SimulatedRoom
-from edge.mqtt.broker import Broker
+from edge.config import MqttConfig
+from edge.mqtt.codec import Message, encode
+from edge.mqtt.compose import aggregate
 from edge.mqtt.connection import Acknowledged, Connection
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Device, Message, aggregate, availability, historical, info
+from edge.mqtt.messages import Availability, Device
 from edge.mqtt.wallclock import WallClock
 from edge.records import WindowSummary
 
@@ -115,11 +117,11 @@ def two_brokers(mosquitto: Callable[..., Any], certify: Callable[..., Any], tmp_
 
 def test_what_a_site_knows_arrives_at_the_centre_and_stays_retained_there(two_brokers: Site, device: Device) -> None:
     heard = two_brokers.listen()
-    here = Broker(two_brokers.site.host, two_brokers.site.port)
-    connection = Connection(here, device.id, will=availability(device, online=False))
+    here = MqttConfig(two_brokers.site.host, two_brokers.site.port)
+    connection = Connection(here, device.id, will=encode(Availability(device.id, online=False)))
 
-    say(connection, availability(device, online=True), info(device), discovery(device))
-    say(connection, aggregate(device, 1, a_window(), WallClock()))
+    say(connection, encode(Availability(device.id, online=True)), encode(device), discovery(device))
+    say(connection, encode(aggregate(device, 1, a_window(), WallClock())))
 
     assert hear(heard, device.topic("cam0/aggregate")).qos == 1
     late = two_brokers.listen()
@@ -129,7 +131,7 @@ def test_what_a_site_knows_arrives_at_the_centre_and_stays_retained_there(two_br
         retained[message.topic] = message.payload
     assert retained == {
         device.topic("availability"): b"online",
-        device.topic("info"): info(device).payload,
+        device.topic("info"): encode(device).payload,
         discovery(device).topic: discovery(device).payload,
         "fer/site/site-north": b"1",
     }
@@ -139,10 +141,10 @@ def test_what_a_site_knows_arrives_at_the_centre_and_stays_retained_there(two_br
 
 def test_an_outage_of_the_centre_and_a_restart_of_the_site_lose_no_window(two_brokers: Site, device: Device) -> None:
     heard = two_brokers.listen()
-    here = Broker(two_brokers.site.host, two_brokers.site.port)
+    here = MqttConfig(two_brokers.site.host, two_brokers.site.port)
     connection = Connection(here, device.id)
-    windows = [aggregate(device, seq, a_window(), WallClock()) for seq in range(1, 101)]
-    say(connection, availability(device, online=True), windows[0])
+    windows = [encode(aggregate(device, seq, a_window(), WallClock())) for seq in range(1, 101)]
+    say(connection, encode(Availability(device.id, online=True)), windows[0])
     hear(heard, device.topic("cam0/aggregate"))
 
     two_brokers.centre.stop()
@@ -162,9 +164,9 @@ def test_an_outage_of_the_centre_and_a_restart_of_the_site_lose_no_window(two_br
 
 def test_a_centre_that_forgot_what_was_retained_is_told_again(two_brokers: Site, device: Device) -> None:
     heard = two_brokers.listen()
-    here = Broker(two_brokers.site.host, two_brokers.site.port)
+    here = MqttConfig(two_brokers.site.host, two_brokers.site.port)
     connection = Connection(here, device.id)
-    say(connection, availability(device, online=True))
+    say(connection, encode(Availability(device.id, online=True)))
     hear(heard, device.topic("availability"), b"online")
 
     two_brokers.centre.kill()
@@ -216,12 +218,12 @@ def test_two_archives_share_the_windows_and_keep_each_once_though_one_is_killed(
     log = tmp_path / "broker0" / "mosquitto.log"
     first, _second = archive("archive-1", broker), archive("archive-2", broker)
     wait(lambda: log.read_text().count("$share/archive/") >= 2)
-    connection = Connection(Broker(broker.host, broker.port), device.id)
+    connection = Connection(MqttConfig(broker.host, broker.port), device.id)
     windows = [aggregate(device, seq, a_window(), WallClock()) for seq in range(1, 101)]
 
-    say(connection, *windows[:50], Message(device.topic("cam0/aggregate"), b"not of the contract"))
+    say(connection, *map(encode, windows[:50]), Message(device.topic("cam0/aggregate"), b"not of the contract"))
     first.kill()
-    say(connection, *map(historical, windows[30:50]), *windows[50:])
+    say(connection, *(encode(window.replayed()) for window in windows[30:50]), *map(encode, windows[50:]))
     archive("archive-1", broker)
 
     with closing(sqlite3.connect(tmp_path / "windows.db", timeout=60)) as table:

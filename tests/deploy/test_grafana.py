@@ -25,7 +25,9 @@ import pytest
 
 from edge.commands.simulated_device import SimulatedRoom
 from edge.labels import EMOTIONS
-from edge.mqtt.messages import Device, Message, aggregate, availability, historical, status
+from edge.mqtt.codec import Message, decode, encode
+from edge.mqtt.compose import aggregate, status
+from edge.mqtt.messages import Aggregate, Availability, Device
 from edge.mqtt.wallclock import WallClock
 from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Problem
 
@@ -121,7 +123,14 @@ def an_hour(device: Device, first_seq: int, end: datetime) -> list[Message]:
     room = SimulatedRoom(Random(2))
     windows = [room.summarise(60.0 * i, 60.0 * (i + 1)) for i in range(60)]
     clock = clock_at(end - timedelta(hours=1))
-    return [aggregate(device, seq, window, clock) for seq, window in enumerate(windows, first_seq)]
+    return [encode(aggregate(device, seq, window, clock)) for seq, window in enumerate(windows, first_seq)]
+
+
+def replayed(message: Message) -> Message:
+    """The same window as it is sent after an outage."""
+    window = decode(message.topic, message.payload)
+    assert isinstance(window, Aggregate)
+    return encode(window.replayed())
 
 
 def health(*, temperature_c: float | None = 50.0, problems: tuple[Problem, ...] = (), uptime_s: float = 1.0) -> Health:
@@ -141,8 +150,8 @@ def test_a_window_is_stored_once_at_its_own_time_however_often_it_comes(database
     end = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
     messages = an_hour(device, 1, end)
 
-    database.telegraf(*messages, *map(historical, messages[50:]))
-    database.telegraf(*map(historical, messages), at=end + timedelta(days=1))
+    database.telegraf(*messages, *map(replayed, messages[50:]))
+    database.telegraf(*map(replayed, messages), at=end + timedelta(days=1))
 
     assert database.rows(
         "SELECT count(*), min(time AT TIME ZONE 'UTC'), max(time AT TIME ZONE 'UTC') FROM fer.windows"
@@ -178,10 +187,10 @@ def test_a_window_of_a_device_without_the_time_is_stored_once_at_its_arrival(
         as_hypertable(database)
     clock = WallClock(is_set=lambda _now_s: False)
     window = SimulatedRoom(Random(2)).summarise(0.0, 60.0)
-    message = aggregate(device, 1, window, clock)
+    message = encode(aggregate(device, 1, window, clock))
 
     database.telegraf(message, at=datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
-    database.telegraf(historical(message), at=datetime(2026, 11, 20, 11, 0, tzinfo=UTC))
+    database.telegraf(replayed(message), at=datetime(2026, 11, 20, 11, 0, tzinfo=UTC))
 
     assert database.rows("SELECT time AT TIME ZONE 'UTC', clock FROM fer.windows") == [
         ["2026-11-20 10:00:00", "unsynced"]
@@ -193,7 +202,7 @@ def test_duplicates_collapse_in_a_hypertable_too(database: Database, device: Dev
     database.telegraf(*messages)
     as_hypertable(database)
 
-    database.telegraf(*map(historical, messages))
+    database.telegraf(*map(replayed, messages))
 
     assert database.rows("SELECT count(*) FROM fer.windows") == [["60"]]
 
@@ -234,10 +243,13 @@ def test_what_is_not_of_the_contract_is_set_aside_and_stops_nothing(
 def test_what_a_broker_repeats_of_retained_topics_is_no_news(database: Database, device: Device) -> None:
     start = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
     hot = (Problem("throttled", "The processor is slowed down."),)
-    told = [status(device, health(), WallClock()), status(device, health(problems=hot, uptime_s=61.0), WallClock())]
+    healths = [health(), health(problems=hot, uptime_s=61.0)]
+    told = [encode(status(device, each, WallClock())) for each in healths]
 
     for minute, message in enumerate([told[0], told[1], told[1], told[1]]):
-        database.telegraf(message, availability(device, online=minute != 1), at=start + timedelta(minutes=minute))
+        database.telegraf(
+            message, encode(Availability(device.id, online=minute != 1)), at=start + timedelta(minutes=minute)
+        )
 
     assert database.rows("SELECT problems FROM fer.status ORDER BY time") == [["{}"], [f'{{"{hot[0].sentence}"}}']]
     assert database.rows("SELECT online, extract(minute FROM time) FROM fer.availability ORDER BY time") == [
@@ -292,10 +304,10 @@ def filled(database: Database, device: Device) -> Callable[[str], list[list[str]
     end = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
     start = end - timedelta(hours=1)
     messages = an_hour(device, 101, end)
-    database.telegraf(*messages[:20], *map(historical, messages[23:30]), *messages[30:], at=end)
+    database.telegraf(*messages[:20], *map(replayed, messages[23:30]), *messages[30:], at=end)
     hot = (Problem("throttled", "It is too hot."),)
-    database.telegraf(status(device, health(temperature_c=82.5, problems=hot), WallClock()), at=end)
-    database.telegraf(availability(device, online=True), at=start - timedelta(hours=5))
+    database.telegraf(encode(status(device, health(temperature_c=82.5, problems=hot), WallClock())), at=end)
+    database.telegraf(encode(Availability(device.id, online=True)), at=start - timedelta(hours=5))
     other = Message("fer/v1/fer-gone/availability", b"offline")
     database.telegraf(other, at=start + timedelta(minutes=10))
 

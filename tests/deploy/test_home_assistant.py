@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import yaml
+from msgspec.structs import replace
 
 from edge.mqtt.home_assistant import discovery
 from edge.mqtt.messages import Device

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from edge.config import MqttConfig
 from edge.labels import EMOTIONS
-from edge.mqtt.broker import Broker
-from edge.mqtt.messages import BASE_TOPIC, OFFLINE, ONLINE, Device
+from edge.mqtt.codec import OFFLINE, ONLINE
+from edge.mqtt.messages import BASE_TOPIC, Device
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
@@ -75,6 +76,12 @@ def keep_contract(topic: str, payload: bytes) -> None:
         SCHEMAS[kind].validate(json.loads(payload))
 
 
+Summary: TypeAlias = Callable[..., WindowSummary]
+"""Type of the fixture ``summary``."""
+Contract: TypeAlias = Callable[[str, bytes], None]
+"""Type of the fixture ``contract``."""
+
+
 class MakePublisher(Protocol):
     """Type of the fixture ``make_publisher``."""
 
@@ -91,7 +98,7 @@ class MakePublisher(Protocol):
 
 
 @pytest.fixture
-def contract() -> Callable[[str, bytes], None]:
+def contract() -> Contract:
     """``contract(topic, payload)``, see ``keep_contract``."""
     return keep_contract
 
@@ -114,7 +121,7 @@ def dashboard() -> Iterator[OpenDashboard]:
 
 
 @pytest.fixture
-def summary() -> Callable[..., WindowSummary]:
+def summary() -> Summary:
     """``summary(**changes)`` is the window of the contract's example, with changes."""
 
     def make(**changes: Any) -> WindowSummary:
@@ -171,7 +178,7 @@ def make_publisher(device: Device) -> Iterator[MakePublisher]:
         **options: Any,
     ) -> Publisher:
         outbox = outbox or Outbox(None)
-        broker = Broker(running.host, running.port, protocol=protocol)
+        broker = MqttConfig(running.host, running.port, protocol=protocol)
         publisher = Publisher(broker, device, outbox, WallClock(), random=Random(1), **options)
         made.append((publisher, outbox))
         if start:

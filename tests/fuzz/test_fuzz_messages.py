@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.commands.watch import line
-from edge.commands.watch_rooms import House
+from edge.commands.watch_registry import DeviceRegistry
 from tests.fuzz.mutation import corpus, damaged, warped
 
 pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
 from rich.console import Console
 
-from edge.commands.watch_screen import Drawing
+from edge.commands.watch_tui import Screen
 
 SEEDS = list(corpus("messages").values())
 BODIES = [json.loads(seed) for seed in SEEDS if seed.startswith(b"{")]
@@ -44,11 +44,11 @@ topics = st.builds(
 ) | st.text(max_size=30)
 
 
-def shown(house: House) -> str:
+def shown(registry: DeviceRegistry) -> str:
     """The screen, on a terminal that takes UTF-8 and nothing else."""
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
     console = Console(file=terminal, width=80, height=40)
-    console.print(Drawing(house, "connected", now_s=100.0))
+    console.print(Screen(registry, "connected", now_s=100.0))
     terminal.flush()
     terminal.seek(0)
     return terminal.read()
@@ -57,9 +57,9 @@ def shown(house: House) -> str:
 @settings(deadline=None)
 @given(st.lists(st.tuples(topics, payloads), min_size=1, max_size=12))
 def test_a_watcher_takes_ignores_and_shows_whatever_comes(messages: list[tuple[str, bytes]]) -> None:
-    house = House()
+    registry = DeviceRegistry()
 
-    lines = [line(*news) for topic, payload in messages if (news := house.take(topic, payload, 99.0)) is not None]
+    lines = [line(*news) for topic, payload in messages if (news := registry.receive(topic, payload, 99.0)) is not None]
 
     assert all(each.isprintable() and len(each) < 1000 for each in lines)
-    assert all(each.isprintable() for each in shown(house).splitlines())
+    assert all(each.isprintable() for each in shown(registry).splitlines())

@@ -15,8 +15,9 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.labels import EMOTIONS
-from edge.mqtt import messages as message
-from edge.mqtt.messages import Device, Message, Model
+from edge.mqtt.codec import Message, encode
+from edge.mqtt.compose import aggregate, live, status
+from edge.mqtt.messages import Availability, Context, Device, Model, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
     CameraHealth,
@@ -65,17 +66,25 @@ class Sensor:
             "version": "0.1.0",
         }
         return [
-            message.info(self.device),
-            message.status(self.device, Health(**fields | changes), CLOCK),
-            message.availability(self.device, online=online),
+            encode(self.device),
+            encode(status(self.device, Health(**fields | changes), CLOCK)),
+            encode(Availability(self.device.id, online)),
         ]
 
     def live(self, people: int, emotions: EmotionScores | None = None) -> Message:
         """A reading of this moment; without emotions as a device with a threshold sends it."""
-        return message.live(self.device, RoomReading(people, emotions, None if emotions else "windows_only"), CLOCK)
+        room = RoomReading(people, emotions, None if emotions else "windows_only")
+        return encode(live(self.device, room, CLOCK))
 
     def window(
-        self, seq: int, ago_s: float = 0.0, people: int = 4, *, clock: WallClock = CLOCK, **changes: Any
+        self,
+        seq: int,
+        ago_s: float = 0.0,
+        people: int = 4,
+        *,
+        clock: WallClock = CLOCK,
+        historical: bool = False,
+        **changes: Any,
     ) -> Message:
         """A window that ended ``ago_s`` ago."""
         end_s = time.monotonic() - ago_s
@@ -91,7 +100,8 @@ class Sensor:
             "uncertain": 0.1 if people else None,
             "suppressed": None,
         }
-        return message.aggregate(self.device, seq, WindowSummary(**fields | changes), clock)
+        window = aggregate(self.device, seq, WindowSummary(**fields | changes), clock)
+        return encode(window.replayed() if historical else window)
 
     def day(self, phase: float, until_s: float = 0.0) -> list[Message]:
         """A day as a house has it: many people now, few some hours ago, nobody half a day ago."""
@@ -101,7 +111,7 @@ class Sensor:
             hours = (count - seq) * self.device.window_s / 3600
             tide = math.cos(hours * math.pi / 12 + phase * 0.1) + 0.25 * math.sin(phase + hours * 2.1)
             people = max(0, round(3 + 7 * tide))
-            few = 0 < people < self.device.min_people
+            few = 0 < people < self.device.privacy.min_people
             mood = mean(
                 happy=0.38 + 0.2 * math.sin(phase * 2 + hours * 1.3),
                 surprise=0.12 + 0.07 * math.sin(phase + hours * 2.9),
@@ -112,8 +122,9 @@ class Sensor:
             )
             changes: dict[str, Any] = {"emotions": None if few or not people else mood, "uncertain": None}
             withheld = "too_few_people" if few else None
-            windows.append(self.window(seq, hours * 3600 + until_s, people, **changes, suppressed=withheld))
-        return [message.historical(one) for one in windows[:-1]] + windows[-1:]
+            changes |= {"suppressed": withheld, "historical": seq < count}
+            windows.append(self.window(seq, hours * 3600 + until_s, people, **changes))
+        return windows
 
 
 @pytest.fixture
@@ -126,7 +137,7 @@ def scores() -> Callable[..., EmotionScores]:
 def sensor() -> Callable[..., Sensor]:
     """``sensor("fer-1a2b3c4d", room="", **changes)``."""
 
-    def make(name: str, room: str = "", **changes: Any) -> Sensor:
+    def make(name: str, room: str = "", *, min_people: int = 3, counts_only: bool = False, **changes: Any) -> Sensor:
         fields: dict[str, Any] = {
             "id": name,
             "source": "cam0",
@@ -135,9 +146,9 @@ def sensor() -> Callable[..., Sensor]:
             "detector": "yunet",
             "model": Model("fer-int8-1", "ab" * 32, "ferplus", "cpu"),
             "window_s": 60.0,
-            "min_people": 3,
-            "counts_only": False,
-            "context": {"site": "City Museum", "room": room} if room else {},
+            "labels": EMOTIONS,
+            "privacy": Privacy(min_people, counts_only),
+            "context": Context("City Museum", room) if room else Context(),
         }
         return Sensor(Device(**fields | changes))
 

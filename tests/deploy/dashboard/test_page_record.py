@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from edge.labels import EMOTIONS
-from edge.mqtt import messages as message
 
 
 def test_the_days_record_holds_each_window_once_in_its_own_time(
     broker: Any, fleet: Any, page: Any, sensor: Any, tmp_path: Path
 ) -> None:
     who = sensor("fer-record")
-    late = message.historical(who.window(1, ago_s=7200))
+    late = who.window(1, ago_s=7200, historical=True)
     page.enter(broker.page)
     fleet.say(*who.introduce(), who.window(3, 60), who.window(3, 60), late, who.window(4), late)
-    fleet.say(message.historical(who.window(2, ago_s=100_000)), who.window(5, people=0, ago_s=-30))
+    fleet.say(who.window(2, ago_s=100_000, historical=True), who.window(5, people=0, ago_s=-30))
     page.wait("house.rooms.get('fer-record/cam0').windows.length === 4")
     page.wait("(record.flush(), true)")
     page.call("Page.reload")

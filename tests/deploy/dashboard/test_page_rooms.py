@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from edge.mqtt import messages as message
 from edge.mqtt.messages import Model
 from edge.mqtt.wallclock import WallClock
 from edge.records import Problem
@@ -51,7 +50,7 @@ def test_every_state_of_a_room_is_shown_as_what_it_is(broker: Any, fleet: Any, p
     assert "offline for" in page.text("fer-gone/cam0", ".state")
     assert page.text("fer-gone/cam0", ".when").startswith("mood ")
 
-    fleet.say(*(message.historical(lossy.window(seq, 60)) for seq in (3, 4, 5)))
+    fleet.say(*(lossy.window(seq, 60, historical=True) for seq in (3, 4, 5)))
     page.wait(f"!{page.text_of('fer-lossy/cam0', '.notes')}")
 
     fleet.say(*busy.introduce(), busy.window(1), busy.live(9))

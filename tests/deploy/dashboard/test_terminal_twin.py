@@ -15,34 +15,34 @@ from typing import Any
 
 from rich.console import Console
 
-from edge.commands.watch_rooms import House
-from edge.commands.watch_screen import Drawing
+from edge.commands.watch_registry import DeviceRegistry
+from edge.commands.watch_tui import Screen
 from edge.records import Problem
 
 
 def test_the_terminal_shows_the_rooms_that_the_page_shows(sensor: Any, page: Any, scores: Any, tmp_path: Path) -> None:
     rooms = [sensor(f"fer-{i}a2b3c4d", name) for i, name in enumerate(("Café", "Cinema", "Ice age", "Workshop"))]
-    house, now_s = House(), time.monotonic()
+    registry, now_s = DeviceRegistry(), time.monotonic()
     hot = Problem("throttled", "The processor is slowed down by heat or a weak power supply.")
     for phase, who in enumerate(rooms):
         for message in who.introduce(*([hot] if phase == 1 else [])):
-            house.take(message.topic, message.payload, now_s)
+            registry.receive(message.topic, message.payload, now_s)
         for minutes in range(61, 0, -1):
             tide = math.sin(minutes / 12 + (0.0, 2.3, -0.7, 6.9)[phase])
             people = max(0, round(4 + 5 * tide + (minutes % 3 == 0)))
             mood = scores(happy=0.4 + 0.3 * tide, neutral=0.3 + 0.15 * phase, surprise=0.1, sad=0.1)
             withheld = {"emotions": None, "uncertain": None, "suppressed": "too_few_people" if people else None}
             window = who.window(62 - minutes, 0, people, **({"emotions": mood} if people >= 3 else withheld))
-            house.take(window.topic, window.payload, now_s - 60 * (minutes - 1) - 5)
+            registry.receive(window.topic, window.payload, now_s - 60 * (minutes - 1) - 5)
         reading = who.live((6, 9, 1, 7)[phase])
-        house.take(reading.topic, reading.payload, now_s)
+        registry.receive(reading.topic, reading.payload, now_s)
 
     console = Console(file=io.StringIO(), width=140, height=40, record=True, force_terminal=True)
-    console.print(Drawing(house, "connected to broker museum.example:1883", now_s))
+    console.print(Screen(registry, "connected to broker museum.example:1883", now_s))
     text = console.export_text(clear=False)
 
-    assert [text.index(who.device.context["room"]) for who in rooms] == sorted(
-        text.index(who.device.context["room"]) for who in rooms
+    assert [text.index(who.device.context.room) for who in rooms] == sorted(
+        text.index(who.device.context.room) for who in rooms
     )
     assert "4 rooms · 1 with problems · connected to broker museum.example:1883" in text
     assert "emotions withheld: too few people for privacy" in text

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 import sys
 
@@ -10,8 +12,8 @@ pytest.importorskip("amqtt", reason="needs the extra fer-edge[demo]")
 
 PUBLISHING_DAEMON = """
 import sys, time, tomllib
-from edge.mqtt.messages import Device, Model
-from edge.mqtt.broker import Broker
+from edge.config import MqttConfig
+from edge.mqtt.messages import Context, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.labels import EMOTIONS
@@ -19,8 +21,11 @@ from edge.records import EmotionScores, WindowSummary
 from edge.mqtt.wallclock import WallClock
 config = tomllib.load(open(sys.argv[1], "rb"))
 mqtt = config["mqtt"]
-device = Device(config["device"]["id"], "cam0", "0", "", "", Model("m", "0" * 64, "h", "cpu"), 3.0, 1, False)
-publisher = Publisher(Broker(mqtt["host"], mqtt["port"], mqtt["protocol"]), device, Outbox(None), WallClock())
+device = Device(
+    id=config["device"]["id"], source="cam0", version="0", camera="", detector="", labels=EMOTIONS, window_s=3.0,
+    model=Model("m", "0" * 64, "h", "cpu"), privacy=Privacy(1, False), context=Context(),
+)
+publisher = Publisher(MqttConfig(mqtt["host"], mqtt["port"], mqtt["protocol"]), device, Outbox(None), WallClock())
 scores = EmotionScores(tuple(float(name == "happy") for name in EMOTIONS))
 publisher.start()
 while True:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from random import Random
@@ -22,37 +21,41 @@ import pytest
 from edge.cli import main
 from edge.commands.simulate import simulate
 from edge.commands.simulated_device import Plan, SimulatedDevice, SimulatedRoom
+from edge.config import MqttConfig
 from edge.errors import BrokerError, FerEdgeError
-from edge.mqtt.broker import Broker
-from edge.mqtt.messages import aggregate, live
+from edge.mqtt.codec import encode
+from edge.mqtt.compose import aggregate, live
+from edge.mqtt.messages import Device
 from edge.mqtt.wallclock import WallClock
+from edge.records import WindowSummary
+from tests.edge.conftest import Contract
+from tests.support.dashboard import Address, Dashboard, OpenDashboard
+from tests.support.mosquitto import StartMosquitto
 
 DAY_S = 86_400
 
 
-def plan_for(broker: Any) -> Plan:
-    return Plan(Broker(broker.host, broker.port), window_s=1.0)
+def plan_for(broker: Address) -> Plan:
+    return Plan(MqttConfig(broker.host, broker.port), window_s=1.0)
 
 
-def removed(listener: Any) -> list[str]:
+def removed(listener: Dashboard) -> list[str]:
     """Topics that were taken from the broker; what remains in ``listener`` are payloads of the contract."""
     topics = [message.topic for message in listener.messages if not message.payload]
     listener.messages = [message for message in listener.messages if message.payload]
     return topics
 
 
-def a_day(seed: int, **privacy: Any) -> list[Any]:
+def a_day(seed: int, **privacy: Any) -> list[WindowSummary]:
     """The windows of a room, a minute each."""
     room = SimulatedRoom(Random(seed), **privacy)
     return [room.summarise(end_s - 60.0, end_s) for end_s in range(60, DAY_S + 60, 60)]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_day_in_a_simulated_room_keeps_the_contract(
-    seed: int, device: Any, contract: Callable[[str, bytes], None]
-) -> None:
+def test_a_day_in_a_simulated_room_keeps_the_contract(seed: int, device: Device, contract: Contract) -> None:
     for seq, window in enumerate(a_day(seed)[::5], 1):
-        message = aggregate(device, seq, window, WallClock())
+        message = encode(aggregate(device, seq, window, WallClock()))
 
         contract(message.topic, message.payload)
         assert window.mean_at_once <= window.max_at_once <= window.people
@@ -65,13 +68,13 @@ def test_a_day_in_a_simulated_room_keeps_the_contract(
     [({}, {None, "windows_only"}), ({"min_people": 1}, {None}), ({"counts_only": True}, {None, "counts_only"})],
 )
 def test_a_live_reading_of_a_simulated_room_keeps_the_contract(
-    device: Any, contract: Callable[[str, bytes], None], privacy: dict[str, Any], withheld: set[str | None]
+    device: Device, contract: Contract, privacy: dict[str, Any], withheld: set[str | None]
 ) -> None:
     room = SimulatedRoom(Random(1), **privacy)
-    readings = [room.look(float(now_s)) for now_s in range(0, DAY_S, 600)]
+    readings = [room.read(float(now_s)) for now_s in range(0, DAY_S, 600)]
 
     for reading in readings:
-        message = live(device, reading, WallClock())
+        message = encode(live(device, reading, WallClock()))
         contract(message.topic, message.payload)
     assert {reading.suppressed for reading in readings} == withheld
     assert any(reading.emotions for reading in readings) == (withheld == {None})
@@ -98,7 +101,7 @@ def test_a_room_that_only_counts_tells_no_mood() -> None:
 
 
 def test_a_later_run_goes_on_with_new_ids() -> None:
-    plan = Plan(Broker("127.0.0.1", 1), window_s=1.0)
+    plan = Plan(MqttConfig("127.0.0.1", 1), window_s=1.0)
 
     with closing(SimulatedDevice(plan, 1).outbox) as outbox:
         number = outbox.next_seq()
@@ -107,7 +110,7 @@ def test_a_later_run_goes_on_with_new_ids() -> None:
 
 
 def test_a_fleet_delivers_every_window_once_and_leaves_nothing_behind(
-    mosquitto: Any, dashboard: Any, capsys: pytest.CaptureFixture[str]
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broker = mosquitto()
     listener = dashboard(broker)
@@ -118,7 +121,7 @@ def test_a_fleet_delivers_every_window_once_and_leaves_nothing_behind(
     result = json.loads(report.getvalue())
     listener.wait(lambda: sum(not message.payload for message in listener.messages) == 4 * 30)
     assert len(set(removed(listener))) == 4 * 30
-    numbers = defaultdict(list)
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
     for window in listener.payloads("/aggregate"):
         numbers[window["device"]].append(window["seq"])
     assert status == 0
@@ -136,7 +139,7 @@ def test_a_fleet_delivers_every_window_once_and_leaves_nothing_behind(
     assert [message.topic for message in late.messages] == ["done"]
 
 
-def test_ctrl_c_ends_a_fleet_cleanly(mosquitto: Any, dashboard: Any) -> None:
+def test_ctrl_c_ends_a_fleet_cleanly(mosquitto: StartMosquitto, dashboard: OpenDashboard) -> None:
     broker = mosquitto()
     listener = dashboard(broker)
     command = [sys.executable, "-m", "edge", "simulate", "--port", str(broker.port), "--host", broker.host]
@@ -166,7 +169,10 @@ def test_ctrl_c_ends_a_fleet_cleanly(mosquitto: Any, dashboard: Any) -> None:
 
 
 def test_windows_that_a_frozen_broker_did_not_take_are_told(
-    mosquitto: Any, dashboard: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     broker = mosquitto()
     report = io.StringIO()
@@ -185,7 +191,9 @@ def test_windows_that_a_frozen_broker_did_not_take_are_told(
     assert "THE PACE WAS NOT KEPT" in report.getvalue()
 
 
-def test_a_process_of_the_fleet_that_is_killed_is_one_sentence(mosquitto: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_of_the_fleet_that_is_killed_is_one_sentence(
+    mosquitto: StartMosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broker = mosquitto()
     monkeypatch.setattr("edge.commands.simulate.time.sleep", lambda _s: multiprocessing.active_children()[0].kill())
 
@@ -195,7 +203,7 @@ def test_a_process_of_the_fleet_that_is_killed_is_one_sentence(mosquitto: Any, m
 
 def test_an_absent_broker_is_one_sentence() -> None:
     with pytest.raises(BrokerError, match=r"^broker 127.0.0.1:1 cannot be reached: nothing listens there$"):
-        simulate(Plan(Broker("127.0.0.1", 1)), 2)
+        simulate(Plan(MqttConfig("127.0.0.1", 1)), 2)
 
 
 @pytest.mark.parametrize("wrong", ["--devices 0", "--window 0", "--window soon", "--live nan", "--prefix a/+"])

@@ -18,17 +18,25 @@ from typing import Any
 
 import pytest
 
-from edge.mqtt.broker import Broker
+from edge.config import MqttConfig
+from edge.mqtt.codec import Message, encode
+from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.connection import Acknowledged, Connection
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Device, Message, aggregate, availability, historical, info, live, status
+from edge.mqtt.messages import Availability, Device
 from edge.mqtt.wallclock import WallClock
-from edge.records import Health, Problem, RoomReading
+from edge.records import Health, Problem, RoomReading, WindowSummary
+from tests.support.dashboard import Address
+from tests.support.mosquitto import StartMosquitto
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "mqtt.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 KINDS = sorted(path.stem for path in (ROOT / "docs" / "schemas").glob("*.json"))
+
+
+Summary = Callable[..., WindowSummary]
+Run = Callable[..., "subprocess.Popen[str]"]
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -37,7 +45,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 @pytest.fixture
-def run() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def run() -> Iterator[Run]:
     """``run(command, ...)`` starts a consumer."""
     started: list[subprocess.Popen[str]] = []
 
@@ -52,9 +60,15 @@ def run() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-def say(broker: Any, *messages: Message) -> None:
+def line_of(consumer: subprocess.Popen[str]) -> str:
+    """The next line that it writes."""
+    assert consumer.stdout is not None
+    return consumer.stdout.readline()
+
+
+def say(broker: Address, *messages: Message) -> None:
     """Publish, each one acknowledged before the next."""
-    connection = Connection(Broker(broker.host, broker.port), "speaker")
+    connection = Connection(MqttConfig(broker.host, broker.port), "speaker")
     for message in messages:
         mid = connection.publish(message)
         while (event := connection.next_event(10)) is None or not isinstance(event, Acknowledged) or event.mid != mid:
@@ -72,13 +86,13 @@ def test_the_example_of_each_topic_keeps_the_contract(contract: Callable[[str, b
 def test_the_table_of_problems_is_complete() -> None:
     schema = json.loads((ROOT / "docs" / "schemas" / "status.json").read_text("utf-8"))
 
-    codes = schema["properties"]["problems"]["items"]["properties"]["code"]["enum"]
+    codes = schema["$defs"]["ReportedProblem"]["properties"]["code"]["enum"]
 
     assert re.findall(r"^\| `(\w+)` \|", SECTIONS["status"], re.MULTILINE) == codes
 
 
 def test_the_python_consumer_keeps_each_window_once_and_its_query_finds_the_gap(
-    mosquitto: Any, device: Device, summary: Any, run: Any, tmp_path: Path
+    mosquitto: StartMosquitto, device: Device, summary: Summary, run: Run, tmp_path: Path
 ) -> None:
     broker = mosquitto()
     (program,) = blocks(SECTIONS["A consumer in Python"], "python")
@@ -90,8 +104,8 @@ def test_the_python_consumer_keeps_each_window_once_and_its_query_finds_the_gap(
     program = program.replace("client.loop_forever()", ENDING)
 
     consumer = run([sys.executable, "-c", program], cwd=tmp_path)
-    assert consumer.stdout.readline() == "subscribed\n"
-    say(broker, windows[0], windows[1], historical(windows[1]), windows[2])
+    assert line_of(consumer) == "subscribed\n"
+    say(broker, *map(encode, (windows[0], windows[1], windows[1].replayed(), windows[2])))
 
     assert consumer.wait(20) == 0
     table = sqlite3.connect(tmp_path / "windows.db")
@@ -108,7 +122,7 @@ while not table.execute("SELECT 1 FROM windows WHERE seq = 5").fetchall():
 
 
 def test_the_shell_consumer_prints_a_line_of_csv_per_window(
-    mosquitto: Any, device: Device, summary: Any, run: Any
+    mosquitto: StartMosquitto, device: Device, summary: Summary, run: Run
 ) -> None:
     for program in ("mosquitto_sub", "jq"):
         if shutil.which(program) is None:
@@ -122,10 +136,10 @@ def test_the_shell_consumer_prints_a_line_of_csv_per_window(
     line = line.replace("-h localhost ", f"-h {broker.host} -p {broker.port} -t test/ready ")
 
     consumer = run(["sh", "-c", f"exec 2>&1; {line.strip()}"])
-    assert consumer.stdout.readline() == ',"ready",,,\n'
-    say(broker, aggregate(device, 7, summary(), WallClock(is_set=lambda _now_s: False)))
+    assert line_of(consumer) == ',"ready",,,\n'
+    say(broker, encode(aggregate(device, 7, summary(), WallClock(is_set=lambda _now_s: False))))
 
-    assert consumer.stdout.readline() == ',"fer-1a2b3c4d",7,7,"neutral"\n'
+    assert line_of(consumer) == ',"fer-1a2b3c4d",7,7,"neutral"\n'
 
 
 @pytest.mark.parametrize(
@@ -139,7 +153,7 @@ def test_the_shell_consumer_prints_a_line_of_csv_per_window(
     ],
 )
 def test_the_command_for_each_topic_prints_what_the_page_says(
-    mosquitto: Any, device: Device, health: Health, run: Any, section: str, line: str
+    mosquitto: StartMosquitto, device: Device, health: Health, run: Run, section: str, line: str
 ) -> None:
     for program in ("mosquitto_sub", "jq"):
         if shutil.which(program) is None:
@@ -147,10 +161,10 @@ def test_the_command_for_each_topic_prints_what_the_page_says(
     broker, clock = mosquitto(), WallClock()
     hot = replace(health, problems=(Problem("throttled", "The processor is too hot."),))
     said = {
-        "availability": availability(device, online=True),
-        "status": status(device, hot, clock),
-        "info": info(device),
-        "live": live(device, RoomReading(2, None, "windows_only"), clock),
+        "availability": encode(Availability(device.id, online=True)),
+        "status": encode(status(device, hot, clock)),
+        "info": encode(device),
+        "live": encode(live(device, RoomReading(2, None, "windows_only"), clock)),
         "discovery": discovery(device),
     }
     (command,) = blocks(SECTIONS[section], "sh")
@@ -160,4 +174,4 @@ def test_the_command_for_each_topic_prints_what_the_page_says(
 
     consumer = run(["sh", "-c", command.replace("-h localhost ", f"-h {broker.host} -p {broker.port} ")])
 
-    assert consumer.stdout.readline() == f"{line}\n"
+    assert line_of(consumer) == f"{line}\n"

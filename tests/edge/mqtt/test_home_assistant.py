@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,13 @@ import pytest
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator, ValidationError
+from msgspec.structs import replace
 
 from edge.labels import EMOTIONS
+from edge.mqtt.codec import encode
+from edge.mqtt.compose import aggregate, status
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Device, aggregate, historical, status
+from edge.mqtt.messages import Context, Device
 from edge.mqtt.wallclock import WallClock
 from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Problem
 
@@ -23,6 +25,7 @@ ACCEPTED = Draft202012Validator(
     json.loads((Path(__file__).parent / "home_assistant_discovery.json").read_text("utf-8")),
     format_checker=Draft202012Validator.FORMAT_CHECKER,
 )
+CLOCK = WallClock()
 TEMPLATES = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 WITHHELD = {"emotions": None, "uncertain": None}
 
@@ -76,7 +79,7 @@ def health(*problems: Problem) -> Health:
     )
 
 
-@pytest.mark.parametrize("changes", [{}, {"context": {"site": "museum", "room": "Foyer"}}, {"id": "a-" * 16}])
+@pytest.mark.parametrize("changes", [{}, {"context": Context("museum", "Foyer")}, {"id": "a-" * 16}])
 def test_home_assistant_accepts_the_description(device: Device, changes: dict[str, Any]) -> None:
     message = discovery(replace(device, **changes))
 
@@ -112,7 +115,7 @@ def test_the_schema_of_home_assistant_refuses_what_it_would(device: Device, spoi
 
 
 def test_one_message_describes_the_whole_device(device: Device) -> None:
-    body = described(replace(device, context={"room": "Foyer"}))
+    body = described(replace(device, context=Context(room="Foyer")))
 
     assert (body["device"]["identifiers"], body["device"]["suggested_area"]) == (["fer-1a2b3c4d"], "Foyer")
     assert body["availability"] == [{"topic": "fer/v1/fer-1a2b3c4d/availability"}]
@@ -138,7 +141,7 @@ def test_every_entity_has_its_own_id_and_a_topic_of_this_device(device: Device) 
 def test_what_expires_is_not_retained_and_what_is_retained_is_a_diagnostic(device: Device, summary: Any) -> None:
     retained = {
         message.topic: message.retain
-        for message in (status(device, health(), WallClock()), aggregate(device, 1, summary(), WallClock()))
+        for message in (encode(status(device, health(), CLOCK)), encode(aggregate(device, 1, summary(), CLOCK)))
     }
 
     components = described(device)["components"].values()
@@ -170,7 +173,7 @@ def test_an_entity_shows_the_window(device: Device, summary: Any, name: str, cha
     entity = ExpiringEntity(device, name)
 
     assert entity.state == "unavailable"
-    assert entity.hear(aggregate(device, 1, summary(**changes), WallClock()).payload) == state
+    assert entity.hear(encode(aggregate(device, 1, summary(**changes), CLOCK)).payload) == state
 
 
 @pytest.mark.parametrize(("name", "state"), [("people", "7"), ("happy", "30.0"), ("dominant", "neutral")])
@@ -178,8 +181,8 @@ def test_a_replayed_window_moves_nothing_and_revives_no_old_value(
     device: Device, summary: Any, name: str, state: str
 ) -> None:
     entity = ExpiringEntity(device, name)
-    fresh = aggregate(device, 9, summary(), WallClock())
-    replayed = historical(aggregate(device, 3, summary(people=1, **WITHHELD), WallClock()))
+    fresh = encode(aggregate(device, 9, summary(), CLOCK))
+    replayed = encode(aggregate(device, 3, summary(people=1, **WITHHELD), CLOCK).replayed())
 
     assert entity.hear(fresh.payload) == state
     assert entity.hear(replayed.payload) == state
@@ -197,12 +200,12 @@ def test_a_replayed_window_moves_nothing_and_revives_no_old_value(
 def test_a_diagnostic_shows_the_health(device: Device, name: str, state: str) -> None:
     hot = health(Problem("throttled", 'It is "hot".'))
 
-    assert ExpiringEntity(device, name).hear(status(device, hot, WallClock()).payload) == state
+    assert ExpiringEntity(device, name).hear(encode(status(device, hot, CLOCK)).payload) == state
 
 
 def test_the_problem_entity_carries_the_sentences(device: Device) -> None:
     component = described(device)["components"]["problem"]
-    message = status(device, health(Problem("throttled", 'It is "hot".')), WallClock())
+    message = encode(status(device, health(Problem("throttled", 'It is "hot".')), CLOCK))
 
     template = TEMPLATES.from_string(component["json_attributes_template"])
 

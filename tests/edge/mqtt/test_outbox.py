@@ -5,9 +5,9 @@ from contextlib import closing
 
 import pytest
 
-from edge.mqtt.messages import Message
 from edge.mqtt.outbox import SPILL_AFTER_S, Outbox
 from edge.mqtt.sequence import BLOCK
+from tests.support.windows import a_window, stored_bytes
 
 
 class SettableClock:
@@ -41,11 +41,11 @@ def open_outbox(clock):
         outbox.close()
 
 
-def fill(outbox, count, payload=b"{}"):
-    seqs = []
+def fill(outbox: Outbox, count: int, model: str = "m") -> list[int]:
+    seqs: list[int] = []
     for _ in range(count):
         seqs.append(outbox.next_seq())
-        outbox.put(seqs[-1], Message("fer/v1/x/cam0/aggregate", payload))
+        outbox.put(a_window(seqs[-1], model=model))
     return seqs
 
 
@@ -96,12 +96,12 @@ def test_what_waited_too_long_survives_the_loss_of_all_memory(tmp_path, card):
     script = f"""
 import os
 from pathlib import Path
-from edge.mqtt.messages import Message
 from edge.mqtt.outbox import Outbox
+from tests.support.windows import a_window
 now = [0.0]
 outbox = Outbox(Path({str(card)!r}), clock=lambda: now[0])
 for _ in range(5):
-    outbox.put(outbox.next_seq(), Message("topic", b"window"))
+    outbox.put(a_window(outbox.next_seq()))
 now[0] = {SPILL_AFTER_S + 1}
 outbox.pending(1)
 os._exit(9)
@@ -121,11 +121,11 @@ def test_a_killed_process_loses_nothing_with_a_ram_disk(tmp_path, card):
     script = f"""
 import os
 from pathlib import Path
-from edge.mqtt.messages import Message
 from edge.mqtt.outbox import Outbox
+from tests.support.windows import a_window
 outbox = Outbox(Path({str(card)!r}), volatile=Path({str(ram)!r}))
 for _ in range(5):
-    outbox.put(outbox.next_seq(), Message("topic", b"window"))
+    outbox.put(a_window(outbox.next_seq()))
 outbox.acknowledge(1)
 os._exit(9)
 """
@@ -177,11 +177,11 @@ def test_rows_on_the_card_are_deleted_in_batches_but_never_shown_again(open_outb
 
 
 @pytest.mark.parametrize("spilled", [False, True])
-@pytest.mark.parametrize("bound", [{"max_rows": 4}, {"max_bytes": 40}])
+@pytest.mark.parametrize("bound", [{"max_rows": 4}, {"max_bytes": 4 * stored_bytes(a_window(1))}])
 def test_a_full_queue_drops_the_oldest_and_counts_them(open_outbox, card, clock, bound, spilled):
     outbox = open_outbox(card, **bound)
     for _ in range(10):
-        fill(outbox, 1, b"0123456789")
+        fill(outbox, 1)
         clock.now_s += SPILL_AFTER_S if spilled else 0
 
     assert (sorted(seqs(outbox.pending(10))), outbox.depth, outbox.dropped) == ([7, 8, 9, 10], 4, 6)
@@ -211,7 +211,7 @@ def test_a_row_of_an_earlier_boot_counts_its_age_from_this_run(open_outbox, card
 @pytest.mark.parametrize("damage", ["garbage", "flipped bytes"])
 def test_a_damaged_file_is_set_aside_and_numbers_go_on(open_outbox, card, damage):
     first = Outbox(card)
-    fill(first, 50, b"x" * 1000)
+    fill(first, 50, "x" * 1000)
     first.close()
     content = bytearray(card.read_bytes())
     if damage == "garbage":
@@ -265,7 +265,7 @@ def test_a_full_disk_keeps_rows_in_memory_until_there_is_room(open_outbox, card,
     outbox = open_outbox(card)
     fill(outbox, 3)
     outbox._cold._db.execute("PRAGMA max_page_count = 1")
-    fill(outbox, 1, b"x" * 100_000)
+    fill(outbox, 1, "x" * 100_000)
     clock.now_s += SPILL_AFTER_S + 1
 
     rows = outbox.pending(10)

@@ -1,17 +1,29 @@
 """What the publisher says to a broker that works, from the greeting to the goodbye."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import pytest
 
 from edge.mqtt.outbox import Outbox
-from edge.records import RoomReading
+from edge.records import Health, RoomReading
+from tests.edge.conftest import MakePublisher, Summary
+from tests.support.dashboard import OpenDashboard
+from tests.support.mosquitto import StartMosquitto
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.broker
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_connect_greets_with_everything_a_dashboard_needs(
-    mosquitto, dashboard, make_publisher, protocol, eventually, health
-):
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    protocol: Literal["5", "3.1.1"],
+    health: Health,
+) -> None:
     running = mosquitto()
     publisher = make_publisher(running, protocol=protocol)
     publisher.publish_status(health)
@@ -27,7 +39,9 @@ def test_a_connect_greets_with_everything_a_dashboard_needs(
     assert all(message.retain for message in late.messages)
 
 
-def test_windows_arrive_once_in_order_and_leave_the_outbox(mosquitto, dashboard, make_publisher, summary, eventually):
+def test_windows_arrive_once_in_order_and_leave_the_outbox(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, make_publisher: MakePublisher, summary: Summary
+) -> None:
     running = mosquitto()
     board = dashboard(running)
     outbox = Outbox(None)
@@ -42,7 +56,9 @@ def test_windows_arrive_once_in_order_and_leave_the_outbox(mosquitto, dashboard,
     assert not any(body["historical"] for body in board.payloads("/aggregate"))
 
 
-def test_stopping_delivers_what_waits_and_says_offline(mosquitto, dashboard, make_publisher, summary, eventually):
+def test_stopping_delivers_what_waits_and_says_offline(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, make_publisher: MakePublisher, summary: Summary
+) -> None:
     running = mosquitto()
     board = dashboard(running)
     publisher = make_publisher(running)
@@ -58,8 +74,8 @@ def test_stopping_delivers_what_waits_and_says_offline(mosquitto, dashboard, mak
 
 
 def test_stopping_in_front_of_a_frozen_broker_keeps_its_time_and_its_windows(
-    mosquitto, make_publisher, summary, eventually
-):
+    mosquitto: StartMosquitto, make_publisher: MakePublisher, summary: Summary
+) -> None:
     running = mosquitto()
     outbox = Outbox(None)
     publisher = make_publisher(running, outbox)
@@ -73,7 +89,7 @@ def test_stopping_in_front_of_a_frozen_broker_keeps_its_time_and_its_windows(
     assert outbox.depth == 1
 
 
-def test_stopping_without_a_broker_is_immediate(mosquitto, make_publisher, eventually):
+def test_stopping_without_a_broker_is_immediate(mosquitto: StartMosquitto, make_publisher: MakePublisher) -> None:
     publisher = make_publisher(mosquitto(start=False))
     eventually(lambda: publisher.problems)
 
@@ -82,18 +98,23 @@ def test_stopping_without_a_broker_is_immediate(mosquitto, make_publisher, event
     assert not publisher.alive
 
 
-def test_a_vanished_device_is_offline_by_its_last_will(mosquitto, dashboard, make_publisher):
+def test_a_vanished_device_is_offline_by_its_last_will(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, make_publisher: MakePublisher
+) -> None:
     running = mosquitto()
     board = dashboard(running, "fer/#")
     publisher = make_publisher(running)
     board.wait(lambda: board.payloads("/availability") == ["online"])
 
+    assert publisher._connection is not None
     publisher._connection._cut()
 
     board.wait(lambda: board.payloads("/availability")[:3] == ["online", "offline", "online"])
 
 
-def test_a_birth_message_of_a_stranger_changes_nothing(mosquitto, dashboard, make_publisher):
+def test_a_birth_message_of_a_stranger_changes_nothing(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, make_publisher: MakePublisher
+) -> None:
     running = mosquitto("allow_anonymous true", "message_size_limit 0")
     board = dashboard(running)
     publisher = make_publisher(running, birth_jitter_s=0.0)
@@ -108,7 +129,9 @@ def test_a_birth_message_of_a_stranger_changes_nothing(mosquitto, dashboard, mak
     assert publisher.reconnects == 0
 
 
-def test_home_assistants_birth_brings_the_discovery_again(mosquitto, dashboard, make_publisher, eventually):
+def test_home_assistants_birth_brings_the_discovery_again(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, make_publisher: MakePublisher
+) -> None:
     running = mosquitto()
     board = dashboard(running)
     publisher = make_publisher(running, birth_jitter_s=0.05)
@@ -121,7 +144,9 @@ def test_home_assistants_birth_brings_the_discovery_again(mosquitto, dashboard, 
     board.wait(lambda: len(board.payloads("/config")) == 2)
 
 
-def test_live_readings_come_while_connected_and_are_dropped_otherwise(mosquitto, dashboard, make_publisher, eventually):
+def test_live_readings_come_while_connected_and_are_dropped_otherwise(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, make_publisher: MakePublisher
+) -> None:
     running = mosquitto(start=False)
     publisher = make_publisher(running)
     publisher.publish_live(RoomReading(people=1, emotions=None, suppressed="windows_only"))

@@ -1,42 +1,60 @@
 """Brokers that come late, freeze, refuse or die, rivals, and a daemon that is killed: no window may be lost."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from random import Random
+from typing import Any, ClassVar
 
 import pytest
 
+from edge.config import MqttConfig
 from edge.errors import BrokerError
 from edge.mqtt import publisher as publisher_module
-from edge.mqtt.broker import Broker
-from edge.mqtt.connection import Acknowledged, Connection
+from edge.mqtt.codec import Message
+from edge.mqtt.connection import Acknowledged, Connection, Event
+from edge.mqtt.messages import Device
 from edge.mqtt.outbox import Outbox
+from edge.mqtt.publisher import Publisher
 from edge.mqtt.sender import MAX_IN_FLIGHT
-from edge.records import RoomReading
+from edge.records import Health, RoomReading
+from tests.edge.conftest import MakePublisher, Summary
+from tests.support.dashboard import Dashboard, OpenDashboard
+from tests.support.mosquitto import StartMosquitto
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
-def gate(monkeypatch):
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """While it is cleared no connection succeeds, so that a dashboard can be there first."""
     is_open = threading.Event()
 
     class GatedConnection(Connection):
-        def __init__(self, *args, **options):
+        def __init__(self, *args: Any, **options: Any) -> None:
             if not is_open.is_set():
                 raise BrokerError("the gate is closed")
             super().__init__(*args, **options)
 
     monkeypatch.setattr(publisher_module, "Connection", GatedConnection)
-    monkeypatch.setattr("edge.mqtt.backoff.Redial._backoff", lambda _self: 0.05)
+    monkeypatch.setattr("edge.mqtt.backoff.Backoff._wait_s", lambda _self: 0.05)
     return is_open
 
 
-def test_a_broker_that_comes_late_gets_every_window(mosquitto, dashboard, make_publisher, summary, gate, eventually):
+def test_a_broker_that_comes_late_gets_every_window(
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    gate: threading.Event,
+) -> None:
     gate.set()
     running = mosquitto(start=False)
     publisher = make_publisher(running)
@@ -56,7 +74,14 @@ def test_a_broker_that_comes_late_gets_every_window(mosquitto, dashboard, make_p
     assert publisher.problems == ()
 
 
-def test_a_killed_broker_costs_no_window(mosquitto, dashboard, make_publisher, summary, gate, health):
+def test_a_killed_broker_costs_no_window(
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    gate: threading.Event,
+    health: Health,
+) -> None:
     gate.set()
     running = mosquitto()
     board = dashboard(running)
@@ -80,8 +105,13 @@ def test_a_killed_broker_costs_no_window(mosquitto, dashboard, make_publisher, s
 
 
 def test_a_broker_that_lost_everything_is_given_back_what_is_retained_and_no_old_window(
-    mosquitto, dashboard, make_publisher, summary, eventually, health, gate
-):
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    health: Health,
+    gate: threading.Event,
+) -> None:
     gate.set()
     running = mosquitto("allow_anonymous true", "persistence false")
     publisher = make_publisher(running)
@@ -110,8 +140,12 @@ def test_a_broker_that_lost_everything_is_given_back_what_is_retained_and_no_old
 
 
 def test_a_frozen_broker_is_a_problem_and_costs_no_window(
-    mosquitto, dashboard, make_publisher, summary, monkeypatch, eventually
-):
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(publisher_module, "ACK_LATE_S", 0.3)
     running = mosquitto()
     board = dashboard(running)
@@ -133,18 +167,23 @@ def test_a_frozen_broker_is_a_problem_and_costs_no_window(
 
 
 def test_a_window_whose_acknowledgement_never_comes_is_sent_again_on_a_new_connection(
-    mosquitto, dashboard, make_publisher, summary, monkeypatch, eventually
-):
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class ForgetfulConnection(Connection):
-        windows, forgotten = [], []
+        windows: ClassVar[list[int]] = []
+        forgotten: ClassVar[list[Acknowledged]] = []
 
-        def publish(self, publication):
-            mid = super().publish(publication)
-            if publication.topic.endswith("/aggregate"):
+        def publish(self, message: Message) -> int:
+            mid = super().publish(message)
+            if message.topic.endswith("/aggregate"):
                 self.windows.append(mid)
             return mid
 
-        def next_event(self, timeout_s):
+        def next_event(self, timeout_s: float) -> Event | None:
             event = super().next_event(timeout_s)
             if isinstance(event, Acknowledged) and event.mid in self.windows and not self.forgotten:
                 self.forgotten.append(event)
@@ -152,7 +191,7 @@ def test_a_window_whose_acknowledgement_never_comes_is_sent_again_on_a_new_conne
             return event
 
     monkeypatch.setattr(publisher_module, "Connection", ForgetfulConnection)
-    monkeypatch.setattr("edge.mqtt.backoff.Redial._backoff", lambda _self: 0.05)
+    monkeypatch.setattr("edge.mqtt.backoff.Backoff._wait_s", lambda _self: 0.05)
     monkeypatch.setattr(publisher_module, "GIVE_UP_S", 0.3)
     running = mosquitto()
     board = dashboard(running)
@@ -166,7 +205,9 @@ def test_a_window_whose_acknowledgement_never_comes_is_sent_again_on_a_new_conne
     assert board.seqs == [1, 1]
 
 
-def test_a_thread_that_does_not_come_back_counts_as_dead(mosquitto, make_publisher, summary, monkeypatch, eventually):
+def test_a_thread_that_does_not_come_back_counts_as_dead(
+    mosquitto: StartMosquitto, make_publisher: MakePublisher, summary: Summary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hanging = threading.Event()
     publisher = make_publisher(mosquitto())
     eventually(lambda: publisher.connected)
@@ -183,16 +224,19 @@ def test_a_thread_that_does_not_come_back_counts_as_dead(mosquitto, make_publish
 WORKING_DAEMON = """
 import sys, time
 from pathlib import Path
-from edge.mqtt.messages import Device, Model
-from edge.mqtt.broker import Broker
+from edge.config import MqttConfig
+from edge.mqtt.messages import Context, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.records import WindowSummary
 from edge.mqtt.wallclock import WallClock
 port, folder = int(sys.argv[1]), Path(sys.argv[2])
 outbox = Outbox(folder / "card.db", volatile=folder / "ram.db")
-device = Device("fer-1a2b3c4d", "cam0", "0", "", "", Model("m", "0" * 64, "h", "cpu"), 1.0, 1, False)
-publisher = Publisher(Broker("127.0.0.1", port), device, outbox, WallClock())
+device = Device(
+    id="fer-1a2b3c4d", source="cam0", version="0", camera="", detector="", model=Model("m", "0" * 64, "h", "cpu"),
+    labels=("happy", "sad"), window_s=1.0, privacy=Privacy(1, False), context=Context(),
+)
+publisher = Publisher(MqttConfig("127.0.0.1", port), device, outbox, WallClock())
 publisher.start()
 while True:
     publisher.publish_window(WindowSummary(0, 1, 10, 10, 0, 0, 0.0, None, None, None))
@@ -200,18 +244,22 @@ while True:
 """
 
 
+def has_heard(board: Dashboard, count: int) -> bool:
+    return len(board.messages) > count
+
+
 def test_a_daemon_killed_at_random_moments_loses_no_finished_window(
-    mosquitto, dashboard, make_publisher, tmp_path, eventually
-):
+    mosquitto: StartMosquitto, dashboard: OpenDashboard, make_publisher: MakePublisher, tmp_path: Path
+) -> None:
     # By default mosquitto drops what a slow subscriber has not read.
     running = mosquitto("allow_anonymous true", "max_queued_messages 0")
     board = dashboard(running, "fer/#")
     random = Random(5)
     for _ in range(5):
-        heard = len(board.messages)
+        more = len(board.messages) + 20
         with subprocess.Popen([sys.executable, "-c", WORKING_DAEMON, str(running.port), str(tmp_path)]) as daemon:
             try:
-                board.wait(lambda heard=heard: len(board.messages) > heard + 20)
+                board.wait(partial(has_heard, board, more))
                 time.sleep(random.uniform(0.0, 0.1))
             finally:
                 daemon.kill()
@@ -225,8 +273,8 @@ def test_a_daemon_killed_at_random_moments_loses_no_finished_window(
 
 
 def test_a_window_that_the_broker_does_not_take_stays_and_is_reported(
-    mosquitto, make_publisher, summary, tmp_path, eventually
-):
+    mosquitto: StartMosquitto, make_publisher: MakePublisher, summary: Summary, tmp_path: Path
+) -> None:
     rules = tmp_path / "acl"
     rules.write_text("topic write fer/v1/fer-1a2b3c4d/availability\n")
     rules.chmod(0o600)
@@ -235,23 +283,27 @@ def test_a_window_that_the_broker_does_not_take_stays_and_is_reported(
 
     publisher.publish_window(summary())
 
-    eventually(lambda: "does not take window 1: Not authorized" in str(publisher.problems))
+    eventually(lambda: "refuses window 1: Not authorized" in str(publisher.problems))
     assert outbox.depth == 1
 
 
+def lost_or_given_up(publisher: Publisher, reconnects: int) -> bool:
+    return publisher.reconnects > reconnects or "client_id" in str(publisher.problems)
+
+
 def test_a_rival_with_the_same_id_is_reported_and_no_longer_fought(
-    mosquitto, make_publisher, device, monkeypatch, eventually
-):
-    monkeypatch.setattr("edge.mqtt.backoff.Redial._backoff", lambda _self: 0.01)
+    mosquitto: StartMosquitto, make_publisher: MakePublisher, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.mqtt.backoff.Backoff._wait_s", lambda _self: 0.01)
     running = mosquitto()
     publisher = make_publisher(running)
-    broker = Broker(running.host, running.port)
+    broker = MqttConfig(running.host, running.port)
 
     for connects in range(4):
         eventually(lambda: publisher.connected)
         assert publisher.reconnects == connects
         Connection(broker, device.id)._cut()
-        eventually(lambda before=connects: publisher.reconnects > before or "client_id" in str(publisher.problems))
+        eventually(partial(lost_or_given_up, publisher, connects))
 
     assert publisher.reconnects == 3
     assert "Another client seems to use the id fer-1a2b3c4d." in [problem.sentence for problem in publisher.problems]

@@ -1,23 +1,38 @@
 """In what order windows go out, how fast, and how many at once."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from edge.mqtt import publisher as publisher_module
-from edge.mqtt.connection import Connection
-from edge.mqtt.messages import aggregate
+from edge.mqtt.codec import Message
+from edge.mqtt.compose import aggregate
+from edge.mqtt.connection import Acknowledged, Connection, Event
+from edge.mqtt.messages import Device
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.wallclock import WallClock
+from tests.edge.conftest import MakePublisher, Summary
+from tests.support.dashboard import OpenDashboard
+from tests.support.mosquitto import StartMosquitto
 
 pytestmark = pytest.mark.broker
 
 
 def test_windows_of_an_earlier_run_are_replayed_in_order_and_marked_after_the_fresh_one(
-    mosquitto, dashboard, make_publisher, summary, device, tmp_path
-):
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    device: Device,
+    tmp_path: Path,
+) -> None:
     earlier = Outbox(tmp_path / "outbox.db")
     for _ in range(20):
         seq = earlier.next_seq()
-        earlier.put(seq, aggregate(device, seq, summary(), WallClock()))
+        earlier.put(aggregate(device, seq, summary(), WallClock()))
     earlier.close()
     running = mosquitto()
     board = dashboard(running)
@@ -34,7 +49,13 @@ def test_windows_of_an_earlier_run_are_replayed_in_order_and_marked_after_the_fr
     ]
 
 
-def test_replaying_leaves_a_slow_subscriber_time_to_read(mosquitto, dashboard, make_publisher, summary, monkeypatch):
+def test_replaying_leaves_a_slow_subscriber_time_to_read(
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("edge.mqtt.sender.REPLAY_PER_S", 2.0)
     monkeypatch.setattr("edge.mqtt.outbox.SPILL_AFTER_S", 0.0)
     running = mosquitto()
@@ -50,22 +71,28 @@ def test_replaying_leaves_a_slow_subscriber_time_to_read(mosquitto, dashboard, m
     assert arrived_s[-1] - arrived_s[0] >= 0.9
 
 
-def test_the_quota_of_the_broker_is_kept(mosquitto, dashboard, make_publisher, summary, monkeypatch):
+def test_the_quota_of_the_broker_is_kept(
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    summary: Summary,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class CountingConnection(Connection):
-        most = under_way = 0
+        most = in_flight = 0
 
-        def __init__(self, *args, **options):
+        def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             self.receive_maximum = 2
 
-        def publish(self, publication):
-            CountingConnection.under_way += publication.qos
-            CountingConnection.most = max(CountingConnection.most, CountingConnection.under_way)
-            return super().publish(publication)
+        def publish(self, message: Message) -> int:
+            CountingConnection.in_flight += message.qos
+            CountingConnection.most = max(CountingConnection.most, CountingConnection.in_flight)
+            return super().publish(message)
 
-        def next_event(self, timeout_s):
+        def next_event(self, timeout_s: float) -> Event | None:
             event = super().next_event(timeout_s)
-            CountingConnection.under_way -= type(event).__name__ == "Acknowledged"
+            CountingConnection.in_flight -= isinstance(event, Acknowledged)
             return event
 
     monkeypatch.setattr(publisher_module, "Connection", CountingConnection)

@@ -6,13 +6,14 @@ looks which payloads change with it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from edge.mqtt.codec import Message, encode
+from edge.mqtt.compose import aggregate, live
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Device, Message, aggregate, availability, info, live
+from edge.mqtt.messages import Availability, Device, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import EmotionScores, Face, Observation, Reading, Track
 from edge.vision.window import EmotionWindow
@@ -32,18 +33,21 @@ scenes = st.lists(st.dictionaries(st.integers(1, 5), st.sampled_from([HAPPY, SAD
 def publish(device: Device, scene: Scene) -> list[Message]:
     """All that leaves the device, in order."""
     window = EmotionWindow(
-        duration_s=WINDOW_S, min_people=device.min_people, counts_only=device.counts_only, uncertain_below=0.5
+        duration_s=WINDOW_S,
+        min_people=device.privacy.min_people,
+        counts_only=device.privacy.counts_only,
+        uncertain_below=0.5,
     )
-    told, seq = [availability(device, online=True), info(device), discovery(device)], 0
+    told, seq = [encode(Availability(device.id, online=True)), encode(device), discovery(device)], 0
     for second, people in enumerate(scene):
         while summary := window.advance(float(second)):
-            told.append(aggregate(device, seq := seq + 1, summary, CLOCK))
+            told.append(encode(aggregate(device, seq := seq + 1, summary, CLOCK)))
         readings = tuple(Reading(Track(person, FACE, True), scores) for person, scores in people.items())
         window.add(Observation(second, float(second), readings))
-        told.append(live(device, window.room(), CLOCK))
+        told.append(encode(live(device, window.room(), CLOCK)))
     summary = window.close(float(len(scene)))
     assert summary is not None
-    return [*told, aggregate(device, seq + 1, summary, CLOCK)]
+    return [*told, encode(aggregate(device, seq + 1, summary, CLOCK))]
 
 
 def dependents(device: Device, scene: Scene, second: int, person: int) -> set[int]:
@@ -62,7 +66,7 @@ def dependents(device: Device, scene: Scene, second: int, person: int) -> set[in
 def test_each_reading_enters_one_payload_at_most_and_there_with_enough_others(
     device: Device, scene: Scene, min_people: int
 ) -> None:
-    device = replace(device, min_people=min_people)
+    device = replace(device, privacy=Privacy(min_people, counts_only=False))
     behind: dict[int, set[int]] = {}
 
     for second, people in enumerate(scene):
@@ -82,7 +86,7 @@ def test_each_reading_enters_one_payload_at_most_and_there_with_enough_others(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(scenes, st.integers(1, 4))
 def test_a_device_that_only_counts_tells_the_same_of_every_mood(device: Device, scene: Scene, min_people: int) -> None:
-    device = replace(device, counts_only=True, min_people=min_people)
+    device = replace(device, privacy=Privacy(min_people, counts_only=True))
 
     for second, people in enumerate(scene):
         assert not any(dependents(device, scene, second, person) for person in people)
@@ -91,4 +95,4 @@ def test_a_device_that_only_counts_tells_the_same_of_every_mood(device: Device, 
 def test_the_test_can_fail(device: Device) -> None:
     scene = [{1: HAPPY, 2: HAPPY, 3: SAD}, {1: HAPPY, 2: HAPPY}]
 
-    assert len(dependents(replace(device, min_people=1), scene, 0, 3)) == 3
+    assert len(dependents(replace(device, privacy=Privacy(1, counts_only=False)), scene, 0, 3)) == 3

@@ -1,6 +1,6 @@
-"""The rooms of a house in a terminal; the only importer of rich.
+"""The rooms that ``watch`` knows, drawn in a terminal; the only importer of rich.
 
-As many rooms as fit are drawn as panels; when they do not all fit, each is a line, those with problems first.
+Each room is a panel. When not all panels fit, each room is a line, and those with problems come first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from edge.commands.watch_rooms import House, Mood, Room, Window
+from edge.commands.watch_registry import DeviceRegistry, Mood, Room, Window
 from edge.labels import EMOTIONS
 
 _REFRESH_S = 0.25
@@ -45,7 +45,7 @@ _STATES = {
 }
 
 
-class Screen:
+class Tui:
     """Draws at most four times a second, between ``with`` and its end."""
 
     def __init__(self, out: TextIO) -> None:
@@ -59,19 +59,19 @@ class Screen:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._live.stop()
 
-    def show(self, house: House, note: str) -> None:
-        """Draw the house; ``note`` tells how we are connected."""
+    def show(self, registry: DeviceRegistry, note: str) -> None:
+        """Draw all rooms; ``note`` says how we are connected."""
         now_s = time.monotonic()
         if now_s - self._drawn_s >= _REFRESH_S:
             self._drawn_s = now_s
-            self._live.update(Drawing(house, note, now_s), refresh=True)
+            self._live.update(Screen(registry, note, now_s), refresh=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class Screen:
     """The whole screen, in whatever space there is."""
 
-    house: House
+    registry: DeviceRegistry
     note: str
     now_s: float
 
@@ -79,9 +79,9 @@ class Drawing:
         """Panels if they fit, else lines."""
         yield self._head()
         yield Text()
-        rooms = sorted(self.house.rooms.values(), key=lambda room: (room.name.casefold(), room.source))
+        rooms = sorted(self.registry.rooms.values(), key=lambda room: (room.name.casefold(), room.source))
         if not rooms:
-            yield Text("No device has spoken yet.", "dim")
+            yield Text("No message from any device yet.", "dim")
             return
         width, left = options.max_width, (options.height or console.height) - 2
         beside = max(1, (width + 2) // (_PANEL + 2))
@@ -90,14 +90,14 @@ class Drawing:
             if len(console.render_lines(_grid(panels), options.update(height=None))) <= left:
                 yield _grid(panels)
                 return
-        rooms.sort(key=lambda room: not _troubled(room, self.now_s))
+        rooms.sort(key=lambda room: not _needs_attention(room, self.now_s))
         yield from _lines(rooms, self.now_s, width, left)
 
     def _head(self) -> Text:
-        rooms = self.house.rooms.values()
+        rooms = self.registry.rooms.values()
         count = f"{len(rooms)} {'room' if len(rooms) == 1 else 'rooms'}"
         away = sum(room.away(self.now_s) for room in rooms)
-        problems = sum(bool(room.appliance.problems) for room in rooms)
+        problems = sum(bool(room.device_state.problems) for room in rooms)
         parts = [count, f"{away} away" if away else "", f"{problems} with problems" if problems else "", self.note]
         words = " · ".join(part for part in parts if part)
         return Text.assemble(
@@ -137,17 +137,17 @@ def _lines(rooms: list[Room], now_s: float, width: int, left: int) -> Iterator[T
 def _panel(room: Room, now_s: float, width: int) -> Panel:
     state = room.state(now_s)
     mark, colour = _STATES.get(state, ("○", "white"))
-    where = f" {room.address}" if room.appliance.place else ""
+    where = f" {room.address}" if room.device_state.place else ""
     title = Text.assemble((f"{mark} ", colour), (room.name, "bold"), (where, "dim"), (f"  {state}", colour))
     window = room.window
     lines: list[RenderableType] = [_heading(room, now_s)]
     if window is not None and window.mood.emotions is not None:
         lines.append(_bars(window.mood, room.mood_now(now_s), width - 6))
     else:
-        lines += _message(_why(window))
+        lines += _message(_why_empty(window))
     if window is not None:
         lines += [Text(), _spark(room, now_s, width - 16, "last hour "), _letters(room, now_s, width - 16)]
-    lines += [Text(f"▲ {problem}", "yellow") for problem in room.appliance.problems]
+    lines += [Text(f"▲ {problem}", "yellow") for problem in room.device_state.problems]
     replayed = "  replayed" if window and window.historical else ""
     age = f"{max(0.0, now_s - window.received_s):.0f} s ago" if window else ""
     return Panel(
@@ -163,12 +163,12 @@ def _panel(room: Room, now_s: float, width: int) -> Panel:
     )
 
 
-def _troubled(room: Room, now_s: float) -> bool:
-    return bool(room.appliance.problems) or room.away(now_s)
+def _needs_attention(room: Room, now_s: float) -> bool:
+    return bool(room.device_state.problems) or room.away(now_s)
 
 
 def _problem(room: Room) -> str:
-    problems = room.appliance.problems
+    problems = room.device_state.problems
     return (
         "" if not problems else problems[0] if len(problems) == 1 else f"{problems[0]} (and {len(problems) - 1} more)"
     )
@@ -187,25 +187,25 @@ def _heading(room: Room, now_s: float) -> Text:
         if mood.people > 1:
             text.append(f", at most {room.window.max_at_once} at once", "dim")
         if mood.dominant is not None:
-            text.append("  mostly ", "dim").append(mood.dominant, f"bold {_COLOURS[mood.dominant]}")
+            text.append("  mostly ", "dim").append(mood.dominant, f"bold {_colour(mood.dominant)}")
     if (now := room.mood_now(now_s)) is not None:
         text.append("  now " if text else "now ", "dim").append(f"{now.people} in view")
     return text
 
 
 def _short(room: Room, now_s: float) -> Text:
-    """The mood in a few characters, or that the device is away."""
+    """The dominant emotion in a few characters, or that the device is away."""
     window = room.window
     if room.away(now_s):
-        ago = "" if room.appliance.heard_s is None else f" {_span(now_s - room.appliance.heard_s)}"
+        ago = "" if room.device_state.heard_s is None else f" {_duration(now_s - room.device_state.heard_s)}"
         return Text(f"{room.state(now_s)}{ago}", "red")
     if window is None or window.mood.emotions is None or window.mood.dominant is None:
-        return Text(_why(window, brief=True), "italic dim")
+        return Text(_why_empty(window, brief=True), "italic dim")
     dominant = window.mood.dominant
-    return Text.assemble((f"{dominant} ", _COLOURS[dominant]), f"{window.mood.emotions[dominant]:.0%}")
+    return Text.assemble((f"{dominant} ", _colour(dominant)), f"{window.mood.emotions[dominant]:.0%}")
 
 
-def _span(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return (
         f"{seconds:.0f} s"
         if seconds < 60
@@ -213,6 +213,14 @@ def _span(seconds: float) -> str:
         if seconds < 3600
         else f"{seconds / 3600:.0f} h"
     )
+
+
+def _colour(label: str | None) -> str:
+    return _COLOURS.get(label or "", "bright_black")
+
+
+def _letter(label: str) -> str:
+    return _LETTERS.get(label, label[0])
 
 
 def _bars(mood: Mood, now: Mood | None, width: int) -> Table:
@@ -225,10 +233,11 @@ def _bars(mood: Mood, now: Mood | None, width: int) -> Table:
     table.add_column(justify="right", width=5 if live else 0)
     for name, share in (mood.emotions or {}).items():
         strong = "bold" if name == mood.dominant else ""
-        label = Text(name, f"{strong} {_COLOURS[name]}".strip())
-        label.stylize("underline", name.index(_LETTERS[name]), name.index(_LETTERS[name]) + 1)
-        shown = f"{live[name]:.0%}" if live else ""
-        table.add_row(label, _bar(share, bar, _COLOURS[name]), Text(f"{share:.0%}", strong), Text(shown, "dim"))
+        label = Text(name, f"{strong} {_colour(name)}".strip())
+        start = name.index(_letter(name))
+        label.stylize("underline", start, start + 1)
+        shown = f"{live[name]:.0%}" if live and name in live else ""
+        table.add_row(label, _bar(share, bar, _colour(name)), Text(f"{share:.0%}", strong), Text(shown, "dim"))
     return table
 
 
@@ -240,31 +249,31 @@ def _bar(share: float, width: int, colour: str) -> Text:
 
 def _spark(room: Room, now_s: float, width: int, label: str = "") -> Text:
     """The last hour's people as heights, in the colour of their mood."""
-    spaces = room.hour.spaces(width, now_s) if width > 0 else []
-    most = max([4, *(window.mood.people for window in spaces if window)])
+    bins = room.history.bins(width, now_s) if width > 0 else []
+    most = max([4, *(window.mood.people for window in bins if window)])
     text = Text().append(label, "dim")
-    for window in spaces:
+    for window in bins:
         if window is None:
             text.append(" ")
         elif not window.mood.people:
             text.append("×" if window.analysed == 0 else "·", "bright_black")
         else:
             height = _HEIGHTS[min(7, round(window.mood.people / most * 7))]
-            text.append(height, _COLOURS.get(window.mood.dominant or "", "bright_black"))
+            text.append(height, _colour(window.mood.dominant))
     return text
 
 
 def _letters(room: Room, now_s: float, width: int) -> Text:
     """The last hour's moods as the letters that are underlined in the names."""
     text = Text(" " * 10)
-    for window in room.hour.spaces(width, now_s):
+    for window in room.history.bins(width, now_s):
         dominant = window.mood.dominant if window else None
         withheld = "?" if window and window.mood.withheld else " "
-        text.append(_LETTERS[dominant] if dominant else withheld, _COLOURS.get(dominant or "", "dim"))
+        text.append(_letter(dominant) if dominant else withheld, _colour(dominant) if dominant else "dim")
     return text
 
 
-def _why(window: Window | None, *, brief: bool = False) -> str:
+def _why_empty(window: Window | None, *, brief: bool = False) -> str:
     if window is None:
         return "waiting" if brief else "waiting for the first window"
     if window.mood.withheld:
@@ -275,6 +284,6 @@ def _why(window: Window | None, *, brief: bool = False) -> str:
 
 
 def _message(sentence: str) -> list[RenderableType]:
-    """As high as the bars, so that rooms do not jump."""
+    """As high as the bars, so that panels keep their size."""
     above = len(EMOTIONS) // 2
     return [*[Text()] * above, Text(sentence, "italic dim", justify="center"), *[Text()] * (len(EMOTIONS) - above - 1)]

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import io
+from typing import Any
 
 import pytest
 
@@ -6,8 +9,8 @@ pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
 
 from rich.console import Console
 
-from edge.commands.watch_rooms import Appliance, House, Mood, Room, Window
-from edge.commands.watch_screen import Drawing, Screen
+from edge.commands.watch_registry import DeviceRegistry, DeviceState, Mood, Room, Window
+from edge.commands.watch_tui import Screen, Tui
 
 SHARES = {"angry": 0.02, "disgust": 0.0, "fear": 0.05, "happy": 0.56, "sad": 0.05, "surprise": 0.12, "neutral": 0.2}
 HAPPY = Mood(7, SHARES, "happy", None)
@@ -16,32 +19,35 @@ WITHHELD = Mood(2, None, None, "emotions withheld: too few people for privacy")
 HOT = "The processor is slowed down by heat."
 
 
-def drawn(*rooms, width=66, height=40):
-    console = Console(file=io.StringIO(), width=width, height=height)
-    house = House({(room.device, room.source): room for room in rooms})
-    console.print(Drawing(house, "connected", now_s=112.0))
-    return console.file.getvalue()
+def drawn(*rooms: Room, width: int = 66, height: int = 40) -> str:
+    output = io.StringIO()
+    registry = DeviceRegistry({(room.device, room.source): room for room in rooms})
+    Console(file=output, width=width, height=height).print(Screen(registry, "connected", now_s=112.0))
+    return output.getvalue()
 
 
-def a_window(mood, seq=12345, *, analysed=580):
+def a_window(mood: Mood, seq: int = 12345, *, analysed: int = 580) -> Window:
     return Window(seq, mood, analysed, 3, 60.0, None, False, 100.0)
 
 
-def a_room(mood=None, now=None, device="fer-1a2b3c4d", analysed=580, **appliance):
-    window = mood and a_window(mood, analysed=analysed)
-    room = Room(device, "cam0", Appliance(**appliance), window, now, 111.0)
-    if window:
-        room.keep(window)
+def a_room(
+    mood: Mood | None = None,
+    live: Mood | None = None,
+    device: str = "fer-1a2b3c4d",
+    analysed: int = 580,
+    **state: Any,
+) -> Room:
+    room = Room(device, "cam0", DeviceState(**state), live=live, live_received_s=111.0)
+    if mood:
+        room.add(a_window(mood, analysed=analysed))
     return room
 
 
-def many(count, **appliance):
-    return [
-        a_room(HAPPY, device=f"fer-{number:03}", online=True, state="running", **appliance) for number in range(count)
-    ]
+def many(count: int, **state: Any) -> list[Room]:
+    return [a_room(HAPPY, device=f"fer-{number:03}", online=True, state="running", **state) for number in range(count)]
 
 
-def test_a_room_shows_a_bar_and_a_percentage_for_every_emotion():
+def test_a_room_shows_a_bar_and_a_percentage_for_every_emotion() -> None:
     text = drawn(a_room(HAPPY, online=True, state="running"))
 
     rows = {line.split()[1]: line for line in text.splitlines() if "%" in line}
@@ -67,28 +73,28 @@ def test_a_room_shows_a_bar_and_a_percentage_for_every_emotion():
         (a_room(state="degraded"), "▲ fer-1a2b3c4d/cam0  degraded"),
         (a_room(place="Foyer"), "○ Foyer fer-1a2b3c4d/cam0"),
         (a_room(problems=("The lens is covered.",)), "▲ The lens is covered."),
-        (a_room(now=Mood(2, None, None, None)), "now 2 in view"),
+        (a_room(live=Mood(2, None, None, None)), "now 2 in view"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_words(room, sentence):
+def test_what_is_missing_or_wrong_is_said_in_words(room: Room, sentence: str) -> None:
     text = drawn(room)
 
     assert sentence in text
     assert "%" not in text
 
 
-def test_a_reading_that_is_old_is_no_longer_now():
-    room = a_room(HAPPY, now=Mood(2, SHARES, "happy", None))
-    room.now_received_s = 100.0
+def test_a_reading_that_is_old_is_no_longer_now() -> None:
+    room = a_room(HAPPY, live=Mood(2, SHARES, "happy", None))
+    room.live_received_s = 100.0
 
     assert "in view" not in drawn(room)
 
 
-def test_the_last_hour_tells_people_by_height_and_mood_by_letter():
+def test_the_last_hour_tells_people_by_height_and_mood_by_letter() -> None:
     room = a_room(HAPPY)
-    # A space is 72 s here.
+    # A bin is 72 s here.
     for ago_s, mood, analysed in ((2000, NOBODY, 580), (1500, WITHHELD, 580), (1000, NOBODY, 0)):
-        room.hour.note(a_window(mood, analysed=analysed), 112.0 - ago_s - 200, 112.0 - ago_s, 112.0)
+        room.history.add(a_window(mood, analysed=analysed), 112.0 - ago_s - 200, 112.0 - ago_s, 112.0)
 
     heights, letters = drawn(room).splitlines()[-3:-1]
 
@@ -97,7 +103,7 @@ def test_the_last_hour_tells_people_by_height_and_mood_by_letter():
     assert letters.strip("│ ").split() == ["????", "h"]
 
 
-def test_rooms_that_fit_are_panels_beside_each_other_and_more_are_lines():
+def test_rooms_that_fit_are_panels_beside_each_other_and_more_are_lines() -> None:
     two = drawn(*many(2), width=140, height=24)
     three = drawn(*many(3), width=140, height=24)
 
@@ -109,7 +115,7 @@ def test_rooms_that_fit_are_panels_beside_each_other_and_more_are_lines():
     ]
 
 
-def test_rooms_with_problems_come_first_and_the_rest_is_counted():
+def test_rooms_with_problems_come_first_and_the_rest_is_counted() -> None:
     rooms = [
         *many(30),
         a_room(HAPPY, device="fer-zzz", place="Vault", problems=(HOT,)),
@@ -128,7 +134,7 @@ def test_rooms_with_problems_come_first_and_the_rest_is_counted():
 
 @pytest.mark.parametrize("width", [20, 40, 66, 80, 200])
 @pytest.mark.parametrize("count", [1, 3, 40])
-def test_nothing_is_wider_than_the_terminal_or_higher(width, count):
+def test_nothing_is_wider_than_the_terminal_or_higher(width: int, count: int) -> None:
     rooms = [a_room(HAPPY, device=f"{number:032}", problems=(HOT,) * 2, online=True) for number in range(count)]
 
     lines = drawn(*rooms, width=width, height=12).splitlines()
@@ -137,16 +143,20 @@ def test_nothing_is_wider_than_the_terminal_or_higher(width, count):
     assert len(lines) <= 12
 
 
-def test_an_empty_house_says_so():
-    assert "No device has spoken yet." in drawn()
+def test_no_rooms_are_one_sentence() -> None:
+    assert "No message from any device yet." in drawn()
 
 
-def test_the_terminal_is_given_back_after_the_screen():
-    terminal = io.StringIO()
-    terminal.isatty = lambda: True
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
-    with Screen(terminal) as screen:
-        screen.show(House(), "connected")
 
-    assert "No device has spoken yet." in terminal.getvalue()
+def test_the_terminal_is_given_back_after_the_screen() -> None:
+    terminal = Terminal()
+
+    with Tui(terminal) as tui:
+        tui.show(DeviceRegistry(), "connected")
+
+    assert "No message from any device yet." in terminal.getvalue()
     assert "\x1b[?1049l" in terminal.getvalue()

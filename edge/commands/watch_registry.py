@@ -1,0 +1,239 @@
+"""The rooms that ``watch`` has heard of: one per camera, built from whatever messages came, in any order."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil, floor
+
+from edge.errors import MessageError
+from edge.labels import EMOTIONS
+from edge.mqtt.codec import decode
+from edge.mqtt.messages import Aggregate, Availability, Device, Live, Status
+
+HISTORY_S = 3600.0
+_MAX_ROOMS, _MAX_IDS, _MAX_HISTORY, _MAX_PROBLEMS, _MAX_CHARACTERS = 1000, 10_000, 3600, 20, 300
+"""Bounds on what strangers send; no real device comes near them."""
+_FRESH_S = 5.0
+_SILENT_WINDOWS = 3
+_WITHHELD = {
+    "too_few_people": "emotions withheld: too few people for privacy",
+    "counts_only": "emotions withheld: this device only counts",
+    "windows_only": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """What an aggregate or a live reading says: people, and the share of each emotion or why there is none."""
+
+    people: int
+    emotions: Mapping[str, float] | None
+    dominant: str | None
+    withheld: str | None
+
+    @property
+    def counted(self) -> str:
+        """The number of people in words."""
+        return {0: "nobody", 1: "1 person"}.get(self.people, f"{self.people} people")
+
+    @classmethod
+    def of(cls, record: Aggregate | Live) -> Mood:
+        """Shares in the order of ``EMOTIONS``, other labels after them."""
+        people = record.faces.people if isinstance(record, Aggregate) else record.people
+        shares = record.emotions
+        if shares is not None:
+            order = [*(name for name in EMOTIONS if name in shares), *(name for name in shares if name not in EMOTIONS)]
+            shares = {name: shares[name] for name in order}
+        withheld = None
+        if record.suppressed is not None:
+            withheld = _WITHHELD.get(record.suppressed, f"emotions withheld: {_printable(record.suppressed)}")
+        return cls(people, shares, max(shares, key=shares.__getitem__) if shares else None, withheld)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of an aggregate that people look at. ``received_s`` is on the monotonic clock."""
+
+    seq: int
+    mood: Mood
+    analysed: int
+    max_at_once: int
+    duration_s: float
+    end: datetime | None
+    historical: bool
+    received_s: float
+
+    @classmethod
+    def of(cls, record: Aggregate, received_s: float) -> Window:
+        """The window that a message describes."""
+        return cls(
+            seq=record.seq,
+            mood=Mood.of(record),
+            analysed=record.frames.analysed,
+            max_at_once=record.faces.max_at_once,
+            duration_s=record.window.duration_s,
+            end=record.window.end,
+            historical=record.historical,
+            received_s=received_s,
+        )
+
+
+class History:
+    """The windows of the last hour, each with its start and end in monotonic seconds; reads no clock."""
+
+    def __init__(self) -> None:
+        self._windows: list[tuple[float, float, int, Window]] = []
+        self._count = 0
+
+    def add(self, window: Window, start_s: float, end_s: float, now_s: float) -> None:
+        """Add a window; they may come in any order, each once. Those older than an hour are dropped."""
+        self._count += 1
+        insort(self._windows, (end_s, start_s, self._count, window), key=lambda entry: entry[:3])
+        self._windows = [entry for entry in self._windows if entry[0] > now_s - HISTORY_S][-_MAX_HISTORY:]
+
+    def bins(self, count: int, now_s: float) -> list[Window | None]:
+        """The hour before ``now_s`` in ``count`` equal bins, newest last; each holds its latest-ending window."""
+        width_s = HISTORY_S / count
+        bins: list[Window | None] = [None] * count
+        for end_s, start_s, _, window in self._windows:
+            first = floor((start_s - now_s + HISTORY_S) / width_s)
+            last = ceil((end_s - now_s + HISTORY_S) / width_s) - 1
+            for i in range(max(first, 0), min(last + 1, count)):
+                bins[i] = window
+        return bins
+
+
+@dataclass(slots=True)
+class DeviceState:
+    """One device and its health; ``online`` is None until it is known. ``place`` is the room or site it stands in."""
+
+    place: str | None = None
+    online: bool | None = None
+    heard_s: float | None = None
+    state: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Room:
+    """What one camera of one device sees: its newest window, its newest live reading, and its last hour."""
+
+    device: str
+    source: str
+    device_state: DeviceState
+    window: Window | None = None
+    live: Mood | None = None
+    live_received_s: float = 0.0
+    history: History = field(default_factory=History)
+
+    @property
+    def address(self) -> str:
+        """Device and source, as in the topic."""
+        return f"{self.device}/{self.source}"
+
+    @property
+    def name(self) -> str:
+        """The configured room or site, else the address."""
+        return self.device_state.place or self.address
+
+    def mood_now(self, now_s: float) -> Mood | None:
+        """The live reading, unless it is old."""
+        return self.live if now_s - self.live_received_s < _FRESH_S else None
+
+    def state(self, now_s: float) -> str:
+        """What the device says about itself, or ``offline``, or ``silent`` when nothing came for three windows."""
+        device = self.device_state
+        if device.online is False:
+            return "offline"
+        limit_s = _SILENT_WINDOWS * max(self.window.duration_s if self.window else 60.0, 20.0)
+        if device.heard_s is not None and now_s - device.heard_s > limit_s:
+            return "silent"
+        return device.state or "no status yet"
+
+    def away(self, now_s: float) -> bool:
+        """Whether the device is offline or silent."""
+        return self.state(now_s) in ("offline", "silent")
+
+    def add(self, window: Window) -> None:
+        """Show the window if it is the newest, and put it into the history.
+
+        When a replayed window ended is told by its wall time, compared with that of a window that came fresh.
+        """
+        ended_s: float | None = window.received_s
+        if window.historical:
+            ended_s = None
+            if self.window is not None and not self.window.historical and self.window.end and window.end:
+                ended_s = self.window.received_s - (self.window.end - window.end).total_seconds()
+        if ended_s is not None:
+            self.history.add(window, ended_s - window.duration_s, ended_s, window.received_s)
+        if self.window is None or not window.historical or window.seq > self.window.seq:
+            self.window = window
+
+
+@dataclass(slots=True)
+class DeviceRegistry:
+    """All devices and rooms that were heard of."""
+
+    rooms: dict[tuple[str, str], Room] = field(default_factory=dict)
+    _devices: dict[str, DeviceState] = field(default_factory=dict)
+    _ids: dict[str, None] = field(default_factory=dict)
+
+    def receive(
+        self, topic: str, payload: bytes, now_s: float, *, retained: bool = False
+    ) -> tuple[Room, Window] | None:
+        """Take in a message; returns the room and its window if this is an aggregate that was not heard before.
+
+        A ``retained`` message does not prove that the device is alive. What is not of the contract is ignored.
+        """
+        try:
+            record = decode(topic, payload)
+        except MessageError:
+            return None
+        name = record.id if isinstance(record, Device) else record.device
+        if len(self._devices) == _MAX_ROOMS and name not in self._devices:
+            return None
+        device = self._devices.setdefault(name, DeviceState())
+        if not retained:
+            device.heard_s = now_s
+        match record:
+            case Availability(online=online):
+                device.online = online
+            case Status():
+                device.state = _printable(record.state)
+                device.problems = tuple(_printable(problem.sentence) for problem in record.problems[:_MAX_PROBLEMS])
+            case Device():
+                device.place = _printable(record.context.room or record.context.site) or None
+                self._room(name, record.source, device)
+            case Live():
+                if room := self._room(name, record.source, device):
+                    room.live, room.live_received_s = Mood.of(record), now_s
+            case Aggregate():
+                room = self._room(name, record.source, device)
+                if room and self._is_new(record.id):
+                    window = Window.of(record, now_s)
+                    room.add(window)
+                    return room, window
+        return None
+
+    def _room(self, device: str, source: str, state: DeviceState) -> Room | None:
+        """The room of a camera; None where there are too many already."""
+        if len(self.rooms) == _MAX_ROOMS and (device, source) not in self.rooms:
+            return None
+        return self.rooms.setdefault((device, source), Room(device, source, state))
+
+    def _is_new(self, window_id: str) -> bool:
+        """Whether this id was not heard before; QoS 1 delivers at least once."""
+        if window_id in self._ids:
+            return False
+        self._ids[window_id] = None
+        if len(self._ids) > _MAX_IDS:
+            del self._ids[next(iter(self._ids))]
+        return True
+
+
+def _printable(text: str) -> str:
+    """Text for a terminal, short and without control characters that would move the cursor."""
+    return "".join(character for character in text[:_MAX_CHARACTERS] if character.isprintable())

@@ -1,0 +1,305 @@
+"""What ``watch`` remembers of the messages it receives."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from edge.commands.watch_registry import DeviceRegistry, History, Mood, Room, Window
+from edge.labels import EMOTIONS
+from edge.mqtt.codec import encode
+from edge.mqtt.compose import aggregate, live, status
+from edge.mqtt.messages import Availability, Context, Device, Record
+from edge.mqtt.wallclock import WallClock
+from edge.records import Health, Problem, RoomReading, Suppression, WindowSummary
+from tests.edge.conftest import Summary
+
+CLOCK = WallClock()
+
+
+@pytest.fixture
+def registry() -> DeviceRegistry:
+    return DeviceRegistry()
+
+
+@pytest.fixture
+def hot(health: Health) -> Health:
+    """The health of a device that is too hot, and says so with a sequence that clears a terminal."""
+    return dataclasses.replace(
+        health, state="degraded", problems=(Problem("throttled", "The processor is \x1b[2Jtoo hot."),)
+    )
+
+
+def receive(
+    registry: DeviceRegistry, *records: Record, now_s: float = 50.0, retained: bool = False
+) -> list[tuple[Room, Window] | None]:
+    """Receive the messages of these records."""
+    messages = [encode(record) for record in records]
+    return [registry.receive(message.topic, message.payload, now_s, retained=retained) for message in messages]
+
+
+def only_room(registry: DeviceRegistry) -> Room:
+    (room,) = registry.rooms.values()
+    return room
+
+
+def only_window(registry: DeviceRegistry) -> Window:
+    window = only_room(registry).window
+    assert window is not None
+    return window
+
+
+def test_every_message_of_a_device_ends_up_in_its_room(
+    registry: DeviceRegistry, device: Device, summary: Summary, hot: Health
+) -> None:
+    room_reading = RoomReading(people=2, emotions=summary().emotions, suppressed=None)
+
+    receive(
+        registry,
+        Availability(device.id, online=True),
+        status(device, hot, CLOCK),
+        device,
+        live(device, room_reading, CLOCK),
+        aggregate(device, 12, summary(), CLOCK),
+    )
+
+    room, mood = only_room(registry), only_window(registry).mood
+    assert (room.device, room.source, room.device_state.online) == ("fer-1a2b3c4d", "cam0", True)
+    assert room.device_state.state == "degraded"
+    assert room.live is not None
+    assert (room.live.people, mood.dominant) == (2, "neutral")
+    assert mood.emotions is not None
+    assert mood.emotions["happy"] == 0.3
+
+
+def test_nothing_from_the_network_moves_the_cursor(registry: DeviceRegistry, device: Device, hot: Health) -> None:
+    receive(registry, device, status(device, hot, CLOCK))
+
+    assert only_room(registry).device_state.problems == ("The processor is [2Jtoo hot.",)
+
+
+def test_a_window_received_twice_is_news_once(registry: DeviceRegistry, device: Device, summary: Summary) -> None:
+    window = aggregate(device, 12, summary(), CLOCK)
+
+    first, second = receive(registry, window, window)
+
+    assert first is not None
+    assert second is None
+
+
+def test_a_replayed_window_is_news_but_does_not_replace_a_newer_one(
+    registry: DeviceRegistry, device: Device, summary: Summary
+) -> None:
+    newer, older = aggregate(device, 12, summary(), CLOCK), aggregate(device, 7, summary(people=1), CLOCK)
+
+    news = receive(registry, newer, older.replayed())
+
+    assert [window.seq for _, window in filter(None, news)] == [12, 7]
+    assert only_window(registry).seq == 12
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        (None, None),
+        ("too_few_people", "emotions withheld: too few people for privacy"),
+        ("counts_only", "emotions withheld: this device only counts"),
+    ],
+)
+def test_an_empty_window_and_a_withheld_one_are_told_apart(
+    registry: DeviceRegistry, device: Device, summary: Summary, reason: Suppression | None, sentence: str | None
+) -> None:
+    withheld = summary(people=0, emotions=None, uncertain=None, suppressed=reason)
+
+    receive(registry, aggregate(device, 1, withheld, CLOCK))
+
+    assert only_window(registry).mood.withheld == sentence
+
+
+def test_a_reason_of_a_newer_device_is_shown_as_it_is(
+    registry: DeviceRegistry, device: Device, summary: Summary
+) -> None:
+    window = aggregate(device, 1, summary(emotions=None, uncertain=None), CLOCK)
+
+    receive(registry, replace(window, suppressed="gathering"))
+
+    assert only_window(registry).mood.withheld == "emotions withheld: gathering"
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"\xff", b"[" * 50_000])
+def test_what_is_not_of_the_contract_is_ignored(registry: DeviceRegistry, payload: bytes) -> None:
+    for topic in ("fer/v1/fer-1a2b3c4d/cam0/aggregate", "fer/v1/fer-1a2b3c4d/info", "fer/v1/x", ""):
+        assert registry.receive(topic, payload, 0.0) is None
+
+    assert registry.rooms == {}
+
+
+def test_strangers_cannot_fill_the_memory(registry: DeviceRegistry, device: Device, summary: Summary) -> None:
+    for number in range(3000):
+        receive(registry, aggregate(replace(device, id=f"fer-{number}"), 1, summary(), CLOCK))
+        receive(registry, aggregate(replace(device, source=f"cam{number}"), 1, summary(), CLOCK))
+
+    assert len(registry.rooms) == 1000
+
+
+def test_no_more_problems_are_kept_than_a_screen_can_show(
+    registry: DeviceRegistry, device: Device, hot: Health
+) -> None:
+    told = status(device, hot, CLOCK)
+    long = replace(told.problems[0], sentence="long " * 100)
+
+    receive(registry, device, replace(told, problems=(long,) * 50))
+
+    problems = only_room(registry).device_state.problems
+    assert len(problems) == 20
+    assert {len(problem) for problem in problems} == {300}
+
+
+def test_shares_are_kept_in_the_order_of_the_labels_and_others_follow(
+    registry: DeviceRegistry, device: Device, summary: Summary
+) -> None:
+    window = aggregate(device, 1, summary(), CLOCK)
+    assert window.emotions is not None
+
+    receive(registry, replace(window, emotions={"bored": 0.0, **dict(reversed(window.emotions.items()))}))
+
+    emotions = only_window(registry).mood.emotions
+    assert emotions is not None
+    assert tuple(emotions) == (*EMOTIONS, "bored")
+
+
+def ending(summary: Summary, end_s: float) -> WindowSummary:
+    """A minute that ended at ``end_s``."""
+    return summary(start_s=end_s - 60, end_s=end_s)
+
+
+def seqs(bins: list[Window | None]) -> list[int | None]:
+    return [None if window is None else window.seq for window in bins]
+
+
+def test_the_history_has_fresh_windows_when_they_came_and_replayed_ones_when_they_were(
+    registry: DeviceRegistry, device: Device, summary: Summary
+) -> None:
+    clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 4000.0)
+
+    receive(registry, aggregate(device, 3, ending(summary, 3990.0), clock), now_s=3990.0)
+    receive(registry, aggregate(device, 1, ending(summary, 2190.0), clock).replayed(), now_s=3995.0)
+    receive(registry, aggregate(device, 2, ending(summary, 90.0), clock).replayed(), now_s=3995.0)
+
+    assert seqs(only_room(registry).history.bins(4, 3990.0)) == [None, 1, None, 3]
+
+
+def test_a_replayed_window_without_a_clock_is_not_in_the_history(
+    registry: DeviceRegistry, device: Device, summary: Summary
+) -> None:
+    clock = WallClock(is_set=lambda _now_s: False)
+
+    receive(registry, aggregate(device, 3, summary(), clock), aggregate(device, 1, summary(), clock).replayed())
+
+    assert set(seqs(only_room(registry).history.bins(60, 50.0))) == {None, 3}
+
+
+@pytest.mark.parametrize(
+    "end", ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000+14:00"]
+)
+def test_a_window_of_an_impossible_day_is_not_in_the_history(
+    registry: DeviceRegistry, device: Device, summary: Summary, end: str
+) -> None:
+    clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 200.0)
+    receive(registry, aggregate(device, 3, summary(), clock))
+    message = encode(aggregate(device, 2, summary(), clock).replayed())
+    body = json.loads(message.payload)
+    body["window"]["end"] = end
+
+    registry.receive(message.topic, json.dumps(body).encode(), 50.0)
+
+    assert set(seqs(only_room(registry).history.bins(60, 50.0))) == {None, 3}
+
+
+def test_a_room_is_named_after_where_it_is_and_else_after_its_address(registry: DeviceRegistry, device: Device) -> None:
+    known, unknown = replace(device, context=Context("Museum", "Foyer")), replace(device, id="fer-2", context=Context())
+
+    receive(registry, known, unknown)
+
+    assert [room.name for room in registry.rooms.values()] == ["Foyer", "fer-2/cam0"]
+
+
+@pytest.mark.parametrize(
+    ("retained", "online", "now_s", "state"),
+    [
+        (False, True, 50.0, "degraded"),
+        (False, True, 229.0, "degraded"),
+        (False, True, 231.0, "silent"),
+        (True, True, 1e6, "degraded"),
+        (False, False, 50.0, "offline"),
+        (False, False, 1e6, "offline"),
+    ],
+)
+def test_a_device_is_silent_when_nothing_came_for_three_windows(
+    registry: DeviceRegistry, device: Device, hot: Health, retained: bool, online: bool, now_s: float, state: str
+) -> None:
+    receive(registry, device, status(device, hot, CLOCK), Availability(device.id, online), retained=retained)
+
+    room = only_room(registry)
+
+    assert room.state(now_s) == state
+    assert room.away(now_s) == (state in ("offline", "silent"))
+
+
+def numbered(seq: int) -> Window:
+    return Window(seq, Mood(0, None, None, None), 0, 0, 60.0, None, False, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("windows", "bins"),
+    [
+        ([], [None, None, None, None]),
+        ([(1, 9990.0, 10000.0)], [None, None, None, 1]),
+        ([(1, 6400.0, 7300.0)], [1, None, None, None]),
+        ([(1, 6400.0, 7301.0)], [1, 1, None, None]),
+        ([(1, 5000.0, 10000.0)], [1, 1, 1, 1]),
+        ([(1, 7300.0, 8200.0), (2, 8200.0, 9100.0)], [None, 1, 2, None]),
+        ([(2, 9950.0, 9990.0), (1, 9900.0, 9950.0)], [None, None, None, 2]),
+        ([(1, 6300.0, 6400.0)], [None, None, None, None]),
+        ([(1, 9990.0, 10060.0)], [None, None, None, 1]),
+    ],
+    ids=["nothing", "newest", "just one", "a bit of two", "longer", "neighbours", "late", "too old", "ahead"],
+)
+def test_a_bin_has_the_window_that_ended_last_of_those_that_overlap_it(
+    windows: list[tuple[int, float, float]], bins: list[int | None]
+) -> None:
+    history = History()
+
+    for seq, start_s, end_s in windows:
+        history.add(numbered(seq), start_s, end_s, now_s=10000.0)
+
+    assert seqs(history.bins(4, now_s=10000.0)) == bins
+
+
+def test_a_window_older_than_an_hour_is_gone() -> None:
+    history = History()
+    history.add(numbered(1), 0.0, 60.0, now_s=60.0)
+
+    assert 1 in seqs(history.bins(60, now_s=3600.0))
+    assert 1 not in seqs(history.bins(60, now_s=3661.0))
+
+
+def test_windows_of_the_same_moment_are_all_accepted() -> None:
+    history = History()
+
+    history.add(numbered(1), 0.0, 60.0, now_s=60.0)
+    history.add(numbered(2), 0.0, 60.0, now_s=60.0)
+
+    assert seqs(history.bins(1, now_s=60.0)) == [2]
+
+
+def test_the_history_is_bounded() -> None:
+    history = History()
+
+    for second in range(5000):
+        history.add(numbered(second), 1000.0, 1000.0 + second / 1e4, now_s=1001.0)
+
+    assert len(history._windows) == 3600
