@@ -46,7 +46,7 @@ const READERS = {
     version: optional(json.version, words),
   }),
   info: (json) => ({
-    source: matching(json.source?.id, /^[a-z0-9_-]{1,32}$/),
+    source: matching(json.source, /^[a-z0-9_-]{1,32}$/),
     model: words(json.model?.id),
     windowS: amount(json.window_s),
     minPeople: amount(json.privacy?.min_people),
