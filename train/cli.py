@@ -12,7 +12,7 @@ from edge.labels import EMOTIONS
 from train.classifier import recipes
 from train.data import fer2013
 from train.detector.cli import add_commands
-from train.run.backend import wake
+from train.run.backend import start_backend
 from train.run.progress import progress_bar
 
 CACHE = Path("data/cache")
@@ -179,9 +179,9 @@ def _weights(text: str) -> tuple[str, str]:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    wake()
+    start_backend()
     from train.classifier.fit import RunOptions, fit
-    from train.classifier.weight_average import fit_soup
+    from train.classifier.weight_average import fit_averaged
 
     recipe, faces = recipes.load(options.recipe), _load(options)
     folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
@@ -191,7 +191,7 @@ def _fit(options: argparse.Namespace) -> int:
         start = teachers[recipe.teachers.index(recipe.start)]
     run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=start)
     with progress_bar("asking the teachers") as progress:
-        trained = fit if recipe.runs == 1 else fit_soup
+        trained = fit if recipe.runs == 1 else fit_averaged
         model = trained(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
     print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
     return 0
@@ -214,7 +214,7 @@ def _teachers(
 
 
 def _ablate(options: argparse.Namespace) -> int:
-    wake()
+    start_backend()
     from train.classifier.ablate import ablate, markdown
     from train.classifier.fit import RunOptions
 
@@ -241,7 +241,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from train.run.plots import save_confusion
 
     if options.model.suffix == ".keras":
-        wake()
+        start_backend()
     result = evaluate(options.model, _load_split(options), options.emotions or EMOTIONS)
     if options.plot:
         title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
@@ -254,7 +254,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    wake()
+    start_backend()
     from train.classifier.report import write_report
 
     model = options.model or options.run / "model.keras"
@@ -264,7 +264,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    wake()
+    start_backend()
     from train.classifier.compare import Settings, compare, contenders, markdown
 
     entered = contenders(options.backbones, dict(options.weights), frozen=options.frozen)

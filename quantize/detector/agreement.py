@@ -8,10 +8,10 @@ from typing import Any
 
 from edge.errors import ModelError
 from edge.vision.detector.builtin import BuiltinDetector
-from train.detector.candidates import Subject
+from train.detector.candidates import Candidate
 from train.detector.development import Frame
 from train.detector.evaluate import FALSE, Figures, figures, look
-from train.detector.find import find, letterboxed
+from train.detector.predict import letterboxed, predict
 
 MAX_LOST = 0.005
 """Of average precision, which looks at every score."""
@@ -66,8 +66,8 @@ def compare_boxes(network: Any, detector: BuiltinDetector, development: Mapping[
         development: see ``train.detector.development.compose``.
     """
     size_px = network.input_shape[1:3]
-    int8 = Subject("int8", lambda frames: map(detector.find, frames), None)
-    in_float = Subject("float", lambda frames: iter(find(network, *letterboxed(frames, size_px))), None)
+    int8 = Candidate("int8", lambda frames: map(detector.find, frames), None)
+    in_float = Candidate("float", lambda frames: iter(predict(network, *letterboxed(frames, size_px))), None)
     quantised = figures(int8, look(int8, development), development)
     in_float = replace(in_float, threshold=quantised.threshold)
     return BoxComparison(figures(in_float, look(in_float, development), development), quantised)

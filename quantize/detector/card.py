@@ -9,7 +9,7 @@ from quantize.detector.report import detector_figures
 from train.classifier.crop_rule import CropMeasurement
 from train.detector.candidates import SMALLEST_PX
 from train.detector.evaluate import FALSE
-from train.detector.measure import HIT_IOU
+from train.detector.metrics import MATCH_IOU
 
 _SETS = {
     "scenes": "heads cut out of held-back portraits on held-back photographs without faces, with masks, glasses and "
@@ -51,7 +51,7 @@ Recognising, searching or following persons; anything in which a missed or a fal
 
 At the score {manifest.threshold:g}, from which the device takes a box for a face: the lowest at which the int8 file
 finds no more than {FALSE:g} false faces per picture without any. A face is found by a box with an intersection over
-union of {HIT_IOU:g}. Pixels are those of frames of 640x480, faces below {SMALLEST_PX} pixels do not count.
+union of {MATCH_IOU:g}. Pixels are those of frames of 640x480, faces below {SMALLEST_PX} pixels do not count.
 
 {rows}
 

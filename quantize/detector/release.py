@@ -31,10 +31,10 @@ from quantize.tflite.runtimes import Difference, compare_runtimes
 from quantize.tflite.verify import DetectorContract, check_range, verify
 from train.classifier.crop_rule import CropMeasurement, measure_crop
 from train.detector.development import Frame
-from train.detector.measure import MIN_SCORE
+from train.detector.metrics import MIN_SCORE
 from train.detector.recipe import Synthesis
-from train.detector.scenes import Painter
-from train.detector.sprites import Collection
+from train.detector.synthesis.scenes import SceneGenerator
+from train.detector.synthesis.sprites import Collection
 
 SEED = 2013
 SCENES = 500
@@ -60,8 +60,8 @@ class DetectorOutcome:
 
 def draw_scenes(collection: Collection, size_px: tuple[int, int], count: int = SCENES) -> npt.NDArray[np.uint8]:
     """The calibration pictures, uint8 (count, height, width): seed and number decide over each."""
-    painter = Painter(collection, size_px, Synthesis())
-    return np.stack([painter.scene((SEED, number)).pixels for number in range(count)])
+    generator = SceneGenerator(collection, size_px, Synthesis())
+    return np.stack([generator.scene((SEED, number)).pixels for number in range(count)])
 
 
 def release_detector(

@@ -106,7 +106,7 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
         return folder / "model.keras"
 
     monkeypatch.setattr("train.classifier.fit.fit", recorder)
-    monkeypatch.setattr("train.classifier.weight_average.fit_soup", recorder)
+    monkeypatch.setattr("train.classifier.weight_average.fit_averaged", recorder)
     monkeypatch.chdir(tmp_path)
 
     assert run("fit", "--recipe", "student", "--data", csv, *given) == 0

@@ -22,7 +22,7 @@ from train.classifier import backbones, recipes
 from train.classifier.evaluate import evaluate
 from train.classifier.fit import RunOptions, fit
 from train.classifier.network import multiply_adds
-from train.classifier.pictures import save_comparison
+from train.classifier.plots import save_comparison
 from train.classifier.recipes import Recipe
 from train.classifier.targets import only
 from train.data.fer2013 import FaceSet

@@ -20,8 +20,8 @@ from edge.errors import ConfigError, DataError, ModelError
 from train.classifier.distil import views
 from train.classifier.network import multiply_adds
 from train.classifier.recipes import Recipe
-from train.classifier.targets import keep_mask, soft_targets
-from train.classifier.training_model import Lesson, View, batches
+from train.classifier.targets import soft_targets, training_mask
+from train.classifier.training_model import TrainingModel, View, batches
 from train.data.fer2013 import FaceSet
 from train.run.checkpoints import History, Journal, WeightAverage, load_state
 from train.run.progress import Progress, silent
@@ -77,7 +77,7 @@ def fit(
     _check(recipe, faces, folder, teachers, resume=resume)
     epochs = options.epochs or recipe.epochs
     training, held_out = faces["Training"], faces["PublicTest"]
-    keep = keep_mask(training, [other for split, other in faces.items() if split != "Training"])
+    keep = training_mask(training, [other for split, other in faces.items() if split != "Training"])
     pixels, targets = training.pixels[keep], soft_targets(training)[keep]
     if len(pixels) < recipe.batch:
         raise DataError(f"data has {len(pixels)} pictures to learn from, expected at least one batch of {recipe.batch}")
@@ -89,18 +89,18 @@ def fit(
         enough = replace(recipe, views=min(recipe.views, (epochs + 1) // 2))  # each view is two lessons
         lessons = views(enough, teachers, pixels, targets, options.seed, folder.parent / "views", progress)
     keras.utils.set_random_seed(options.seed)
-    lesson = Lesson(recipe.network(), recipe, options.seed)
+    model = TrainingModel(recipe.network(), recipe, options.seed)
     if options.start and not resume:
-        _begin_from(options.start, lesson.student)
+        _begin_from(options.start, model.student)
     steps = len(pixels) // recipe.batch
-    lesson.compile(_optimizer(recipe, lesson.student, steps, epochs), jit_compile=jit())
-    lesson((pixels[:2, ..., np.newaxis], targets[:2]))
-    lesson.optimizer.build(lesson.student.trainable_variables)
+    model.compile(_optimizer(recipe, model.student, steps, epochs), jit_compile=jit())
+    model((pixels[:2, ..., np.newaxis], targets[:2]))
+    model.optimizer.build(model.student.trainable_variables)
     average = WeightAverage(recipe.average)
-    done = load_state(folder / "state.npz", lesson, average) if resume else 0
-    _write_run(folder / "run.json", recipe, replace(options, epochs=epochs), teachers, lesson.student, len(pixels))
+    done = load_state(folder / "state.npz", model, average) if resume else 0
+    _write_run(folder / "run.json", recipe, replace(options, epochs=epochs), teachers, model.student, len(pixels))
 
-    lesson.fit(
+    model.fit(
         batches(lessons, recipe.batch, options.seed, done),
         steps_per_epoch=steps,
         shuffle=False,  # batches does, by seed and epoch

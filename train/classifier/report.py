@@ -19,7 +19,7 @@ from edge.model.classifier_manifest import Manifest
 from train.classifier.degrade import Curve, curves
 from train.classifier.evaluate import Evaluation, judge, predict
 from train.classifier.metrics import Metrics, reliability, softmax
-from train.classifier.pictures import save_degradations, save_grid, save_reliability
+from train.classifier.plots import save_degradations, save_grid, save_reliability
 from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, majority

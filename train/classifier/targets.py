@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge.labels import EMOTIONS
 from train.data import ferplus
-from train.data.duplicates import found_again
+from train.data.duplicates import find_duplicates
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import distribution, not_a_face
 
@@ -32,11 +32,11 @@ def only(faces: FaceSet, emotions: Sequence[str]) -> FaceSet:
     return shown if shown.votes is None else replace(shown, votes=ferplus.only(shown.votes, emotions))
 
 
-def keep_mask(training: FaceSet, others: Sequence[FaceSet]) -> npt.NDArray[np.bool_]:
+def training_mask(training: FaceSet, others: Sequence[FaceSet]) -> npt.NDArray[np.bool_]:
     """Which faces to train on: those that annotators saw as a face and that are in none of ``others``: bool (n,)."""
     keep = np.ones(len(training), np.bool_)
     if training.votes is not None:
         keep &= ~not_a_face(training.votes)
     for other in others:
-        keep &= ~found_again(training.pixels, other.pixels)
+        keep &= ~find_duplicates(training.pixels, other.pixels)
     return keep

@@ -1,4 +1,4 @@
-"""A lesson: the student with its augmentation, mixing and loss, and the batches it is given."""
+"""A model: the student with its augmentation, mixing and loss, and the batches it is given."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def batches(
             yield ((pixels[rows][..., np.newaxis], targets[rows]),)
 
 
-class Lesson(keras.Model):  # type: ignore[misc]
+class TrainingModel(keras.Model):  # type: ignore[misc]
     """The student with what surrounds it while it learns: augmentation, mixing of pairs, the loss."""
 
     def __init__(self, student: keras.Model, recipe: Recipe, seed: int) -> None:

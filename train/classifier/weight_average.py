@@ -22,7 +22,7 @@ from train.run.progress import Progress, silent
 from train.run.saved import open_classifier
 
 
-def fit_soup(
+def fit_averaged(
     recipe: Recipe,
     faces: dict[str, FaceSet],
     folder: Path,

@@ -18,7 +18,7 @@ _SIDE = 16
 _CHUNK = 512
 
 
-def found_again(pixels: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def find_duplicates(pixels: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Which of ``pixels`` (n, 48, 48) show a photograph of ``others`` (m, 48, 48): bool (n,).
 
     A picture of one flat grey has nothing to compare and matches none.

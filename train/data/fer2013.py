@@ -32,7 +32,7 @@ class FaceSet:
 
     ``pixels`` uint8 (n, 48, 48), ``labels`` uint8 (n,) in ``EMOTIONS`` order. ``rows`` int32 (n,): for a csv the row
     of the file (the header is row 1), for folders the number in the picture's name. ``votes`` uint8 (n, 10) in
-    ``ferplus.ANSWERS`` order, or None without FER+.
+    ``ferplus.VOTE_COLUMNS`` order, or None without FER+.
     """
 
     split: str

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 
-ANSWERS = (
+VOTE_COLUMNS = (
     "neutral",
     "happiness",
     "surprise",
@@ -41,13 +41,14 @@ CONTEMPT = CLASSES.index("contempt")
 MAX_VOTES = 10
 
 _ORDER = [
-    ANSWERS.index(a) for a in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
+    VOTE_COLUMNS.index(a)
+    for a in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """One vote file. ``usages`` names the split of each row; ``counts`` is uint8 (n, 10) in ``ANSWERS`` order."""
+    """One vote file. ``usages`` names the split of each row; ``counts`` is uint8 (n, 10) in ``VOTE_COLUMNS`` order."""
 
     usages: tuple[str, ...]
     counts: npt.NDArray[np.uint8]
@@ -65,7 +66,7 @@ def read_votes(path: Path) -> Votes:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.DictReader(file)
-            missing = {"Usage", *ANSWERS} - set(rows.fieldnames or ())
+            missing = {"Usage", *VOTE_COLUMNS} - set(rows.fieldnames or ())
             if missing:
                 raise DataError(f"votes {path}: no column {min(missing)!r}, expected FER+'s fer2013new.csv")
             for row in rows:
@@ -80,7 +81,7 @@ def read_votes(path: Path) -> Votes:
 
 def _counts(row: dict[str, str], place: str) -> list[int]:
     counts = []
-    for answer in ANSWERS:
+    for answer in VOTE_COLUMNS:
         value = row[answer] or ""
         if not (value.isascii() and value.isdigit() and int(value) <= MAX_VOTES):
             raise DataError(f"{place}: {answer} is {value!r}, expected a number of votes 0..{MAX_VOTES}")
@@ -119,7 +120,7 @@ def only(votes: npt.NDArray[np.uint8], emotions: Sequence[str]) -> npt.NDArray[n
     """
     others = [column for column, name in zip(_ORDER, (*EMOTIONS, "neutral"), strict=True) if name not in emotions]
     kept = votes.copy()
-    kept[:, ANSWERS.index("unknown")] += votes[:, others].sum(axis=1, dtype=np.uint8)
+    kept[:, VOTE_COLUMNS.index("unknown")] += votes[:, others].sum(axis=1, dtype=np.uint8)
     kept[:, others] = 0
     return kept
 
@@ -127,7 +128,7 @@ def only(votes: npt.NDArray[np.uint8], emotions: Sequence[str]) -> npt.NDArray[n
 def not_a_face(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Where over half of the annotators saw no face: bool (n,)."""
     counts = votes.astype(np.int64)
-    return np.asarray(2 * counts[:, ANSWERS.index("NF")] > counts.sum(axis=1))
+    return np.asarray(2 * counts[:, VOTE_COLUMNS.index("NF")] > counts.sum(axis=1))
 
 
 def _without_single(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

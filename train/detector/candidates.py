@@ -11,17 +11,16 @@ from typing import TypeAlias
 import numpy as np
 
 from edge.errors import ModelError
-from edge.records import Face
+from edge.records import Face, Pixels
 from edge.vision.detector import FaceDetector
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.decode import Boxes
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
-from train.detector.cutout import Picture
-from train.detector.measure import MIN_SCORE
+from train.detector.metrics import MIN_SCORE
 from train.run.saved import open_model
 
-Find: TypeAlias = Callable[[Sequence[Picture]], Iterator[Boxes]]
+Find: TypeAlias = Callable[[Sequence[Pixels]], Iterator[Boxes]]
 """Frames -> the boxes of each, best first, down to ``MIN_SCORE``."""
 
 SMALLEST_PX = 20
@@ -32,7 +31,7 @@ YUNET_THRESHOLD = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Candidate:
     """A detector to measure. ``threshold`` is the score that it is used with, None where development shall choose.
 
     ``one`` looks at one frame, for the clock; None for what does not run on a device.
@@ -41,9 +40,9 @@ class Subject:
     name: str
     find: Find
     threshold: float | None
-    one: Callable[[Picture], object] | None = None
+    one: Callable[[Pixels], object] | None = None
 
-    def time_ms(self, frame: Picture, rounds: int = 15) -> float | None:
+    def time_ms(self, frame: Pixels, rounds: int = 15) -> float | None:
         """Median time for ``frame``."""
         if self.one is None:
             return None
@@ -55,13 +54,13 @@ class Subject:
         return float(np.median(durations) * 1e3)
 
 
-def keras_subject(path: Path) -> Subject:
+def keras_candidate(path: Path) -> Candidate:
     """A ``.keras`` file of ``fer-train detector fit``.
 
     Raises:
         ModelError: it cannot be loaded, or is no detector.
     """
-    from train.detector.find import find, letterboxed
+    from train.detector.predict import letterboxed, predict
     from train.detector.recipe import STRIDES
 
     model = open_model(path)
@@ -69,13 +68,13 @@ def keras_subject(path: Path) -> Subject:
     if model.input_shape != (None, *size, 1) or len(model.outputs) != 2 * len(STRIDES):
         raise ModelError(f"model {path}: takes {model.input_shape} and gives {len(model.outputs)} maps, is no detector")
 
-    def look(frames: Sequence[Picture]) -> Iterator[Boxes]:
-        yield from find(model, *letterboxed(frames, size))
+    def look(frames: Sequence[Pixels]) -> Iterator[Boxes]:
+        yield from predict(model, *letterboxed(frames, size))
 
-    return Subject(path.name, look, None)
+    return Candidate(path.name, look, None)
 
 
-def release_subject(folder: Path) -> Subject:
+def release_candidate(folder: Path) -> Candidate:
     """An int8 release of ``fer-quantize``, with the threshold of its manifest.
 
     Raises:
@@ -84,16 +83,16 @@ def release_subject(folder: Path) -> Subject:
     release = load_detector(folder)
     usual = BuiltinDetector(release, min_face_px=SMALLEST_PX)
     eager = BuiltinDetector(replace(release, manifest=replace(release.manifest, threshold=MIN_SCORE)))
-    return Subject(usual.name, lambda frames: map(eager.find, frames), release.manifest.threshold, usual.detect)
+    return Candidate(usual.name, lambda frames: map(eager.find, frames), release.manifest.threshold, usual.detect)
 
 
-def haar_subject() -> Subject:
+def haar_candidate() -> Candidate:
     """The cascade that OpenCV brings; its confidence only ranks, so every box counts."""
     detector = HaarDetector(min_face_px=SMALLEST_PX)
-    return _subject(detector, detector, 0.0)
+    return _candidate(detector, detector, 0.0)
 
 
-def yunet_subject(model: Path) -> Subject:
+def yunet_candidate(model: Path) -> Candidate:
     """YuNet, as the daemon uses it.
 
     Raises:
@@ -103,15 +102,15 @@ def yunet_subject(model: Path) -> Subject:
         YuNetDetector(model, min_face_px=least, threshold=score)
         for least, score in ((SMALLEST_PX, YUNET_THRESHOLD), (1, MIN_SCORE))
     )
-    return _subject(usual, eager, YUNET_THRESHOLD)
+    return _candidate(usual, eager, YUNET_THRESHOLD)
 
 
-def _subject(usual: FaceDetector, eager: FaceDetector, threshold: float) -> Subject:
-    def look(frames: Sequence[Picture]) -> Iterator[Boxes]:
+def _candidate(usual: FaceDetector, eager: FaceDetector, threshold: float) -> Candidate:
+    def look(frames: Sequence[Pixels]) -> Iterator[Boxes]:
         for frame in frames:
             yield _boxes(eager.detect(frame))
 
-    return Subject(usual.name, look, threshold, usual.detect)
+    return Candidate(usual.name, look, threshold, usual.detect)
 
 
 def _boxes(faces: Sequence[Face]) -> Boxes:

@@ -12,14 +12,14 @@ import numpy as np
 from keras import ops
 
 from train.detector.candidates import SMALLEST_PX
-from train.detector.curves import save_curves
 from train.detector.development import FACES, NOBODY, Frame
 from train.detector.evaluate import FALSE
-from train.detector.find import find, letterboxed
-from train.detector.measure import judge
+from train.detector.metrics import match_boxes
 from train.detector.network import build
+from train.detector.plots import save_curves
+from train.detector.predict import letterboxed, predict
 from train.detector.recipe import Recipe
-from train.detector.scenes import Key, Painter
+from train.detector.synthesis.scenes import Key, SceneGenerator
 from train.run.checkpoints import History, WeightAverage, in_float32, save_model, save_state
 
 HARDEST = 8
@@ -28,7 +28,7 @@ HARDEST = 8
 HARD_KEPT = 500
 
 
-class Hard:
+class HardBackdrops:
     """Backdrops on which faces were seen, in ``hard.json``: the epoch that found each, and its key."""
 
     def __init__(self, path: Path, done: int) -> None:
@@ -58,13 +58,13 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
         recipe: Recipe,
         seed: int,
         average: WeightAverage,
-        painter: Painter,
-        hard: Hard,
+        generator: SceneGenerator,
+        hard: HardBackdrops,
         development: Mapping[str, list[Frame]],
     ) -> None:
         super().__init__()
         self.folder, self.recipe, self.seed = folder, recipe, seed
-        self.average, self.painter, self.hard = average, painter, hard
+        self.average, self.generator, self.hard = average, generator, hard
         self.averaged = in_float32(lambda: build(recipe.input_px))
         self.sight = in_float32(lambda: build(recipe.canvas_px))
         self.faces, self.nobody = (
@@ -86,7 +86,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _measure(self) -> dict[str, float]:
         faces, nobody = (
-            judge(zip(find(self.averaged, *seen), (frame.faces for frame in frames), strict=True), SMALLEST_PX)
+            match_boxes(zip(predict(self.averaged, *seen), (frame.faces for frame in frames), strict=True), SMALLEST_PX)
             for seen, frames in zip(self.seen, (self.faces, self.nobody), strict=True)
         )
         threshold = nobody.threshold(FALSE)
@@ -104,9 +104,9 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
         keys: list[Key] = [(self.seed, epoch, number, 3) for number in range(self.recipe.mined)]
         if not keys:
             return []
-        pictures = np.stack([self.painter.backdrop(key) for key in keys])
+        pictures = np.stack([self.generator.backdrop(key) for key in keys])
         scores = np.array(
-            [boxes.scores.max(initial=0) for boxes in find(self.sight, pictures, np.ones(len(keys), np.float32))]
+            [boxes.scores.max(initial=0) for boxes in predict(self.sight, pictures, np.ones(len(keys), np.float32))]
         )
         return [keys[index] for index in np.argsort(-scores, kind="stable")[: len(keys) // HARDEST]]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train.data import fer2013
-from train.run.backend import wake
+from train.run.backend import start_backend
 from train.run.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def add_commands(detector: argparse.ArgumentParser, cache: Path) -> None:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    wake()
+    start_backend()
     from train.classifier.fit import RunOptions
     from train.detector.development import compose
     from train.detector.fit import fit
@@ -95,27 +95,27 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    wake()
+    start_backend()
     import cv2
 
-    from train.detector.candidates import haar_subject, keras_subject, release_subject, yunet_subject
+    from train.detector.candidates import haar_candidate, keras_candidate, release_candidate, yunet_candidate
     from train.detector.development import compose
     from train.detector.evaluate import figures, look, markdown
-    from train.detector.pictures import save_frames
+    from train.detector.mistakes import save_frames
 
     cv2.setNumThreads(1)
-    subjects = [keras_subject(options.run / "model.keras")]
-    subjects += [release_subject(options.release)] if options.release else []
-    subjects += [haar_subject()]
-    subjects += [yunet_subject(options.yunet)] if options.yunet else []
+    candidates = [keras_candidate(options.run / "model.keras")]
+    candidates += [release_candidate(options.release)] if options.release else []
+    candidates += [haar_candidate()]
+    candidates += [yunet_candidate(options.yunet)] if options.yunet else []
     sources = _read(options)
     development = compose(sources.held_back, sources.clips, options.share)
     folder = options.run / "development"
     folder.mkdir(exist_ok=True)
     rows = []
-    for subject in subjects:
-        found = look(subject, development)
-        rows.append(figures(subject, found, development))
+    for candidate in candidates:
+        found = look(candidate, development)
+        rows.append(figures(candidate, found, development))
         if len(rows) == 1:
             for name, boxes in found.items():
                 save_frames(development[name], boxes, rows[0].threshold, folder / f"{name}.png")

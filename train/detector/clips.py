@@ -169,7 +169,7 @@ def _follow(detector: FaceDetector, clip: Clip) -> Iterator[tuple[Track, ...]]:
         yield tracker.update(Frame(number, number / clip.fps, pixels), detector.detect(pixels))
 
 
-def judge_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Sequence[Truth]) -> Outcome:
+def evaluate_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Sequence[Truth]) -> Outcome:
     """Follow people through ``clips`` as the daemon does."""
     false_people, moments, seen = 0, Counter[Person](), Counter[Person]()
     for place, (clip, truth) in enumerate(zip(clips, truths, strict=True)):
@@ -245,7 +245,7 @@ def compare_on_clips(
         progress(len(truths), steps)
     outcomes = []
     for detector in detectors:
-        outcomes.append(judge_on_clips(detector, clips, truths))
+        outcomes.append(evaluate_on_clips(detector, clips, truths))
         progress(len(truths) + len(outcomes), steps)
     return markdown(outcomes, time_ms(detectors, clips))
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from train.detector.cutout import stretch
-from train.detector.photographs import Photograph
+from train.data.photographs import Photograph
 from train.detector.recipe import Synthesis
-from train.detector.scenes import Frame as Frame
-from train.detector.scenes import Painter
-from train.detector.sprites import NO_FACES, Collection
+from train.detector.synthesis.drawing import stretch
+from train.detector.synthesis.scenes import Frame as Frame
+from train.detector.synthesis.scenes import SceneGenerator
+from train.detector.synthesis.sprites import NO_FACES, Collection
 
 FRAME_PX = (480, 640)
 """Height and width of what is composed."""
@@ -45,7 +45,7 @@ def compose(held_back: Collection, clips: Sequence[Photograph], share: float = 1
     """
     count = round(COMPOSED * share)
     plain, covered, turned = (
-        Painter(held_back, FRAME_PX, options)
+        SceneGenerator(held_back, FRAME_PX, options)
         for options in (_SCENES, replace(_SCENES, covered=1.0), replace(_SCENES, squeezed=1.0))
     )
     scenes = [plain.scene((_SEED, 0, number)) for number in range(count)]

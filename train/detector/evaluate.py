@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edge.vision.detector.decode import Boxes
-from train.detector.candidates import SMALLEST_PX, Subject
+from train.detector.candidates import SMALLEST_PX, Candidate
 from train.detector.development import FACES, NOBODY, Frame
-from train.detector.measure import Judged, judge
+from train.detector.metrics import Matches, match_boxes
 
 FALSE = 0.05
 """False faces per picture without any that the chosen threshold allows."""
@@ -48,34 +48,34 @@ Found = Mapping[str, Sequence[Boxes]]
 """The boxes of every frame of every set."""
 
 
-def look(subject: Subject, development: Mapping[str, Sequence[Frame]]) -> Found:
-    """Let ``subject`` look at all frames."""
+def look(candidate: Candidate, development: Mapping[str, Sequence[Frame]]) -> Found:
+    """Let ``candidate`` look at all frames."""
     return {
-        name: list(subject.find([frame.pixels for frame in frames])) for name, frames in development.items() if frames
+        name: list(candidate.find([frame.pixels for frame in frames])) for name, frames in development.items() if frames
     }
 
 
-def figures(subject: Subject, found: Found, development: Mapping[str, Sequence[Frame]]) -> Figures:
-    """What ``subject`` found against what is there; a threshold that is not given is chosen for ``FALSE``."""
+def figures(candidate: Candidate, found: Found, development: Mapping[str, Sequence[Frame]]) -> Figures:
+    """What ``candidate`` found against what is there; a threshold that is not given is chosen for ``FALSE``."""
 
-    def judged(*names: str) -> Judged:
+    def matched(*names: str) -> Matches:
         here = [name for name in names if name in found]
-        return judge(_pairs(here, found, development), SMALLEST_PX)
+        return match_boxes(_pairs(here, found, development), SMALLEST_PX)
 
-    faces = judged(*FACES)
-    threshold = judged(*NOBODY).threshold(FALSE) if subject.threshold is None else subject.threshold
+    faces = matched(*FACES)
+    threshold = matched(*NOBODY).threshold(FALSE) if candidate.threshold is None else candidate.threshold
     edges = zip(SIZES_PX, (*SIZES_PX[1:], float("inf")), strict=True)
     return Figures(
-        subject.name,
+        candidate.name,
         threshold,
         faces.recall(threshold, 40),
         faces.recall(threshold),
         faces.average_precision(),
         {_size(low, high): faces.recall(threshold, low, high) for low, high in edges},
-        {name: judged(name).recall(threshold) for name in found if name not in NOBODY},
-        {name: judged(name).false(threshold) for name in found if name in NOBODY},
+        {name: matched(name).recall(threshold) for name in found if name not in NOBODY},
+        {name: matched(name).false(threshold) for name in found if name in NOBODY},
         faces.false(threshold),
-        subject.time_ms(development["scenes"][0].pixels),
+        candidate.time_ms(development["scenes"][0].pixels),
     )
 
 

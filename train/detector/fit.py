@@ -20,13 +20,13 @@ import numpy as np
 from edge.errors import ConfigError
 from train.classifier.fit import RunOptions, jit
 from train.classifier.network import multiply_adds
-from train.detector.checkpoints import Hard, Journal, Rows
+from train.detector.checkpoints import HardBackdrops, Journal, Rows
 from train.detector.development import Frame
 from train.detector.network import build
 from train.detector.recipe import Recipe
-from train.detector.scenes import Painter
-from train.detector.sprites import Collection
-from train.detector.training_model import Lesson, batches
+from train.detector.synthesis.scenes import SceneGenerator
+from train.detector.synthesis.sprites import Collection
+from train.detector.training_model import TrainingModel, batches
 from train.run.checkpoints import WeightAverage, load_state
 
 
@@ -68,19 +68,19 @@ def fit(
 
     keras.utils.set_random_seed(options.seed)
     keras.mixed_precision.set_dtype_policy(options.precision)
-    lesson = Lesson(build(recipe.canvas_px), recipe)
-    lesson.compile(_optimizer(recipe, lesson.student, epochs), jit_compile=jit())
-    cells = len(lesson.cells)
-    lesson((np.zeros((1, *recipe.canvas_px, 1), np.uint8), np.zeros((1, cells, 5), np.float32)))
-    lesson.optimizer.build(lesson.student.trainable_variables)
+    model = TrainingModel(build(recipe.canvas_px), recipe)
+    model.compile(_optimizer(recipe, model.student, epochs), jit_compile=jit())
+    cells = len(model.cells)
+    model((np.zeros((1, *recipe.canvas_px, 1), np.uint8), np.zeros((1, cells, 5), np.float32)))
+    model.optimizer.build(model.student.trainable_variables)
     average = WeightAverage(recipe.average)
-    done = load_state(state, lesson, average) if resume else 0
-    hard = Hard(folder / "hard.json", done)
-    painter = Painter(collection, recipe.canvas_px, recipe.synthesis)
-    _write_run(folder / "run.json", recipe, options, epochs, lesson.student, collection)
+    done = load_state(state, model, average) if resume else 0
+    hard = HardBackdrops(folder / "hard.json", done)
+    generator = SceneGenerator(collection, recipe.canvas_px, recipe.synthesis)
+    _write_run(folder / "run.json", recipe, options, epochs, model.student, collection)
 
-    lesson.fit(
-        batches(painter, recipe, options.seed, done, hard.before, workers),
+    model.fit(
+        batches(generator, recipe, options.seed, done, hard.before, workers),
         steps_per_epoch=recipe.steps,
         shuffle=False,  # batches does, by seed and epoch
         initial_epoch=done,
@@ -88,7 +88,7 @@ def fit(
         verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[
             average,
-            Journal(folder, recipe, options.seed, average, painter, hard, development),
+            Journal(folder, recipe, options.seed, average, generator, hard, development),
             Rows(folder),
             keras.callbacks.TerminateOnNaN(),
         ],

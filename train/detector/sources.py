@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from edge.labels import INPUT_SIZE_PX
-from train.classifier.targets import keep_mask
+from train.classifier.targets import training_mask
 from train.data.fer2013 import FaceSet
-from train.detector.photographs import Photograph, read_empty, read_labelled, read_wider
-from train.detector.sprites import Collection
+from train.data.photographs import Photograph, read_empty, read_labelled, read_wider
+from train.detector.synthesis.sprites import Collection
 from train.run.progress import Progress, silent
 
 
@@ -48,7 +48,7 @@ def read_sources(
     worn = held = np.empty((0, INPUT_SIZE_PX, INPUT_SIZE_PX), np.uint8)
     if faces:
         others = [each for split, each in faces.items() if split != "Training"]
-        worn = faces["Training"].pixels[keep_mask(faces["Training"], others)]
+        worn = faces["Training"].pixels[training_mask(faces["Training"], others)]
         held = faces["PublicTest"].pixels
     empty = read_empty(folder / "noface", progress)
     training, held_back = Collection(photographs, empty, worn).split(held)

@@ -26,7 +26,7 @@ FACE, NOTHING, DOUBT = 1.0, 0.0, -1.0
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The cells of all maps of one input size, one after the other: the order of ``Lesson``'s flattened answers."""
+    """The cells of all maps of one input size, one after the other, as ``TrainingModel`` flattens its predictions."""
 
     size_px: tuple[int, int]
 

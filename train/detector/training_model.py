@@ -1,4 +1,4 @@
-"""A lesson: the detector with its loss, and the scenes it is given."""
+"""A model: the detector with its loss, and the scenes it is given."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from edge.records import Pixels
 from edge.vision.detector.decode import Floats
-from train.detector.cutout import Picture
 from train.detector.recipe import Recipe
-from train.detector.scenes import Frame, Key, Painter, mirrored
+from train.detector.synthesis.scenes import Frame, Key, SceneGenerator, mirrored
 from train.detector.targets import DOUBT, FACE, Grid
 
 EXACT = 0.5
@@ -27,15 +27,15 @@ https://arxiv.org/abs/2006.04388)."""
 
 
 def batches(
-    painter: Painter, recipe: Recipe, seed: int, epoch: int, hard: Callable[[int], Sequence[Key]], workers: int
-) -> Iterator[tuple[tuple[Picture, Floats]]]:
+    generator: SceneGenerator, recipe: Recipe, seed: int, epoch: int, hard: Callable[[int], Sequence[Key]], workers: int
+) -> Iterator[tuple[tuple[Pixels, Floats]]]:
     """Batches of (pictures uint8, targets) for ever, from ``epoch`` on, as seed and epoch decide.
 
     Half of an epoch's pictures are its other half again, mirrored and in another light: to draw a scene takes
     three quarters of the time of learning from it (1.9 against 2.6 ms for 192x160 pixels on one core).
 
     Args:
-        painter: draws the scenes, in ``workers`` threads.
+        generator: draws the scenes, in ``workers`` threads.
         recipe: sizes and shares.
         seed: of the run.
         epoch: the first.
@@ -48,9 +48,9 @@ def batches(
     def draw(key: Key) -> Frame:
         random = np.random.default_rng((*key, 2))
         again = known and random.random() < recipe.replayed
-        return painter.scene(key, known[int(random.integers(len(known)))] if again else None)
+        return generator.scene(key, known[int(random.integers(len(known)))] if again else None)
 
-    def batch(frames: Sequence[Frame]) -> tuple[tuple[Picture, Floats]]:
+    def batch(frames: Sequence[Frame]) -> tuple[tuple[Pixels, Floats]]:
         pixels = np.stack([frame.pixels for frame in frames])[..., np.newaxis]
         return ((pixels, np.stack([grid.assign(frame.faces) for frame in frames])),)
 
@@ -67,7 +67,7 @@ def batches(
                 yield batch([mirrored(drawn[row], random) for row in rows])
 
 
-class Lesson(keras.Model):  # type: ignore[misc]
+class TrainingModel(keras.Model):  # type: ignore[misc]
     """The detector (``student``) with what surrounds it while it learns."""
 
     def __init__(self, student: keras.Model, recipe: Recipe) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def wake() -> None:
+def start_backend() -> None:
     """Import Keras and run one operation, with stderr away: TensorFlow logs a dozen lines there, whatever is set."""
     stderr = os.dup(2)
     try:

@@ -92,26 +92,26 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
         self.draw(self.csv, self.curves)
 
 
-def _variables(lesson: keras.Model) -> list[Any]:
-    return [*lesson.variables, *lesson.optimizer.variables]
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
 
 
-def save_state(path: Path, lesson: keras.Model, average: WeightAverage, epoch: int) -> None:
+def save_state(path: Path, model: keras.Model, average: WeightAverage, epoch: int) -> None:
     """Keep every variable and the average after ``epoch`` finished epochs; a crash leaves the file before."""
-    arrays = {f"variable{i}": ops.convert_to_numpy(v) for i, v in enumerate(_variables(lesson))}
+    arrays = {f"variable{i}": ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
     arrays |= {f"average{i}": weight for i, weight in enumerate(average.weights)}
     unfinished = path.with_suffix(".tmp.npz")
     np.savez(unfinished, epoch=epoch, **arrays)
     unfinished.replace(path)
 
 
-def load_state(path: Path, lesson: keras.Model, average: WeightAverage) -> int:
+def load_state(path: Path, model: keras.Model, average: WeightAverage) -> int:
     """Put ``save_state``'s file back; returns how many epochs were finished.
 
     Raises:
         ConfigError: the file belongs to another network.
     """
-    variables = _variables(lesson)
+    variables = _variables(model)
     with np.load(path) as state:
         shapes = [state[name].shape for name in state.files if name.startswith("variable")]
         if shapes != [tuple(variable.shape) for variable in variables]:
@@ -120,7 +120,7 @@ def load_state(path: Path, lesson: keras.Model, average: WeightAverage) -> int:
             )
         for i, variable in enumerate(variables):
             variable.assign(state[f"variable{i}"])
-        average.weights = [state[f"average{i}"] for i in range(len(lesson.student.weights))]
+        average.weights = [state[f"average{i}"] for i in range(len(model.student.weights))]
         return int(state["epoch"])
 
 

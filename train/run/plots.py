@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from edge.errors import DataError
 
-# The house style, of train.classifier.pictures too.
+# The house style, of train.classifier.plots too.
 INK, FAINT = "#22303c", "#8a97a3"
 TRAINING, HELD_OUT = "#e08a3c", "#2a6f97"
 

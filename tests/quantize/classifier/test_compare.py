@@ -8,15 +8,15 @@ from edge.labels import EMOTIONS
 from quantize.classifier.compare import best_temperatures, compare
 from train.classifier.evaluate import Logits
 from train.data.fer2013 import FaceSet
-from train.data.ferplus import ANSWERS
+from train.data.ferplus import VOTE_COLUMNS
 
 
 def face_set(labels: list[int], happy_votes: list[int] | None = None) -> FaceSet:
     """Faces without pixels; of ten votes, so many are for happy and the rest for surprise."""
     n = len(labels)
-    votes = np.zeros((n, len(ANSWERS)), np.uint8)
-    votes[:, ANSWERS.index("happiness")] = happy_votes or 0
-    votes[:, ANSWERS.index("surprise")] = 10 - votes[:, ANSWERS.index("happiness")]
+    votes = np.zeros((n, len(VOTE_COLUMNS)), np.uint8)
+    votes[:, VOTE_COLUMNS.index("happiness")] = happy_votes or 0
+    votes[:, VOTE_COLUMNS.index("surprise")] = 10 - votes[:, VOTE_COLUMNS.index("happiness")]
     return FaceSet(
         "PublicTest",
         np.zeros((n, 48, 48), np.uint8),

@@ -22,11 +22,11 @@ from quantize.tflite.graph import read_graph
 from quantize.tflite.runtimes import answer_in_float
 from quantize.tflite.verify import DetectorContract, verify
 from train.data.fer2013 import FaceSet
+from train.data.photographs import Photograph
 from train.detector.development import Frame
 from train.detector.network import build
-from train.detector.photographs import Photograph
 from train.detector.sources import Sources
-from train.detector.sprites import NO_FACES, Collection
+from train.detector.synthesis.sprites import NO_FACES, Collection
 
 HEIGHT, WIDTH, STRIDES = 96, 128, (8, 16, 32)
 BLOCK, REACH = 16, 2

@@ -15,7 +15,7 @@ from train.classifier import backbones  # noqa: E402
 from train.classifier.backbones import Backbone  # noqa: E402
 from train.classifier.compare import Contender, Row, Settings, compare, contenders, markdown  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
-from train.data.ferplus import ANSWERS  # noqa: E402
+from train.data.ferplus import VOTE_COLUMNS  # noqa: E402
 
 QUICK = Settings(epochs=1, batch=8)
 
@@ -25,7 +25,7 @@ def face_set(split: str, count: int) -> FaceSet:
     labels = np.arange(count, dtype=np.uint8) % 7
     pixels = np.random.default_rng(len(split)).integers(0, 256, (count, 48, 48)).astype(np.uint8)
     votes = np.zeros((count, 10), np.uint8)
-    votes[:, ANSWERS.index("sadness")] = 10
+    votes[:, VOTE_COLUMNS.index("sadness")] = 10
     return FaceSet(split, pixels, labels, np.arange(count, dtype=np.int32), votes)
 
 

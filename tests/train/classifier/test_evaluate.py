@@ -12,7 +12,7 @@ from edge.errors import DataError, ModelError
 from edge.labels import EMOTIONS, HEADS
 from train.classifier.evaluate import evaluate, judge, predict
 from train.data.fer2013 import FaceSet
-from train.data.ferplus import ANSWERS
+from train.data.ferplus import VOTE_COLUMNS
 
 # Keras hands TensorFlow's variables to numpy 2 in the way of numpy 1 (https://github.com/keras-team/keras/pull/21288).
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
@@ -26,7 +26,7 @@ def faces(labels: list[int], votes: list[dict[str, int]] | None = None) -> FaceS
     """Faces without a picture."""
     counts = None
     if votes is not None:
-        counts = np.array([[vote.get(answer, 0) for answer in ANSWERS] for vote in votes], np.uint8)
+        counts = np.array([[vote.get(answer, 0) for answer in VOTE_COLUMNS] for vote in votes], np.uint8)
     rows = np.arange(len(labels), dtype=np.int32)
     return FaceSet("PublicTest", np.zeros((len(labels), 48, 48), np.uint8), np.array(labels, np.uint8), rows, counts)
 

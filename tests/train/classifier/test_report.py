@@ -18,7 +18,7 @@ from edge.model.classifier_manifest import Manifest, golden_input  # noqa: E402
 from train.classifier.evaluate import evaluate  # noqa: E402
 from train.classifier.report import write_report  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
-from train.data.ferplus import ANSWERS  # noqa: E402
+from train.data.ferplus import VOTE_COLUMNS  # noqa: E402
 
 TINY = Path(__file__).parents[2] / "data" / "tiny" / "grey"
 HAPPY, SAD, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("happy", "sad", "neutral"))
@@ -32,7 +32,7 @@ def faces() -> FaceSet:
     pixels = masks + np.where(labels == HAPPY, 160, 0)[:, None, None].astype(np.uint8)
     labels[0] = NEUTRAL
     votes = np.zeros((12, 10), np.uint8)
-    votes[:, [ANSWERS.index("happiness"), ANSWERS.index("sadness")]] = np.where(
+    votes[:, [VOTE_COLUMNS.index("happiness"), VOTE_COLUMNS.index("sadness")]] = np.where(
         np.arange(12)[:, None] % 2, (0, 9), (9, 0)
     )
     return FaceSet("PublicTest", pixels, labels, np.arange(12, dtype=np.int32), votes)

@@ -5,9 +5,9 @@ import numpy.typing as npt
 import pytest
 
 from edge.labels import EMOTIONS, HEADS
-from train.classifier.targets import keep_mask, only, soft_targets
+from train.classifier.targets import only, soft_targets, training_mask
 from train.data.fer2013 import FaceSet
-from train.data.ferplus import ANSWERS
+from train.data.ferplus import VOTE_COLUMNS
 
 ANGRY, HAPPY, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("angry", "happy", "neutral"))
 
@@ -17,7 +17,7 @@ def faces(labels: list[int], votes: list[dict[str, int]] | None, seed: int = 0) 
     blocks = np.random.default_rng(seed).integers(0, 256, (len(labels), 8, 8), dtype=np.uint8)
     counts: npt.NDArray[np.uint8] | None = None
     if votes is not None:
-        counts = np.array([[vote.get(answer, 0) for answer in ANSWERS] for vote in votes], np.uint8)
+        counts = np.array([[vote.get(answer, 0) for answer in VOTE_COLUMNS] for vote in votes], np.uint8)
     return FaceSet(
         "Training",
         blocks.repeat(6, axis=1).repeat(6, axis=2),
@@ -54,7 +54,7 @@ def test_a_face_whose_votes_say_nothing_is_told_by_its_label(votes: dict[str, in
 def test_rows_that_are_no_face_are_not_trained_on() -> None:
     training = faces([0, 1, 2], [{"NF": 9, "fear": 1}, {"NF": 3, "fear": 7}, {"fear": 10}])
 
-    keep = keep_mask(training, [])
+    keep = training_mask(training, [])
 
     assert keep.tolist() == [False, True, True]
 
@@ -63,7 +63,7 @@ def test_faces_that_a_held_out_split_holds_too_are_not_trained_on() -> None:
     training = faces([0, 1, 2, 3], None)
     public, private = training.select(np.array([1])), training.select(np.array([3]))
 
-    keep = keep_mask(training, [public, faces([0, 0], None, seed=1), private])
+    keep = training_mask(training, [public, faces([0, 0], None, seed=1), private])
 
     assert keep.tolist() == [True, False, True, False]
 

@@ -14,7 +14,7 @@ from edge.errors import ConfigError  # noqa: E402
 from train.classifier.fit import RunOptions, fit  # noqa: E402
 from train.classifier.network import Stage, build  # noqa: E402
 from train.classifier.recipes import Recipe  # noqa: E402
-from train.classifier.weight_average import fit_soup  # noqa: E402
+from train.classifier.weight_average import fit_averaged  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
 
 TINY = Recipe(
@@ -48,7 +48,7 @@ def test_the_mean_of_runs_with_seeds_one_after_the_other_is_a_run_itself(
 ) -> None:
     options = RunOptions(seed=3, start=start)
 
-    mean = fit_soup(TINY, faces, tmp_path / "soup", options, resume=False)
+    mean = fit_averaged(TINY, faces, tmp_path / "soup", options, resume=False)
 
     alone = [fit(TINY, faces, tmp_path / f"{seed}", replace(options, seed=seed), resume=False) for seed in (3, 4)]
     assert mean == tmp_path / "soup" / "model.keras"
@@ -61,7 +61,7 @@ def test_a_run_that_is_finished_is_not_trained_again(tmp_path: Path, faces: dict
     options = RunOptions(start=start)
     before = weights(fit(TINY, faces, tmp_path / "soup" / "seed-0", options, resume=False))
 
-    fit_soup(TINY, faces, tmp_path / "soup", options, resume=True)
+    fit_averaged(TINY, faces, tmp_path / "soup", options, resume=True)
 
     for ours, theirs in zip(weights(tmp_path / "soup" / "seed-0" / "model.keras"), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -69,4 +69,4 @@ def test_a_run_that_is_finished_is_not_trained_again(tmp_path: Path, faces: dict
 
 def test_runs_without_a_common_start_have_no_mean(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     with pytest.raises(ConfigError, match="recipe tiny averages 2 runs: name what they begin from with --start"):
-        fit_soup(TINY, faces, tmp_path / "soup", RunOptions(), resume=False)
+        fit_averaged(TINY, faces, tmp_path / "soup", RunOptions(), resume=False)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train.data.duplicates import found_again
+from train.data.duplicates import find_duplicates
 from train.data.fer2013 import load
 from train.run.progress import silent
 
@@ -41,7 +41,7 @@ def pictures() -> Picture:
 def test_a_photograph_is_found_again_after(pictures: Picture, change: Callable[[Picture], Picture]) -> None:
     copies = np.stack([change(pictures[3]), change(pictures[11])])
 
-    found = found_again(pictures, copies)
+    found = find_duplicates(pictures, copies)
 
     assert np.flatnonzero(found).tolist() == [3, 11]
 
@@ -49,20 +49,20 @@ def test_a_photograph_is_found_again_after(pictures: Picture, change: Callable[[
 def test_a_flat_picture_matches_none(pictures: Picture) -> None:
     flat = np.zeros((1, 48, 48), np.uint8)
 
-    assert not found_again(flat, flat).any()
-    assert not found_again(pictures, flat).any()
+    assert not find_duplicates(flat, flat).any()
+    assert not find_duplicates(pictures, flat).any()
 
 
 def test_more_pictures_than_one_chunk_are_all_compared(pictures: Picture) -> None:
     others = np.concatenate([np.zeros((1500, 48, 48), np.uint8), pictures[7:8]])
 
-    assert np.flatnonzero(found_again(pictures, others)).tolist() == [7]
+    assert np.flatnonzero(find_duplicates(pictures, others)).tolist() == [7]
 
 
 def test_the_real_splits_share_771_photographs(shared: Path, pytestconfig: pytest.Config) -> None:
     cache = pytestconfig.cache.mkdir("fer2013")
     faces = load(shared / "data" / "fer2013" / "fer2013.csv.xz", None, cache, silent)
 
-    found = found_again(faces["Training"].pixels, faces["PublicTest"].pixels)
+    found = find_duplicates(faces["Training"].pixels, faces["PublicTest"].pixels)
 
     assert np.count_nonzero(found) == pytest.approx(771, abs=2)  # sums of float32 differ a little between machines

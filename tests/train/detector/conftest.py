@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge.model.classifier_manifest import golden_input
-from train.detector.photographs import Photograph
-from train.detector.sprites import Collection
+from train.data.photographs import Photograph
+from train.detector.synthesis.sprites import Collection
 
 FACE_PX = 40
 

@@ -9,11 +9,11 @@ import pytest
 pytest.importorskip("keras", reason="needs the extra train")
 
 from train.detector import checkpoints as journal
-from train.detector.checkpoints import Hard
+from train.detector.checkpoints import HardBackdrops
 
 
 def test_what_an_epoch_finds_is_given_to_the_one_after_the_next(tmp_path: Path) -> None:
-    hard = Hard(tmp_path / "hard.json", done=0)
+    hard = HardBackdrops(tmp_path / "hard.json", done=0)
     hard.add(0, [(1, 0, 7), (1, 0, 9)])
     hard.add(1, [(1, 1, 3)])
 
@@ -23,17 +23,17 @@ def test_what_an_epoch_finds_is_given_to_the_one_after_the_next(tmp_path: Path) 
 
 
 def test_a_resumed_run_knows_what_was_found_and_forgets_an_unfinished_epoch(tmp_path: Path) -> None:
-    before = Hard(tmp_path / "hard.json", done=0)
+    before = HardBackdrops(tmp_path / "hard.json", done=0)
     before.add(0, [(1, 0, 7)])
     before.add(1, [(1, 1, 3)])
 
-    assert list(Hard(tmp_path / "hard.json", done=1).before(9)) == [(1, 0, 7)]
-    assert list(Hard(tmp_path / "hard.json", done=0).before(9)) == []
+    assert list(HardBackdrops(tmp_path / "hard.json", done=1).before(9)) == [(1, 0, 7)]
+    assert list(HardBackdrops(tmp_path / "hard.json", done=0).before(9)) == []
 
 
 def test_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "HARD_KEPT", 2)
-    hard = Hard(tmp_path / "hard.json", done=0)
+    hard = HardBackdrops(tmp_path / "hard.json", done=0)
 
     hard.add(0, [(n,) for n in range(10)])
 

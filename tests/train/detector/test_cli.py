@@ -15,7 +15,7 @@ from train import cli
 from train.detector import development
 from train.detector import recipe as recipe_module
 from train.detector.sources import read_sources
-from train.detector.sprites import Collection
+from train.detector.synthesis.sprites import Collection
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from train.detector.clips import (
     Truth,
     TutorialHaar,
     compare_on_clips,
-    judge_on_clips,
+    evaluate_on_clips,
     markdown,
     read_clips,
     time_ms,
@@ -55,7 +55,7 @@ def film(faces: np.ndarray, doubtful: np.ndarray = EMPTY) -> tuple[list[Clip], l
 
 
 def test_a_person_is_seen_from_the_second_hit_on() -> None:
-    outcome = judge_on_clips(ScriptedDetector(box(20)), *film(box(20)))
+    outcome = evaluate_on_clips(ScriptedDetector(box(20)), *film(box(20)))
 
     assert (outcome.people, outcome.missed, outcome.false_people) == (1, 0, 0)
     assert outcome.seen == pytest.approx(11 / 12)
@@ -63,13 +63,13 @@ def test_a_person_is_seen_from_the_second_hit_on() -> None:
 
 
 def test_a_person_whom_nobody_finds_is_missed() -> None:
-    outcome = judge_on_clips(ScriptedDetector(EMPTY), *film(box(20)))
+    outcome = evaluate_on_clips(ScriptedDetector(EMPTY), *film(box(20)))
 
     assert (outcome.people, outcome.missed, outcome.seen) == (1, 1, 0)
 
 
 def test_a_box_that_stays_on_the_wall_is_one_false_person() -> None:
-    outcome = judge_on_clips(ScriptedDetector(np.concatenate([box(20), box(200)])), *film(box(20)))
+    outcome = evaluate_on_clips(ScriptedDetector(np.concatenate([box(20), box(200)])), *film(box(20)))
 
     assert (outcome.missed, outcome.false_people) == (0, 1)
 
@@ -78,11 +78,11 @@ def test_boxes_that_flash_up_once_are_no_people() -> None:
     script = [EMPTY] * FRAMES
     script[3], script[9] = box(200), box(100)
 
-    assert judge_on_clips(ScriptedDetector(*script), *film(EMPTY)).false_people == 0
+    assert evaluate_on_clips(ScriptedDetector(*script), *film(EMPTY)).false_people == 0
 
 
 def test_a_doubtful_face_counts_neither_way() -> None:
-    outcome = judge_on_clips(ScriptedDetector(box(200)), *film(EMPTY, doubtful=box(205)))
+    outcome = evaluate_on_clips(ScriptedDetector(box(200)), *film(EMPTY, doubtful=box(205)))
 
     assert (outcome.people, outcome.false_people) == (0, 0)
 
@@ -91,7 +91,7 @@ def test_somebody_who_is_there_for_a_moment_need_not_be_counted() -> None:
     clips, (truth,) = film(box(20))
     brief = Truth([box(20)] * 2 + [EMPTY] * 10, truth.doubtful, [[1]] * 2 + [[]] * 10)
 
-    assert judge_on_clips(ScriptedDetector(EMPTY), clips, [brief]).people == 0
+    assert evaluate_on_clips(ScriptedDetector(EMPTY), clips, [brief]).people == 0
 
 
 def test_times_are_told_as_ratios_to_the_first() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train.detector.development import FACES, FRAME_PX, NOBODY, compose
-from train.detector.sprites import Collection
+from train.detector.synthesis.sprites import Collection
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import pytest
 
 from edge.errors import ModelError
 from edge.vision.detector.decode import Boxes
-from train.detector.candidates import Subject, haar_subject, keras_subject, release_subject, yunet_subject
+from train.detector.candidates import Candidate, haar_candidate, keras_candidate, release_candidate, yunet_candidate
 from train.detector.development import Frame
 from train.detector.evaluate import Figures, figures, look, markdown
-from train.detector.pictures import FALSE, HIT, MISS, save_frames
+from train.detector.mistakes import FALSE, HIT, MISS, save_frames
 
 NOBODY = np.empty((0, 4), np.float32)
 NEAR, FAR = [100, 100, 180, 200], [400, 300, 420, 325]
@@ -38,9 +38,9 @@ def find_near(frames: list[np.ndarray]) -> list[Boxes]:
 
 
 def test_figures_count_faces_by_size_and_set() -> None:
-    subject = Subject("near", lambda frames: iter(find_near(frames)), threshold=0.5)
+    candidate = Candidate("near", lambda frames: iter(find_near(frames)), threshold=0.5)
 
-    result = figures(subject, look(subject, DEVELOPMENT), DEVELOPMENT)
+    result = figures(candidate, look(candidate, DEVELOPMENT), DEVELOPMENT)
 
     assert (result.recall_40, result.recall_20) == (1, pytest.approx(2 / 3))
     assert result.sizes["20-40 px"] == 0
@@ -53,9 +53,9 @@ def test_figures_count_faces_by_size_and_set() -> None:
 
 
 def test_a_threshold_that_is_not_given_is_chosen_on_the_frames_of_nobody() -> None:
-    subject = Subject("near", lambda frames: iter(find_near(frames)), threshold=None)
+    candidate = Candidate("near", lambda frames: iter(find_near(frames)), threshold=None)
 
-    result = figures(subject, look(subject, DEVELOPMENT), DEVELOPMENT)
+    result = figures(candidate, look(candidate, DEVELOPMENT), DEVELOPMENT)
 
     assert 0.8 <= result.threshold < 0.9
     assert result.false_faces == {"empty": 1 / 20}
@@ -64,15 +64,15 @@ def test_a_threshold_that_is_not_given_is_chosen_on_the_frames_of_nobody() -> No
 
 def test_a_detector_of_the_daemon_is_timed() -> None:
     seen = []
-    subject = Subject("near", lambda frames: iter(find_near(frames)), 0.5, seen.append)
+    candidate = Candidate("near", lambda frames: iter(find_near(frames)), 0.5, seen.append)
 
-    assert subject.time_ms(np.zeros((480, 640), np.uint8), rounds=3) >= 0
+    assert candidate.time_ms(np.zeros((480, 640), np.uint8), rounds=3) >= 0
     assert len(seen) == 3
 
 
 def test_the_table_has_a_column_for_each_and_figures_that_json_takes() -> None:
-    subjects = [Subject(name, lambda frames: iter(find_near(frames)), 0.5) for name in ("ours", "theirs")]
-    rows: list[Figures] = [figures(each, look(each, DEVELOPMENT), DEVELOPMENT) for each in subjects]
+    candidates = [Candidate(name, lambda frames: iter(find_near(frames)), 0.5) for name in ("ours", "theirs")]
+    rows: list[Figures] = [figures(each, look(each, DEVELOPMENT), DEVELOPMENT) for each in candidates]
 
     lines = markdown(rows).splitlines()
 
@@ -93,12 +93,12 @@ def test_hits_misses_and_false_faces_are_drawn_in_their_colours(tmp_path: Path) 
 
 
 def test_haar_finds_a_face_and_its_boxes_all_count(shared: Path) -> None:
-    subject = haar_subject()
+    candidate = haar_candidate()
     clip = cv2.imread(str(shared / "data/faces/dev/v_intel_head-pose-face-detection-male_1.jpg"), cv2.IMREAD_GRAYSCALE)
 
-    (boxes,) = subject.find([clip])
+    (boxes,) = candidate.find([clip])
 
-    assert subject.threshold == 0
+    assert candidate.threshold == 0
     assert len(boxes) >= 1
     assert boxes.sides[0][2] > boxes.sides[0][0]
 
@@ -109,10 +109,10 @@ def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(tmp_path / "flat.keras")
 
     with pytest.raises(ModelError, match=r"text\.keras: is no Keras model"):
-        keras_subject(tmp_path / "text.keras")
+        keras_candidate(tmp_path / "text.keras")
     with pytest.raises(ModelError, match=r"flat\.keras: takes \(None, 8, 8, 1\) and gives 1 maps, is no detector"):
-        keras_subject(tmp_path / "flat.keras")
+        keras_candidate(tmp_path / "flat.keras")
     with pytest.raises(ModelError):
-        release_subject(tmp_path)
+        release_candidate(tmp_path)
     with pytest.raises(ModelError):
-        yunet_subject(tmp_path / "absent.onnx")
+        yunet_candidate(tmp_path / "absent.onnx")

@@ -14,13 +14,13 @@ from edge.errors import ConfigError, DataError  # noqa: E402
 from train.classifier.fit import RunOptions  # noqa: E402
 from train.detector import checkpoints as detector_journal  # noqa: E402
 from train.detector import fit as fit_module  # noqa: E402
-from train.detector.curves import save_curves  # noqa: E402
 from train.detector.development import Frame, compose  # noqa: E402
 from train.detector.fit import fit  # noqa: E402
 from train.detector.network import build  # noqa: E402
+from train.detector.plots import save_curves  # noqa: E402
 from train.detector.recipe import Recipe, Synthesis  # noqa: E402
-from train.detector.sprites import Collection  # noqa: E402
-from train.detector.training_model import Lesson  # noqa: E402
+from train.detector.synthesis.sprites import Collection  # noqa: E402
+from train.detector.training_model import TrainingModel  # noqa: E402
 from train.run import checkpoints as journal  # noqa: E402
 
 TINY = Recipe(
@@ -44,9 +44,11 @@ def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_journal, "build", small)
     monkeypatch.setattr(detector_journal, "HARDEST", 2)
     monkeypatch.setattr(detector_journal.Rows, "draw", staticmethod(lambda history, png: None))  # takes long
-    compiled = Lesson.compile
+    compiled = TrainingModel.compile
     # To trace three steps takes longer than to run them.
-    monkeypatch.setattr(Lesson, "compile", lambda lesson, optimizer, **_: compiled(lesson, optimizer, run_eagerly=True))
+    monkeypatch.setattr(
+        TrainingModel, "compile", lambda model, optimizer, **_: compiled(model, optimizer, run_eagerly=True)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 from edge.vision.detector.decode import overlaps  # noqa: E402
 from train.detector.network import build  # noqa: E402
 from train.detector.recipe import Recipe, Synthesis  # noqa: E402
-from train.detector.scenes import Painter  # noqa: E402
-from train.detector.sprites import Collection  # noqa: E402
+from train.detector.synthesis.scenes import SceneGenerator  # noqa: E402
+from train.detector.synthesis.sprites import Collection  # noqa: E402
 from train.detector.targets import DOUBT, Grid  # noqa: E402
-from train.detector.training_model import Lesson, _overlaps, batches  # noqa: E402
+from train.detector.training_model import TrainingModel, _overlaps, batches  # noqa: E402
 
 RECIPE = Recipe(steps=4, batch=3, canvas_px=(64, 96), synthesis=Synthesis(largest_px=50))
 GRID = Grid(RECIPE.canvas_px)
@@ -24,8 +24,8 @@ FACES = np.array([[20, 12, 40, 40], [60, 30, 70, 42]], np.float32)
 
 
 @pytest.fixture(scope="module")
-def lesson() -> Lesson:
-    return Lesson(build(RECIPE.canvas_px, stem=4, channels=(4, 4, 4), top=4), RECIPE)
+def model() -> TrainingModel:
+    return TrainingModel(build(RECIPE.canvas_px, stem=4, channels=(4, 4, 4), top=4), RECIPE)
 
 
 def answers(targets: np.ndarray, sure: float = 8.0) -> tuple[np.ndarray, np.ndarray]:
@@ -37,42 +37,42 @@ def answers(targets: np.ndarray, sure: float = 8.0) -> tuple[np.ndarray, np.ndar
     return logits.astype(np.float32), logs[None].astype(np.float32)
 
 
-def loss(lesson: Lesson, logits: np.ndarray, logs: np.ndarray, targets: np.ndarray) -> float:
-    return float(lesson.compute_loss(y_pred=(logits, logs, targets[None])))
+def loss(model: TrainingModel, logits: np.ndarray, logs: np.ndarray, targets: np.ndarray) -> float:
+    return float(model.compute_loss(y_pred=(logits, logs, targets[None])))
 
 
-def test_right_answers_cost_next_to_nothing(lesson: Lesson) -> None:
+def test_right_answers_cost_next_to_nothing(model: TrainingModel) -> None:
     targets = GRID.assign(FACES)
     logits, logs = answers(targets)
 
-    assert loss(lesson, logits, logs, targets) < 0.02
+    assert loss(model, logits, logs, targets) < 0.02
 
 
-def test_a_missed_face_a_false_one_and_a_shifted_box_each_cost_more(lesson: Lesson) -> None:
+def test_a_missed_face_a_false_one_and_a_shifted_box_each_cost_more(model: TrainingModel) -> None:
     targets = GRID.assign(FACES)
     logits, logs = answers(targets)
-    right = loss(lesson, logits, logs, targets)
+    right = loss(model, logits, logs, targets)
 
-    assert loss(lesson, np.where(targets[:, 0] == 1, -8, logits).astype(np.float32), logs, targets) > right + 1
+    assert loss(model, np.where(targets[:, 0] == 1, -8, logits).astype(np.float32), logs, targets) > right + 1
     false = logits.copy()
     false[0, np.flatnonzero(targets[:, 0] == 0)[:3]] = 8
-    assert loss(lesson, false, logs, targets) > right + 1
-    assert loss(lesson, logits, logs + np.array([0.7, 0, -0.7, 0], np.float32), targets) > right + 0.3
+    assert loss(model, false, logs, targets) > right + 1
+    assert loss(model, logits, logs + np.array([0.7, 0, -0.7, 0], np.float32), targets) > right + 0.3
 
 
-def test_a_cell_should_be_less_sure_of_a_poor_box(lesson: Lesson) -> None:
+def test_a_cell_should_be_less_sure_of_a_poor_box(model: TrainingModel) -> None:
     targets = GRID.assign(FACES)
     _, good = answers(targets)
     poor = good + np.array([0.9, 0, -0.9, 0], np.float32)
 
     def best_logit(logs: np.ndarray) -> float:
         tried = np.arange(-6, 7, 1.0)
-        return float(tried[np.argmin([loss(lesson, answers(targets, sure)[0], logs, targets) for sure in tried])])
+        return float(tried[np.argmin([loss(model, answers(targets, sure)[0], logs, targets) for sure in tried])])
 
     assert best_logit(poor) < best_logit(good)
 
 
-def test_a_doubtful_cell_costs_nothing_whatever_it_says(lesson: Lesson) -> None:
+def test_a_doubtful_cell_costs_nothing_whatever_it_says(model: TrainingModel) -> None:
     targets = GRID.assign(FACES)
     logits, logs = answers(targets)
     doubtful = np.flatnonzero(targets[:, 0] == DOUBT)
@@ -81,7 +81,7 @@ def test_a_doubtful_cell_costs_nothing_whatever_it_says(lesson: Lesson) -> None:
     loud = logits.copy()
     loud[0, doubtful] = 8
 
-    assert loss(lesson, loud, logs, targets) == pytest.approx(loss(lesson, logits, logs, targets), abs=1e-6)
+    assert loss(model, loud, logs, targets) == pytest.approx(loss(model, logits, logs, targets), abs=1e-6)
 
 
 def test_overlap_is_that_of_the_decoder_and_generalised_knows_distance() -> None:
@@ -95,8 +95,8 @@ def test_overlap_is_that_of_the_decoder_and_generalised_knows_distance() -> None
 
 
 def some(collection: Collection, epoch: int, hard: tuple = (), workers: int = 1) -> list[np.ndarray]:
-    painter = Painter(collection, RECIPE.canvas_px, RECIPE.synthesis)
-    endless = batches(painter, RECIPE, 5, epoch, lambda number: hard, workers)
+    generator = SceneGenerator(collection, RECIPE.canvas_px, RECIPE.synthesis)
+    endless = batches(generator, RECIPE, 5, epoch, lambda number: hard, workers)
     return [batch[0][0] for batch in itertools.islice(endless, 2 * RECIPE.steps)]
 
 
@@ -110,8 +110,10 @@ def test_batches_depend_on_seed_and_epoch_alone(collection: Collection) -> None:
 
 def test_the_second_half_of_an_epoch_shows_the_first_again_mirrored(collection: Collection) -> None:
     alone = replace(RECIPE.synthesis, nobody=0, crowds=0, tiles=0, most_faces=1)
-    painter = Painter(collection, RECIPE.canvas_px, alone)
-    epoch = [batch[0] for batch in itertools.islice(batches(painter, RECIPE, 5, 0, lambda number: (), 1), RECIPE.steps)]
+    generator = SceneGenerator(collection, RECIPE.canvas_px, alone)
+    epoch = [
+        batch[0] for batch in itertools.islice(batches(generator, RECIPE, 5, 0, lambda number: (), 1), RECIPE.steps)
+    ]
 
     faces = [cells[cells[:, 0] == 1][0, 1:].tolist() for _, targets in epoch for cells in targets]
     half = len(faces) // 2
@@ -123,12 +125,12 @@ def test_hard_backdrops_come_back(collection: Collection) -> None:
     recipe = replace(RECIPE, replayed=1.0, synthesis=replace(RECIPE.synthesis, nobody=1.0))
     asked = []
 
-    class Noting(Painter):
+    class Noting(SceneGenerator):
         def backdrop(self, key: tuple[int, ...]) -> np.ndarray:
             asked.append(key)
             return super().backdrop(key)
 
-    painter = Noting(collection, RECIPE.canvas_px, recipe.synthesis)
-    next(batches(painter, recipe, 5, 0, lambda number: ((9, 9, 9),), 1))
+    generator = Noting(collection, RECIPE.canvas_px, recipe.synthesis)
+    next(batches(generator, recipe, 5, 0, lambda number: ((9, 9, 9),), 1))
 
     assert set(asked) == {(9, 9, 9)}

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from train.detector.cutout import Picture, stretch
+from edge.records import Pixels
+from train.detector.synthesis.drawing import stretch
 
 
-def spoil(pixels: Picture, random: np.random.Generator) -> Picture:
+def degrade(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """``pixels`` as a camera delivers them, (height, width); neither side may exceed that of the grain."""
     pixels = expose(pixels, random)
     if random.random() < 0.15:
@@ -32,7 +33,7 @@ def spoil(pixels: Picture, random: np.random.Generator) -> Picture:
     return pixels
 
 
-def expose(pixels: Picture, random: np.random.Generator) -> Picture:
+def expose(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """Gamma, contrast and brightness; one in eight pictures is dark."""
     levels = (np.arange(256) / 255) ** np.exp(random.normal(0, 0.3))
     levels = (levels - 0.5) * np.exp(random.normal(-0.25, 0.35)) + 0.5 + random.normal(0, 0.07)
@@ -41,13 +42,13 @@ def expose(pixels: Picture, random: np.random.Generator) -> Picture:
     return np.asarray(cv2.LUT(pixels, np.clip(levels * 255, 0, 255).astype(np.uint8)), np.uint8)
 
 
-def _shade(pixels: Picture, random: np.random.Generator) -> Picture:
+def _shade(pixels: Pixels, random: np.random.Generator) -> Pixels:
     ends = random.uniform(0.3, 1.3, (2, 2)).astype(np.float32)
     ramp = cv2.resize(ends, pixels.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(pixels * ramp, 0, 255), np.uint8)
 
 
-def _move(pixels: Picture, random: np.random.Generator) -> Picture:
+def _move(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """The blur of a movement along a line."""
     side = int(random.choice((3, 5, 7)))
     angle, middle = random.uniform(0, np.pi), (side - 1) / 2
@@ -58,7 +59,7 @@ def _move(pixels: Picture, random: np.random.Generator) -> Picture:
     return np.asarray(cv2.filter2D(pixels, -1, kernel / kernel.sum()), np.uint8)
 
 
-def _grain(pixels: Picture, random: np.random.Generator) -> Picture:
+def _grain(pixels: Pixels, random: np.random.Generator) -> Pixels:
     field = _field()
     height, width = pixels.shape
     top, left = (int(random.integers(0, have - need + 1)) for have, need in zip(field.shape, pixels.shape, strict=True))

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError
+from edge.records import Pixels
 from edge.vision.detector.decode import Floats
-from train.detector.cutout import Cutout, Picture, blend, oval, polygon, stretch
-from train.detector.occlusions import cover
-from train.detector.photographs import Photograph
+from train.data.photographs import Photograph
 from train.detector.recipe import Synthesis
+from train.detector.synthesis.drawing import Sprite, blend, oval, polygon, stretch
+from train.detector.synthesis.occlusions import occlude
 
 SQUARE = 1.013
 """Side of FER2013's pictures in heights of YuNet's box on the same face, whose centre is the picture's."""
@@ -55,18 +56,18 @@ class Collection:
         return part(False, self.faces), part(True, faces)
 
 
-def head(collection: Collection, height_px: float, options: Synthesis, random: np.random.Generator) -> Cutout:
+def head(collection: Collection, height_px: float, options: Synthesis, random: np.random.Generator) -> Sprite:
     """A head or bust whose face is ``height_px`` high, perhaps with another face or partly covered."""
     photograph = pick(collection.heads, random)
     pixels, face = around(photograph, height_px)
     if len(collection.faces) and random.random() < options.swapped:
         pixels = _swap(pixels, face, collection.faces[random.integers(len(collection.faces))], random)
     if random.random() < options.covered:
-        pixels = cover(pixels, face, random)
-    return Cutout(light(pixels, random), outline(pixels.shape, face, random), face[np.newaxis])
+        pixels = occlude(pixels, face, random)
+    return Sprite(light(pixels, random), outline(pixels.shape, face, random), face[np.newaxis])
 
 
-def tile(collection: Collection, height_px: float, options: Synthesis, random: np.random.Generator) -> Cutout:
+def tile(collection: Collection, height_px: float, options: Synthesis, random: np.random.Generator) -> Sprite:
     """A whole photograph as it is, one of whose faces is ``height_px`` high; rarely one of FER2013's pictures."""
     if len(collection.faces) and random.random() < options.swapped / 4:
         side = height_px * SQUARE
@@ -78,8 +79,8 @@ def tile(collection: Collection, height_px: float, options: Synthesis, random: n
         pixels, faces = _scaled(photograph, random.choice(photograph.faces), height_px)
     if random.random() < options.covered / 2:
         for face in faces:
-            pixels = cover(pixels, face, random)
-    return Cutout(pixels, np.full_like(pixels, 255), faces)
+            pixels = occlude(pixels, face, random)
+    return Sprite(pixels, np.full_like(pixels, 255), faces)
 
 
 def pick(photographs: list[Photograph], random: np.random.Generator) -> Photograph:
@@ -87,13 +88,13 @@ def pick(photographs: list[Photograph], random: np.random.Generator) -> Photogra
     return photographs[int(random.integers(len(photographs)))]
 
 
-def _scaled(photograph: Photograph, face: Floats, height_px: float) -> tuple[Picture, Floats]:
+def _scaled(photograph: Photograph, face: Floats, height_px: float) -> tuple[Pixels, Floats]:
     scale = height_px / (face[3] - face[1])
     rows, columns = photograph.pixels.shape
     return stretch(photograph.pixels, columns * scale, rows * scale), photograph.faces * scale
 
 
-def around(photograph: Photograph, height_px: float) -> tuple[Picture, Floats]:
+def around(photograph: Photograph, height_px: float) -> tuple[Pixels, Floats]:
     """The face of ``photograph`` with hair, neck and shoulders, scaled, and its place in that."""
     face = photograph.faces[0]
     width, height = face[2:] - face[:2]
@@ -106,7 +107,7 @@ def around(photograph: Photograph, height_px: float) -> tuple[Picture, Floats]:
     return pixels, ((face - np.array([left, top, left, top])) * scale).astype(np.float32)
 
 
-def outline(shape: tuple[int, int], face: Floats, random: np.random.Generator) -> Picture:
+def outline(shape: tuple[int, int], face: Floats, random: np.random.Generator) -> Pixels:
     """An alpha around head and hair, half of the time with the shoulders, softer or sharper."""
     width, height = face[2:] - face[:2]
     centre = (float(face[0] + face[2]) / 2, float(face[1] + 0.42 * height))
@@ -123,7 +124,7 @@ def outline(shape: tuple[int, int], face: Floats, random: np.random.Generator) -
     return alpha
 
 
-def _swap(pixels: Picture, face: Floats, other: Picture, random: np.random.Generator) -> Picture:
+def _swap(pixels: Pixels, face: Floats, other: Pixels, random: np.random.Generator) -> Pixels:
     """``pixels`` with the face ``other`` (48, 48) where ``face`` is, in the light of the one before."""
     width, height = face[2:] - face[:2]
     side = height * SQUARE * random.uniform(0.97, 1.05)
@@ -141,7 +142,7 @@ def _swap(pixels: Picture, face: Floats, other: Picture, random: np.random.Gener
     return result
 
 
-def light(pixels: Picture, random: np.random.Generator) -> Picture:
+def light(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """Another exposure; sometimes light from the side."""
     gain, lift = np.exp(random.normal(-0.05, 0.2)), random.normal(0, 12)
     if random.random() < 0.25:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
-from train.detector.photographs import Photograph, read_empty, read_labelled, read_wider
+from train.data.photographs import Photograph, read_empty, read_labelled, read_wider
 
 HEADER = "image,left_px,top_px,width_px,height_px\n"
 WIDER_ROW = "10 20 30 40 0 0 0 0 0 0 \n"

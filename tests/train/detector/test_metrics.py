@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.vision.detector.decode import Boxes
-from train.detector.measure import MIN_SCORE, Judged, judge
+from train.detector.metrics import MIN_SCORE, Matches, match_boxes
 
 BIG, SMALL = [0, 0, 40, 50], [100, 100, 112, 115]
 
@@ -25,51 +25,51 @@ def faces(*sides: list[float]) -> np.ndarray:
 
 
 def test_a_face_is_found_once_and_a_second_box_on_it_is_false() -> None:
-    judged = judge([(boxes((BIG, 0.9), ([2, 2, 42, 52], 0.8)), faces(BIG))], least_px=20)
+    matched = match_boxes([(boxes((BIG, 0.9), ([2, 2, 42, 52], 0.8)), faces(BIG))], least_px=20)
 
-    assert judged.hits.tolist() == [True, False]
-    assert judged.sureness.tolist() == pytest.approx([0.9])
-    assert judged.false(0.5) == 1
+    assert matched.hits.tolist() == [True, False]
+    assert matched.best_scores.tolist() == pytest.approx([0.9])
+    assert matched.false(0.5) == 1
 
 
 def test_a_box_beside_a_face_is_false_and_the_face_missed() -> None:
-    judged = judge([(boxes(([30, 40, 70, 90], 0.9)), faces(BIG))], least_px=20)
+    matched = match_boxes([(boxes(([30, 40, 70, 90], 0.9)), faces(BIG))], least_px=20)
 
-    assert judged.hits.tolist() == [False]
-    assert judged.recall(0) == 0
+    assert matched.hits.tolist() == [False]
+    assert matched.recall(0) == 0
 
 
 def test_faces_too_small_to_count_may_be_found() -> None:
-    judged = judge([(boxes((SMALL, 0.9), (BIG, 0.8)), faces(BIG, SMALL))], least_px=20)
+    matched = match_boxes([(boxes((SMALL, 0.9), (BIG, 0.8)), faces(BIG, SMALL))], least_px=20)
 
-    assert judged.hits.tolist() == [True]
-    assert judged.heights_px.tolist() == [50]
-    assert judged.false(0.1) == 0
+    assert matched.hits.tolist() == [True]
+    assert matched.heights_px.tolist() == [50]
+    assert matched.false(0.1) == 0
 
 
 def test_a_box_too_low_to_count_is_not_false() -> None:
     low, tall = [200, 200, 212, 219], [300, 200, 312, 221]
 
-    judged = judge([(boxes((low, 0.9), (tall, 0.8)), faces(BIG))], least_px=20)
+    matched = match_boxes([(boxes((low, 0.9), (tall, 0.8)), faces(BIG))], least_px=20)
 
-    assert judged.scores.tolist() == pytest.approx([0.8])
-    assert judged.false(0.1) == 1
+    assert matched.scores.tolist() == pytest.approx([0.8])
+    assert matched.false(0.1) == 1
 
 
 def test_recall_counts_the_heights_that_are_asked_for() -> None:
     tall = [200, 0, 300, 130]
-    judged = judge([(boxes((BIG, 0.9)), faces(BIG, tall))], least_px=20)
+    matched = match_boxes([(boxes((BIG, 0.9)), faces(BIG, tall))], least_px=20)
 
-    assert judged.recall(0.5) == 0.5
-    assert judged.recall(0.5, 20, 80) == 1
-    assert judged.recall(0.5, 80) == 0
-    assert judged.recall(0.95, 20, 80) == 0
-    assert math.isnan(judged.recall(0.5, 300))
+    assert matched.recall(0.5) == 0.5
+    assert matched.recall(0.5, 20, 80) == 1
+    assert matched.recall(0.5, 80) == 0
+    assert matched.recall(0.95, 20, 80) == 0
+    assert math.isnan(matched.recall(0.5, 300))
 
 
-def judged(scores: list[float], hits: list[bool], faces: int, pictures: int = 10) -> Judged:
+def matched(scores: list[float], hits: list[bool], faces: int, pictures: int = 10) -> Matches:
     found = np.array([score for score, hit in zip(scores, hits, strict=True) if hit] + [0] * faces)[:faces]
-    return Judged(
+    return Matches(
         pictures,
         np.array(scores, np.float32),
         np.array(hits, bool),
@@ -89,16 +89,16 @@ def judged(scores: list[float], hits: list[bool], faces: int, pictures: int = 10
     ],
 )
 def test_average_precision(scores: list[float], hits: list[bool], faces: int, expected: float) -> None:
-    assert judged(scores, hits, faces).average_precision() == pytest.approx(expected)
+    assert matched(scores, hits, faces).average_precision() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("allowed", [0, 0.1, 0.2, 0.3])
 def test_the_threshold_lets_through_as_many_false_faces_as_allowed(allowed: float) -> None:
-    wrong = judged([0.9, 0.7, 0.6, 0.5], [False] * 4, 0)
+    wrong = matched([0.9, 0.7, 0.6, 0.5], [False] * 4, 0)
 
     assert wrong.false(wrong.threshold(allowed)) == pytest.approx(allowed)
 
 
 def test_without_false_faces_the_threshold_is_the_lowest_score() -> None:
-    assert judged([0.3], [True], 1).threshold(0.05) == MIN_SCORE
-    assert judge([], 20).threshold(0.05) == MIN_SCORE
+    assert matched([0.3], [True], 1).threshold(0.05) == MIN_SCORE
+    assert match_boxes([], 20).threshold(0.05) == MIN_SCORE

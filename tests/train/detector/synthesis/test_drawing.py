@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.detector.cutout import Cutout, blend, oval, stretch
+from train.detector.synthesis.drawing import Sprite, blend, oval, stretch
 
 FACES = np.array([[2, 1, 6, 9]], np.float32)
 
 
-def piece(height: int = 10, width: int = 8) -> Cutout:
+def piece(height: int = 10, width: int = 8) -> Sprite:
     pixels = np.arange(height * width, dtype=np.uint8).reshape(height, width)
-    return Cutout(pixels, np.full_like(pixels, 255), FACES)
+    return Sprite(pixels, np.full_like(pixels, 255), FACES)
 
 
 def test_an_upright_piece_is_copied_pixel_by_pixel() -> None:

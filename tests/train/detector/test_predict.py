@@ -7,7 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
-from train.detector.find import find, letterboxed  # noqa: E402
+from train.detector.predict import letterboxed, predict  # noqa: E402
 
 SIZE = (64, 96)
 
@@ -24,7 +24,7 @@ def test_a_box_is_given_in_pixels_of_its_frame() -> None:
 
     frames = [np.zeros((128, 192), np.uint8), np.zeros((32, 48), np.uint8), np.zeros((64, 20), np.uint8)]
 
-    found = list(find(OneFace(), *letterboxed(frames, SIZE)))
+    found = list(predict(OneFace(), *letterboxed(frames, SIZE)))
 
     box = np.array([20, 12, 36, 28])
     for boxes, scale in zip(found, (0.5, 2, 1), strict=True):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edge.vision.detector.decode import Boxes, Floats, overlaps
 from train.detector.candidates import SMALLEST_PX
 from train.detector.development import Frame
-from train.detector.measure import HIT_IOU
+from train.detector.metrics import MATCH_IOU
 
 HIT, MISS, FALSE = (90, 200, 60), (0, 200, 255), (60, 60, 255)
 """Green, amber and red, as OpenCV orders channels."""
@@ -27,8 +27,8 @@ def save_frames(frames: Sequence[Frame], found: Sequence[Boxes], threshold: floa
     for frame, boxes in zip(frames, found, strict=True):
         sure = boxes.scores >= threshold
         ratios = overlaps(boxes.sides[sure], frame.faces)
-        hits = ratios.max(axis=1, initial=0) >= HIT_IOU
-        missed = (ratios.max(axis=0, initial=0) < HIT_IOU) & _counts(frame.faces)
+        hits = ratios.max(axis=1, initial=0) >= MATCH_IOU
+        missed = (ratios.max(axis=0, initial=0) < MATCH_IOU) & _counts(frame.faces)
         shown = hits | _counts(boxes.sides[sure])
         mistakes = int((shown & ~hits).sum() + missed.sum())
         picture = _draw(frame, boxes.sides[sure][shown], boxes.scores[sure][shown], hits[shown], frame.faces[missed])
@@ -37,7 +37,7 @@ def save_frames(frames: Sequence[Frame], found: Sequence[Boxes], threshold: floa
 
 
 def _counts(sides: Floats) -> npt.NDArray[np.bool_]:
-    """Which boxes are as high as a face must be, see ``measure.judge``."""
+    """Which boxes are as high as a face must be, see ``measure.match_boxes``."""
     return np.asarray(sides[:, 3] - sides[:, 1] >= SMALLEST_PX)
 
 

@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 
 from edge.vision.detector.decode import overlaps
-from train.detector import scenes
-from train.detector.degrade import spoil
 from train.detector.recipe import Synthesis
-from train.detector.scenes import Frame, Painter, mirrored
-from train.detector.sprites import Collection
+from train.detector.synthesis import scenes
+from train.detector.synthesis.degrade import degrade
+from train.detector.synthesis.scenes import Frame, SceneGenerator, mirrored
+from train.detector.synthesis.sprites import Collection
 
 SIZE = (96, 128)
 
 
 @pytest.fixture
-def painter(collection: Collection) -> Painter:
-    return Painter(collection, SIZE, Synthesis(largest_px=80))
+def generator(collection: Collection) -> SceneGenerator:
+    return SceneGenerator(collection, SIZE, Synthesis(largest_px=80))
 
 
-def test_a_key_draws_the_same_scene_in_any_order(painter: Painter) -> None:
-    first = [painter.scene((3, 0, number)) for number in range(8)]
-    again = [painter.scene((3, 0, number)) for number in reversed(range(8))][::-1]
+def test_a_key_draws_the_same_scene_in_any_order(generator: SceneGenerator) -> None:
+    first = [generator.scene((3, 0, number)) for number in range(8)]
+    again = [generator.scene((3, 0, number)) for number in reversed(range(8))][::-1]
 
     for ours, theirs in zip(first, again, strict=True):
         np.testing.assert_array_equal(ours.pixels, theirs.pixels)
@@ -32,10 +32,10 @@ def test_a_key_draws_the_same_scene_in_any_order(painter: Painter) -> None:
     assert len({frame.pixels.tobytes() for frame in first}) == 8
 
 
-def test_faces_lie_in_the_picture_and_do_not_hide_each_other(painter: Painter) -> None:
+def test_faces_lie_in_the_picture_and_do_not_hide_each_other(generator: SceneGenerator) -> None:
     counts = []
     for number in range(60):
-        faces = painter.scene((0, number)).faces
+        faces = generator.scene((0, number)).faces
         ratios = overlaps(faces, faces) - np.eye(len(faces))
         assert (faces >= 0).all()
         assert (faces <= [SIZE[1], SIZE[0]] * 2).all()
@@ -47,13 +47,13 @@ def test_faces_lie_in_the_picture_and_do_not_hide_each_other(painter: Painter) -
 
 
 def test_faces_are_where_they_are_said_to_be(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenes, "spoil", lambda pixels, _: pixels)
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
     options = Synthesis(nobody=0, crowds=0, tiles=1, covered=0, swapped=0, smallest_px=40, largest_px=40)
-    painter = Painter(collection, SIZE, replace(options, most_faces=1))
+    generator = SceneGenerator(collection, SIZE, replace(options, most_faces=1))
 
     for number in range(10):
-        frame = painter.scene((1, number))
-        backdrop = painter.backdrop((1, number))
+        frame = generator.scene((1, number))
+        backdrop = generator.backdrop((1, number))
         changed = (frame.pixels != backdrop) & (frame.pixels != backdrop[:, ::-1])
         rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
         left, top, right, bottom = frame.faces[0]
@@ -63,12 +63,14 @@ def test_faces_are_where_they_are_said_to_be(collection: Collection, monkeypatch
         assert right - 1 <= columns[-1] + 1
 
 
-def test_a_scene_can_be_drawn_on_the_backdrop_of_another(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenes, "spoil", lambda pixels, _: pixels)
-    painter.options = replace(painter.options, nobody=1)
-    backdrop = painter.backdrop((7, 7))
+def test_a_scene_can_be_drawn_on_the_backdrop_of_another(
+    generator: SceneGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
+    generator.options = replace(generator.options, nobody=1)
+    backdrop = generator.backdrop((7, 7))
 
-    pixels = painter.scene((0, 1), (7, 7)).pixels
+    pixels = generator.scene((0, 1), (7, 7)).pixels
 
     assert np.array_equal(pixels, backdrop) or np.array_equal(pixels, backdrop[:, ::-1])
 
@@ -88,7 +90,7 @@ def test_a_mirrored_frame_has_mirrored_faces() -> None:
 def test_a_camera_spoils_a_picture_without_changing_its_shape() -> None:
     pixels = np.tile(np.arange(128, dtype=np.uint8), (96, 1))
 
-    spoiled = [spoil(pixels, np.random.default_rng(seed)) for seed in range(40)]
+    spoiled = [degrade(pixels, np.random.default_rng(seed)) for seed in range(40)]
 
     assert {(each.shape, each.dtype.name) for each in spoiled} == {((96, 128), "uint8")}
     assert min(each.mean() for each in spoiled) < 25 < 60 < max(each.mean() for each in spoiled)

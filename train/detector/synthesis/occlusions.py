@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edge.records import Pixels
 from edge.vision.detector.decode import Floats
-from train.detector.cutout import Picture, blend, oval, polygon, stretch
+from train.detector.synthesis.drawing import blend, oval, polygon, stretch
 
 
-def cover(pixels: Picture, face: Floats, random: np.random.Generator) -> Picture:
+def occlude(pixels: Pixels, face: Floats, random: np.random.Generator) -> Pixels:
     """``pixels`` with a part of ``face`` (left, top, right, bottom) hidden."""
     kind = _KINDS[int(random.choice(len(_KINDS), p=_SHARES))]
     return kind(pixels, _Places(face), random)
@@ -29,7 +30,7 @@ class _Places:
         return np.asarray(self.origin + np.asarray(points) * self.size, np.float64)
 
 
-def _mask(pixels: Picture, at: _Places, random: np.random.Generator) -> Picture:
+def _mask(pixels: Pixels, at: _Places, random: np.random.Generator) -> Pixels:
     top, bridge = random.uniform(0.46, 0.6), random.uniform(0.36, 0.52)
     points = [(-0.02, top), (0.25, bridge + 0.06), (0.5, bridge), (0.75, bridge + 0.06), (1.02, top)]
     points += [(0.96, 0.78), (0.75, 1.0), (0.5, 1.08), (0.25, 1.0), (0.04, 0.78)]
@@ -47,7 +48,7 @@ def _cloth(shape: tuple[int, int], at: _Places, random: np.random.Generator) -> 
     return np.asarray(np.clip(grey * (1 - bulge / 60) + folds, 0, 255), np.uint8)
 
 
-def _glasses(pixels: Picture, at: _Places, random: np.random.Generator) -> Picture:
+def _glasses(pixels: Pixels, at: _Places, random: np.random.Generator) -> Pixels:
     line, wide, high = random.uniform(0.34, 0.42), random.uniform(0.17, 0.24), random.uniform(0.09, 0.15)
     alpha = np.maximum.reduce(
         [oval(pixels.shape, tuple(at((x, line))), tuple(at.size * (wide, high)), 0) for x in (0.27, 0.73)]
@@ -58,7 +59,7 @@ def _glasses(pixels: Picture, at: _Places, random: np.random.Generator) -> Pictu
     return blend(pixels, np.full_like(pixels, random.integers(0, 60)), (alpha * share).astype(np.uint8))
 
 
-def _hat(pixels: Picture, at: _Places, random: np.random.Generator) -> Picture:
+def _hat(pixels: Pixels, at: _Places, random: np.random.Generator) -> Pixels:
     brim, side = random.uniform(0.05, 0.27), random.uniform(0.1, 0.45)
     points = [(-side, brim + random.uniform(-0.05, 0.05)), (0.5, brim + random.uniform(-0.05, 0.06))]
     points += [(1 + side, brim), (1.1, -0.15), (0.9, -0.5), (0.1, -0.5), (-0.1, -0.15)]
@@ -66,7 +67,7 @@ def _hat(pixels: Picture, at: _Places, random: np.random.Generator) -> Picture:
     return blend(pixels, grey, polygon(pixels.shape, at(points), 0.02 * at.size[1]))
 
 
-def _thing(pixels: Picture, at: _Places, random: np.random.Generator) -> Picture:
+def _thing(pixels: Pixels, at: _Places, random: np.random.Generator) -> Pixels:
     """Up to a third of the face behind a patch of the same picture, from the side or from below, as a hand or cup."""
     angle = random.uniform(-0.2, np.pi + 0.2)
     centre = at((0.5 + 0.55 * np.cos(angle), 0.5 + 0.55 * np.sin(angle)))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
-from train.detector import occlusions as covers
-from train.detector.distractors import distractor
-from train.detector.occlusions import cover
 from train.detector.recipe import Synthesis
-from train.detector.sprites import Collection, head, tile
+from train.detector.synthesis import occlusions as covers
+from train.detector.synthesis.distractors import distractor
+from train.detector.synthesis.occlusions import occlude
+from train.detector.synthesis.sprites import Collection, head, tile
 
 PLAIN = Synthesis(swapped=0, covered=0)
 
@@ -63,7 +63,7 @@ def test_a_cover_hides_a_part_of_the_face_and_nothing_far_from_it(kind: int, mon
 
     shares = []
     for seed in range(10):
-        changed = cover(pixels, face, np.random.default_rng(seed)) != pixels
+        changed = occlude(pixels, face, np.random.default_rng(seed)) != pixels
         shares.append(changed[80:130, 80:120].mean())
         changed[40:150, 50:150] = False
         assert not changed.any()

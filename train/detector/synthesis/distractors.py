@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edge.records import Pixels
 from edge.vision.detector.decode import Floats
-from train.detector.cutout import Cutout, Picture, blend, oval, stretch
-from train.detector.sprites import NO_FACES, Collection, around, light, outline, pick
+from train.detector.synthesis.drawing import Sprite, blend, oval, stretch
+from train.detector.synthesis.sprites import NO_FACES, Collection, around, light, outline, pick
 
 
-def distractor(collection: Collection, size_px: float, random: np.random.Generator) -> Cutout:
+def distractor(collection: Collection, size_px: float, random: np.random.Generator) -> Sprite:
     """A patch about ``size_px`` high that is cut and lit like a head and shows no face."""
     kinds = _texture, _body, _faceless, _scrambled, _part
     kind = kinds[int(random.choice(len(kinds), p=(0.3, 0.3, 0.15, 0.15, 0.1)))]
     pixels, face = kind(collection, size_px, random)
     if random.random() < 0.25:
-        return Cutout(light(pixels, random), np.full_like(pixels, 255), NO_FACES)
-    return Cutout(light(pixels, random), outline(pixels.shape, face, random), NO_FACES)
+        return Sprite(light(pixels, random), np.full_like(pixels, 255), NO_FACES)
+    return Sprite(light(pixels, random), outline(pixels.shape, face, random), NO_FACES)
 
 
 def _inner(shape: tuple[int, int]) -> Floats:
@@ -33,14 +34,14 @@ def _window(shape: tuple[int, int], random: np.random.Generator) -> tuple[int, i
     return left, top, left + side, top + side
 
 
-def _texture(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Picture, Floats]:
+def _texture(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Pixels, Floats]:
     pixels = pick(collection.empty, random).pixels
     left, top, right, bottom = _window(pixels.shape, random)
     piece = stretch(pixels[top:bottom, left:right], 1.6 * size_px, 2 * size_px)
     return piece, _inner(piece.shape)
 
 
-def _body(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Picture, Floats]:
+def _body(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Pixels, Floats]:
     """Clothes, hands, hair or wall of a photograph: a window that keeps clear of its faces."""
     photograph = pick(collection.photographs, random)
     for _ in range(8):
@@ -54,7 +55,7 @@ def _body(collection: Collection, size_px: float, random: np.random.Generator) -
     return _texture(collection, size_px, random)
 
 
-def _faceless(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Picture, Floats]:
+def _faceless(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Pixels, Floats]:
     """A head whose face is hair, cloth or wall: seen from behind."""
     pixels, face = around(pick(collection.heads, random), size_px)
     fill, _ = (_body, _texture)[int(random.integers(2))](collection, size_px, random)
@@ -65,7 +66,7 @@ def _faceless(collection: Collection, size_px: float, random: np.random.Generato
     return blend(pixels, over, alpha), face
 
 
-def _scrambled(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Picture, Floats]:
+def _scrambled(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Pixels, Floats]:
     """A head whose face is cut into nine pieces that changed places."""
     pixels, face = around(pick(collection.heads, random), max(size_px, 20))
     left, top = (max(0, round(float(value))) for value in face[:2])
@@ -87,7 +88,7 @@ def _disorder(random: np.random.Generator) -> npt.NDArray[np.intp]:
     return order
 
 
-def _part(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Picture, Floats]:
+def _part(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Pixels, Floats]:
     """An eye, a mouth, a cheek as large as a face."""
     photograph = pick(collection.heads, random)
     face = np.clip(photograph.faces[0], 0, None)

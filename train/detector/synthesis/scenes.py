@@ -12,12 +12,13 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
+from edge.records import Pixels
 from edge.vision.detector.decode import Floats
-from train.detector.cutout import Cutout, Picture, stretch
-from train.detector.degrade import expose, spoil
-from train.detector.distractors import distractor
 from train.detector.recipe import Synthesis
-from train.detector.sprites import NO_FACES, Collection, head, tile
+from train.detector.synthesis.degrade import degrade, expose
+from train.detector.synthesis.distractors import distractor
+from train.detector.synthesis.drawing import Sprite, stretch
+from train.detector.synthesis.sprites import NO_FACES, Collection, head, tile
 
 Key: TypeAlias = tuple[int, ...]
 """Seed of one backdrop."""
@@ -36,7 +37,7 @@ CUT = 0.25
 class Frame:
     """``pixels`` uint8 (height, width) as a camera gives them; ``faces`` float32 (n, 4): left, top, right, bottom."""
 
-    pixels: Picture
+    pixels: Pixels
     faces: Floats
 
 
@@ -48,13 +49,13 @@ def mirrored(frame: Frame, random: np.random.Generator) -> Frame:
     return Frame(expose(flipped, random), np.stack([width - right, top, width - left, bottom], axis=1))
 
 
-class Painter:
+class SceneGenerator:
     """Draws scenes of one size from one collection."""
 
     def __init__(self, collection: Collection, size_px: tuple[int, int], options: Synthesis) -> None:
         self.collection, self.size_px, self.options = collection, size_px, options
 
-    def backdrop(self, key: Key) -> Picture:
+    def backdrop(self, key: Key) -> Pixels:
         """A picture without a face, the same for the same ``key``."""
         random = np.random.default_rng(key)
         canvas = self._ground(random)
@@ -72,9 +73,9 @@ class Painter:
         faces = NO_FACES
         for piece, turned in self._cast(random):
             faces = _place(canvas, piece, faces, self._pose(random) if turned else np.eye(2, dtype=np.float32), random)
-        return Frame(spoil(canvas, random), _visible(faces, self.size_px))
+        return Frame(degrade(canvas, random), _visible(faces, self.size_px))
 
-    def _cast(self, random: np.random.Generator) -> list[tuple[Cutout, bool]]:
+    def _cast(self, random: np.random.Generator) -> list[tuple[Sprite, bool]]:
         """The pieces with faces, and whether each may be turned."""
         options = self.options
         kind = random.random()
@@ -101,7 +102,7 @@ class Painter:
         cosine, sine = np.cos(angle), np.sin(angle)
         return np.asarray(np.array([[cosine, -sine], [sine, cosine]]) * (width, 1))
 
-    def _ground(self, random: np.random.Generator) -> Picture:
+    def _ground(self, random: np.random.Generator) -> Pixels:
         """A window of a photograph without faces; seldom two of them side by side or a plain wall."""
         kind = random.random()
         height, width = self.size_px
@@ -113,7 +114,7 @@ class Painter:
             return np.hstack([self._view(random, (height, cut)), self._view(random, (height, width - cut))])
         return self._view(random, self.size_px)
 
-    def _view(self, random: np.random.Generator, size_px: tuple[int, int]) -> Picture:
+    def _view(self, random: np.random.Generator, size_px: tuple[int, int]) -> Pixels:
         empty = self.collection.empty
         pixels = empty[int(random.integers(len(empty)))].pixels
         most = min(pixels.shape[0] / size_px[0], pixels.shape[1] / size_px[1])
@@ -125,7 +126,7 @@ class Painter:
         return stretch(pixels[top : top + height, left : left + width], size_px[1], size_px[0])
 
 
-def _place(canvas: Picture, piece: Cutout, faces: Floats, pose: Floats, random: np.random.Generator) -> Floats:
+def _place(canvas: Pixels, piece: Sprite, faces: Floats, pose: Floats, random: np.random.Generator) -> Floats:
     """Draw ``piece`` where it hides no face; returns ``faces`` and its own, or ``faces`` if there is no such place."""
     middle = piece.faces[0] if len(piece.faces) else np.array([0, 0, *piece.pixels.shape[::-1]], np.float32)
     size, centre = middle[2:] - middle[:2], (middle[:2] + middle[2:]) / 2
@@ -138,7 +139,7 @@ def _place(canvas: Picture, piece: Cutout, faces: Floats, pose: Floats, random: 
     return faces
 
 
-def _hides(piece: Cutout, matrix: Floats, faces: Floats) -> bool:
+def _hides(piece: Sprite, matrix: Floats, faces: Floats) -> bool:
     """Whether ``piece`` would hide one of ``faces``, or lie in it."""
     if not len(faces):
         return False

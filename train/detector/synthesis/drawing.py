@@ -11,19 +11,19 @@ import numpy.typing as npt
 
 from edge.vision.detector.decode import Floats
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 """(height, width), grey."""
 
 
 @dataclass(slots=True)
-class Cutout:
+class Sprite:
     """``pixels`` and how much of each is seen, ``alpha`` uint8 of the same shape; ``faces`` (n, 4) as in Photograph."""
 
-    pixels: Picture
-    alpha: Picture
+    pixels: Pixels
+    alpha: Pixels
     faces: Floats
 
-    def lay(self, canvas: Picture, matrix: npt.NDArray[np.float64]) -> Floats:
+    def lay(self, canvas: Pixels, matrix: npt.NDArray[np.float64]) -> Floats:
         """Draw onto ``canvas`` in place; returns where the faces are then, as (n, 4).
 
         Args:
@@ -47,7 +47,7 @@ class Cutout:
             part[...] = blend(part, drawn, alpha)
         return _carry(self.faces, matrix)
 
-    def _lay_upright(self, canvas: Picture, place: npt.NDArray[np.int_]) -> Floats:
+    def _lay_upright(self, canvas: Pixels, place: npt.NDArray[np.int_]) -> Floats:
         low, high = np.maximum(place, 0), np.minimum(place + self.pixels.shape[::-1], canvas.shape[::-1])
         if (high > low).all():
             part = canvas[low[1] : high[1], low[0] : high[0]]
@@ -56,7 +56,7 @@ class Cutout:
         return (self.faces + np.tile(place, 2)).astype(np.float32)
 
 
-def blend(below: Picture, above: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> Picture:
+def blend(below: Pixels, above: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> Pixels:
     """``above`` over ``below``; ``alpha`` uint8, 255 hides what is below."""
     share = alpha.astype(np.uint16)
     share += share >> 7  # 0..256
@@ -71,7 +71,7 @@ def _carry(faces: Floats, matrix: npt.NDArray[np.float64]) -> Floats:
     return np.concatenate([centres - reach, centres + reach], axis=1).astype(np.float32)
 
 
-def oval(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float, float], feather: float) -> Picture:
+def oval(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float, float], feather: float) -> Pixels:
     """An alpha of ``shape``: a filled ellipse whose edge is ``feather`` pixels soft."""
     alpha = np.zeros(shape, np.uint8)
     bits = 4
@@ -80,7 +80,7 @@ def oval(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float
     return soften(alpha, feather)
 
 
-def polygon(shape: tuple[int, int], points: npt.ArrayLike, feather: float) -> Picture:
+def polygon(shape: tuple[int, int], points: npt.ArrayLike, feather: float) -> Pixels:
     """An alpha of ``shape``: a filled polygon of ``points`` (n, 2) whose edge is ``feather`` pixels soft."""
     alpha = np.zeros(shape, np.uint8)
     bits = 4
@@ -88,7 +88,7 @@ def polygon(shape: tuple[int, int], points: npt.ArrayLike, feather: float) -> Pi
     return soften(alpha, feather)
 
 
-def soften(alpha: Picture, feather: float) -> Picture:
+def soften(alpha: Pixels, feather: float) -> Pixels:
     """``alpha`` with an edge ``feather`` pixels soft."""
     if feather < 0.3:
         return alpha
@@ -96,7 +96,7 @@ def soften(alpha: Picture, feather: float) -> Picture:
     return np.asarray(cv2.blur(alpha, (side, side), borderType=cv2.BORDER_CONSTANT), np.uint8)
 
 
-def stretch(pixels: Picture, width: float, height: float) -> Picture:
+def stretch(pixels: Pixels, width: float, height: float) -> Pixels:
     """``pixels`` in another size, at least one pixel; averaged where they shrink."""
     size = max(1, round(width)), max(1, round(height))
     method = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_LINEAR
