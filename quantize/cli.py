@@ -26,9 +26,9 @@ from quantize.tflite.graph import read_graph
 from quantize.tflite.layers import layer_errors
 from quantize.tflite.runtimes import compare_runtimes
 from quantize.tflite.verify import verify
-from train.classifier.targets import training_mask
 from train.data import fer2013
 from train.data.fer2013 import FaceSet
+from train.data.selection import training_faces
 from train.run.progress import progress_bar
 from train.run.saved import open_classifier
 
@@ -232,9 +232,7 @@ def _runtimes(options: argparse.Namespace) -> None:
 
 def _calibration(options: argparse.Namespace) -> None:
     faces = _load(options)
-    training = _split(faces, "Training")
-    keep = training_mask(training, [each for split, each in faces.items() if split != "Training"])
-    sample = Calibration.draw(training.select(keep), options.seed, options.per_emotion)
+    sample = Calibration.draw(training_faces(faces), options.seed, options.per_emotion)
     _write(options.out, sample.to_json().encode())
     say(f"{options.out}: {len(sample.rows)} faces of Training, {sample.per_emotion} of each emotion")
 

@@ -1,6 +1,7 @@
-"""Workstation: FER2013 and FER+ -> a Keras file and its report.
+"""Trains the models on a workstation: the expression classifier and the face detector.
 
-    fer2013|ferplus -FaceSet-> targets -(n, 7)-> fit (recipe: network, augment) -model.keras-> evaluate -> plots
+    data -FaceSet, Photograph-> classifier | detector -model.keras-> quantize
 
-Keras 3 code that runs on any backend; TensorFlow is only what the package installs by default.
+``run`` holds what both trainings share. The code uses Keras 3 alone and runs on any of its backends; the package
+installs TensorFlow.
 """

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.labels import HEADS
-from train.classifier.evaluate import Evaluation, Logits, judge
-from train.classifier.metrics import reliability, softmax
+from edge.vision.classifier import softmax
+from train.classifier.evaluate import Evaluation, Logits, evaluate_logits
+from train.classifier.metrics import reliability
 from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 
@@ -90,18 +91,18 @@ def compare(
     for place, head in enumerate(HEADS):
         temperature = temperatures[head] if temperatures else 1.0
         before, after = (
-            reliability(softmax(each[:, place] / temperature), targets[:, place]).calibration_error
+            reliability(softmax(each[:, place], temperature), targets[:, place]).calibration_error
             for each in (original, quantised)
         )
         tempered[head] = Tempered(temperature, (before, after))
     return Comparison(
-        original=judge("float", original, faces),
-        quantised=judge("int8", quantised, faces),
+        original=evaluate_logits("float", original, faces),
+        quantised=evaluate_logits("int8", quantised, faces),
         agreement=float((original.argmax(axis=2) == quantised.argmax(axis=2)).mean(axis=0).min()),
         largest_logit_error=float(errors.max()),
         mean_logit_error=float(errors.mean()),
         tempered=tempered,
-        crossed=judge("int8, heads crossed", quantised[:, ::-1], faces),
+        crossed=evaluate_logits("int8, heads crossed", quantised[:, ::-1], faces),
     )
 
 

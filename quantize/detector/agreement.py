@@ -10,7 +10,7 @@ from edge.errors import ModelError
 from edge.vision.detector.builtin import BuiltinDetector
 from train.detector.candidates import Candidate
 from train.detector.development import Frame
-from train.detector.evaluate import FALSE, Figures, figures, look
+from train.detector.evaluate import MAX_FALSE_POSITIVES_PER_IMAGE, Evaluation, evaluate, find_faces
 from train.detector.predict import letterboxed, predict
 
 MAX_LOST = 0.005
@@ -24,8 +24,8 @@ MAX_RECALL_LOST = 0.01
 class BoxComparison:
     """What one detector reaches in float and in int8 on the same frames, both at the threshold of int8."""
 
-    original: Figures
-    quantised: Figures
+    original: Evaluation
+    quantised: Evaluation
 
     @property
     def rows(self) -> dict[str, tuple[float, float]]:
@@ -46,7 +46,7 @@ class BoxComparison:
         if not self.quantised.recall_20:
             raise ModelError(
                 f"detector finds no face at the score {self.quantised.threshold:.2f}, below which it finds more than "
-                f"{FALSE} false ones a picture; train it for longer"
+                f"{MAX_FALSE_POSITIVES_PER_IMAGE} false ones a picture; train it for longer"
             )
         for title, (before, after) in self.rows.items():
             accepted = MAX_RECALL_LOST if title.startswith("recall") else MAX_LOST
@@ -62,12 +62,12 @@ def compare_boxes(network: Any, detector: BuiltinDetector, development: Mapping[
 
     Args:
         network: the Keras model.
-        detector: its int8 file, with a threshold so low that ``FALSE`` decides over the one to use.
+        detector: its int8 file, with a threshold so low that ``MAX_FALSE_POSITIVES_PER_IMAGE`` decides which to use.
         development: see ``train.detector.development.compose``.
     """
     size_px = network.input_shape[1:3]
     int8 = Candidate("int8", lambda frames: map(detector.find, frames), None)
     in_float = Candidate("float", lambda frames: iter(predict(network, *letterboxed(frames, size_px))), None)
-    quantised = figures(int8, look(int8, development), development)
+    quantised = evaluate(int8, find_faces(int8, development), development)
     in_float = replace(in_float, threshold=quantised.threshold)
-    return BoxComparison(figures(in_float, look(in_float, development), development), quantised)
+    return BoxComparison(evaluate(in_float, find_faces(in_float, development), development), quantised)

@@ -8,7 +8,7 @@ from quantize.detector.agreement import BoxComparison
 from quantize.detector.report import detector_figures
 from train.classifier.crop_rule import CropMeasurement
 from train.detector.candidates import SMALLEST_PX
-from train.detector.evaluate import FALSE
+from train.detector.evaluate import MAX_FALSE_POSITIVES_PER_IMAGE
 from train.detector.metrics import MATCH_IOU
 
 _SETS = {
@@ -50,8 +50,9 @@ Recognising, searching or following persons; anything in which a missed or a fal
 ## How good
 
 At the score {manifest.threshold:g}, from which the device takes a box for a face: the lowest at which the int8 file
-finds no more than {FALSE:g} false faces per picture without any. A face is found by a box with an intersection over
-union of {MATCH_IOU:g}. Pixels are those of frames of 640x480, faces below {SMALLEST_PX} pixels do not count.
+finds no more than {MAX_FALSE_POSITIVES_PER_IMAGE:g} false faces per picture without any. A face is found by a box with
+an intersection over union of {MATCH_IOU:g}. Pixels are those of frames of 640x480, faces below {SMALLEST_PX} pixels
+do not count.
 
 {rows}
 
@@ -66,7 +67,7 @@ mostly of one country; age, skin colour and gender are not labelled, so fairness
 
 The square for the classifier has {manifest.crop.side:g} times the height of the box. From the box's centre its own lies
 {manifest.crop.offset_x:+g} box heights to the right and {manifest.crop.offset_y:+g} down. Measured on the {crop.found}
-faces that it found in {crop.pictures} enlarged pictures of FER2013.
+faces that it found in {crop.images} enlarged pictures of FER2013.
 
 ## Made from
 

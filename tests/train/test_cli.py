@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.labels import EMOTIONS
 from train import cli
 
 TINY = Path(__file__).parents[1] / "data" / "tiny" / "grey" / "model.tflite"
@@ -45,7 +46,7 @@ def test_evaluate_prints_a_table_and_draws(csv: Path, tmp_path: Path, capsys: py
     assert status == 0
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line}
     assert rows["FER2013"][0] == "faces"
-    assert [rows[emotion][0] for emotion in cli.EMOTIONS] == ["1"] * 7
+    assert [rows[emotion][0] for emotion in EMOTIONS] == ["1"] * 7
     assert (tmp_path / "confusion.png").stat().st_size > 1000
 
 
@@ -73,7 +74,7 @@ def test_a_split_that_the_data_lacks_is_named(csv: Path, tmp_path: Path, capsys:
     status = run("evaluate", TINY, "--data", csv, "--cache", tmp_path, "--split", "PrivateTest")
 
     assert status == 78
-    assert "has no PrivateTest split, it has PublicTest" in capsys.readouterr().err
+    assert "has no PrivateTest split; it has PublicTest" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The classifier of expressions: recipes, training, distillation, evaluation and reports."""
+"""Trains the expression classifier: recipes, training, distillation, evaluation, ablation and reports."""

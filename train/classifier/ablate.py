@@ -1,4 +1,4 @@
-"""What each ingredient of a recipe gives: the recipe without it, trained the same way."""
+"""Ablation: trains a recipe without each of its ingredients, to see what each of them contributes."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ import keras
 import numpy as np
 
 from train.classifier.evaluate import evaluate
-from train.classifier.fit import RunOptions, fit
+from train.classifier.fit import fit
 from train.classifier.recipes import Augmentation, Recipe
 from train.data.fer2013 import FaceSet
+from train.run.folder import RunOptions, is_resumable
 from train.run.progress import Progress, silent
 
-_MIRRORED_ALONE = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0, blur=0, noise=0, erase=0)
+_MIRROR_ONLY = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0, blur=0, noise=0, erase=0)
 
-AS_IT_IS = "as it is"
+UNCHANGED = "unchanged"
 
 
-def variants(recipe: Recipe, *, taught: bool) -> dict[str, Recipe]:
-    """The recipe and, by what is different, those that lack or change one ingredient.
+def variants(recipe: Recipe, *, teachers: bool) -> dict[str, Recipe]:
+    """The recipe and its variants, each by its name: one ingredient less, or changed.
 
-    ``taught`` says whether there are teachers, from whom also a recipe that has none may learn.
+    ``teachers`` says whether teachers are given, from which a recipe that has none can be distilled too.
     """
     augmentation = recipe.augmentation
     changed = {
-        AS_IT_IS: recipe,
+        UNCHANGED: recipe,
         "no teacher": replace(recipe, teachers=()),
-        "teacher alone": replace(recipe, teacher_share=1.0) if recipe.teachers else recipe,
-        "a teacher": recipe if recipe.teachers or not taught else replace(recipe, teachers=("any",)),
-        "FER2013's head alone": replace(recipe, label_share=1.0),
-        "FER+'s head alone": replace(recipe, label_share=0.0),
+        "teacher only": replace(recipe, teacher_share=1.0) if recipe.teachers else recipe,
+        "with a teacher": recipe if recipe.teachers or not teachers else replace(recipe, teachers=("any",)),
+        "FER2013 head only": replace(recipe, label_share=1.0),
+        "FER+ head only": replace(recipe, label_share=0.0),
         "no mixup": replace(recipe, mixup=0.0),
         "mixup 0.2": replace(recipe, mixup=0.2),
-        "mirrored alone": replace(recipe, augmentation=_MIRRORED_ALONE),
-        "not covered": replace(recipe, augmentation=replace(augmentation, erase=0)),
+        "mirroring only": replace(recipe, augmentation=_MIRROR_ONLY),
+        "no erasing": replace(recipe, augmentation=replace(augmentation, erase=0)),
         "no blur, no noise": replace(recipe, augmentation=replace(augmentation, blur=0, noise=0)),
-        "not moved": replace(recipe, augmentation=replace(augmentation, rotation_deg=0, scale=0, shift=0)),
-        "last weights": replace(recipe, average=0.0),
+        "no geometric changes": replace(recipe, augmentation=replace(augmentation, rotation_deg=0, scale=0, shift=0)),
+        "no weight average": replace(recipe, average=0.0),
         "no weight decay": replace(recipe, weight_decay=0.0),
         "half the learning rate": replace(recipe, learning_rate=recipe.learning_rate / 2),
     }
-    return {name: each for name, each in changed.items() if name == AS_IT_IS or each != recipe}
+    return {name: each for name, each in changed.items() if name == UNCHANGED or each != recipe}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VariantResult:
     """Accuracies 0..1 of one variant on PublicTest, one for each seed; FER+ with 8 classes.
 
-    Empty of a head that did not learn, and of FER+ without votes.
+    Empty for a head that was not trained, and for FER+ without votes.
     """
 
     name: str
@@ -69,29 +70,29 @@ def ablate(
     only: Sequence[str] = (),
     teachers: Sequence[Path] = (),
     progress: Progress = silent,
-) -> tuple[Row, ...]:
-    """Train the variants one after the other into run folders inside ``folder``; what is finished there is kept.
+) -> tuple[VariantResult, ...]:
+    """Train the variants one after the other into run folders inside ``folder``; finished runs there are kept.
 
-    After each, ``ablation.md`` and ``ablation.json`` tell of all that are finished.
+    After each, ``ablation.md`` and ``ablation.json`` are written with all results so far.
 
     Args:
-        recipe: what is taken apart.
+        recipe: the recipe to take apart.
         faces: as for ``fit``.
         folder: where the runs and the tables go.
         options: length and precision; the seed is one of ``seeds``.
-        seeds: every variant is trained once with each.
-        only: names of variants, those whose name holds one of these; all if empty.
-        teachers: as for ``fit``; a recipe that has none gets a variant that learns from these.
+        seeds: each variant is trained once with each of them.
+        only: train only variants whose name contains one of these; all if empty.
+        teachers: as for ``fit``; a recipe without teachers gets a variant that is distilled from these.
         progress: told how far the teachers are.
 
     Raises:
         ConfigError, DataError, ModelError: as ``fit``.
     """
-    rows = []
-    for name, variant in variants(recipe, taught=bool(teachers)).items():
-        if only and name != AS_IT_IS and not any(part in name for part in only):
+    results: list[VariantResult] = []
+    for name, variant in variants(recipe, teachers=bool(teachers)).items():
+        if only and name != UNCHANGED and not any(part in name for part in only):
             continue
-        reached = []
+        evaluations = []
         for seed in seeds:
             run = folder / f"{name.replace(' ', '-')}-{seed}"
             model = fit(
@@ -99,58 +100,60 @@ def ablate(
                 faces,
                 run,
                 replace(options, seed=seed),
-                resume=(run / "state.npz").is_file(),
+                resume=is_resumable(run),
                 teachers=teachers if variant.teachers else (),
                 progress=progress,
             )
-            reached.append(evaluate(model, faces["PublicTest"]))
+            evaluations.append(evaluate(model, faces["PublicTest"]))
             keras.utils.clear_session()
-        rows.append(
-            Row(
+        results.append(
+            VariantResult(
                 name,
-                tuple(each.fer2013.accuracy for each in reached if variant.label_share),
+                tuple(each.fer2013.accuracy for each in evaluations if variant.label_share),
                 tuple(
                     each.ferplus_contempt.accuracy
-                    for each in reached
+                    for each in evaluations
                     if each.ferplus_contempt and variant.label_share < 1
                 ),
             )
         )
-        _write(rows, recipe, options, seeds, folder)
-    return tuple(rows)
+        _write(results, recipe, options, seeds, folder)
+    return tuple(results)
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """The rows as a Markdown table: means, how far seeds lie apart, and the difference to the recipe as it is."""
-    whole, *_ = rows = tuple(rows)
+def markdown(results: Iterable[VariantResult]) -> str:
+    """A Markdown table: means over the seeds, half their range, and the difference from the unchanged recipe."""
+    whole, *_ = results = tuple(results)
     lines = [
         "| variant | FER2013 | difference | FER+ (8 classes) | difference |",
         "|---|---:|---:|---:|---:|",
     ]
-    for row in rows:
-        cells = [*_cells(row.fer2013, whole.fer2013), *_cells(row.ferplus, whole.ferplus)]
-        lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    for result in results:
+        cells = [*_cells(result.fer2013, whole.fer2013), *_cells(result.ferplus, whole.ferplus)]
+        lines.append(f"| {result.name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _cells(accuracies: Sequence[float], whole: Sequence[float]) -> tuple[str, str]:
     if not accuracies:
         return "-", "-"
-    percent, spread = 100 * float(np.mean(accuracies)), 50 * (max(accuracies) - min(accuracies))
+    percent, half_range = 100 * float(np.mean(accuracies)), 50 * (max(accuracies) - min(accuracies))
     return (
-        f"{percent:.2f}" + (f" ± {spread:.2f}" if len(accuracies) > 1 else ""),
+        f"{percent:.2f}" + (f" ± {half_range:.2f}" if len(accuracies) > 1 else ""),
         "" if accuracies is whole else f"{percent - 100 * float(np.mean(whole)):+.2f}",
     )
 
 
-def _write(rows: Sequence[Row], recipe: Recipe, options: RunOptions, seeds: Sequence[int], folder: Path) -> None:
+def _write(
+    results: Sequence[VariantResult], recipe: Recipe, options: RunOptions, seeds: Sequence[int], folder: Path
+) -> None:
     epochs = options.epochs or recipe.epochs
     document: Mapping[str, object] = {
         "recipe": recipe.name,
         "epochs": epochs,
         "seeds": list(seeds),
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(result) for result in results],
     }
     (folder / "ablation.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     head = f"Recipe {recipe.name}, {epochs} epochs, seeds {', '.join(map(str, seeds))}; float, PublicTest, percent.\n\n"
-    (folder / "ablation.md").write_text(head + markdown(rows), "utf-8")
+    (folder / "ablation.md").write_text(head + markdown(results), "utf-8")

@@ -17,7 +17,8 @@ from keras import layers
 from edge.errors import ConfigError, ModelError
 from edge.labels import INPUT_SIZE_PX
 from train.classifier import recipes
-from train.classifier.network import convolution, heads
+from train.classifier.network import heads
+from train.run.layers import convolution
 
 IMAGENET = "imagenet"
 

@@ -1,7 +1,7 @@
-"""Train several networks the same way on the same faces, and tell what each reaches and costs.
+"""Trains several networks in the same way on the same faces, and compares their accuracy and cost.
 
-Every network keeps seven logits; a comparison on fewer emotions trains on faces of those alone and takes the best
-answer among them, so that its files serve every other command.
+Every network has seven logits. A comparison on fewer emotions trains only on their faces and takes the most probable
+of them as the prediction, so that every other command can read its files.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from typing import Any
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from edge.errors import ConfigError, DataError
 from edge.labels import EMOTIONS
 from train.classifier import backbones, recipes
 from train.classifier.evaluate import evaluate
-from train.classifier.fit import RunOptions, fit
-from train.classifier.network import multiply_adds
-from train.classifier.plots import save_comparison
+from train.classifier.fit import fit
 from train.classifier.recipes import Recipe
-from train.classifier.targets import only
 from train.data.fer2013 import FaceSet
+from train.data.selection import with_emotions
+from train.run.folder import RunOptions
+from train.run.layers import multiply_adds
+from train.run.plots import FAINT, HELD_OUT, INK, PERCENT, TRAINING, plain, save
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A backbone, where its weights come from (None: from scratch), and whether only its head learns."""
+    """A backbone, where its weights come from (None: random), and whether only its head is trained."""
 
     backbone: str
     weights: str | None = None
@@ -38,10 +40,10 @@ class Contender:
 
     @property
     def start(self) -> str:
-        """What a reader needs to know of the weights."""
+        """What the run starts from, for people."""
         if self.weights is None:
             return "from scratch"
-        return f"{Path(self.weights).name}, {'head alone' if self.frozen else 'all layers'}"
+        return f"{Path(self.weights).name}, {'head only' if self.frozen else 'all layers'}"
 
     def network(self) -> keras.Model:
         """A fresh network, see ``backbones.build``."""
@@ -49,20 +51,22 @@ class Contender:
 
 
 def contenders(names: Sequence[str], weights: Mapping[str, str], *, frozen: bool) -> list[Contender]:
-    """Those of ``names``, or all that can be; ``frozen`` concerns those that have ``weights``.
+    """The networks in ``names``, or all that can be trained; ``frozen`` applies to those that have ``weights``.
 
     Raises:
         ConfigError: weights are given for a network that is not compared.
     """
     chosen = names or [name for name in backbones.names() if name != "vggface" or name in weights]
     if unused := weights.keys() - set(chosen):
-        raise ConfigError(f"weights are for {', '.join(sorted(unused))}, but compared are {', '.join(chosen)}")
+        raise ConfigError(
+            f"--weights names {', '.join(sorted(unused))}, which is not compared; compared are {', '.join(chosen)}"
+        )
     return [Contender(name, weights.get(name), frozen and name in weights) for name in chosen]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all contenders share: ``limit`` is the most pictures of a split, None for all; the rest is of the run."""
+    """What all contenders share. ``limit`` is the largest number of images of a split, None for all."""
 
     emotions: tuple[str, ...] = EMOTIONS
     epochs: int = 30
@@ -73,10 +77,10 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What one contender reached: accuracies 0..1 on each split, ``private`` None where the data does not hold it.
+class BackboneResult:
+    """Accuracies 0..1 of one contender on each split, ``private`` None where the data has none, and its cost.
 
-    ``macro_f1`` is of PublicTest; ``epoch_s`` is the quickest epoch, since the first one also compiles.
+    ``macro_f1`` is that on PublicTest. ``epoch_s`` is the fastest epoch, because the first one also compiles.
     """
 
     backbone: str
@@ -90,8 +94,8 @@ class Row:
     epoch_s: float
 
 
-class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Seconds of each epoch."""
+class EpochTimer(keras.callbacks.Callback):  # type: ignore[misc]
+    """Measures the seconds of each epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,18 +112,18 @@ class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
 
 def compare(
     entered: Sequence[Contender], faces: Mapping[str, FaceSet], folder: Path, settings: Settings
-) -> tuple[Row, ...]:
+) -> tuple[BackboneResult, ...]:
     """Train those ``entered`` one after the other, each into a run folder of its own inside ``folder``.
 
-    After each, ``comparison.md``, ``comparison.json`` and ``comparison.png`` tell of all that are finished.
+    After each, ``comparison.md``, ``comparison.json`` and ``comparison.png`` are written with all results so far.
 
     Returns:
-        A row per contender, the best on PublicTest first.
+        A result per contender, the best on PublicTest first.
 
     Raises:
-        ConfigError: the folder is not empty, a split is missing, or a contender cannot be.
-        ModelError: weights cannot be fetched or read; told of all contenders before the first one trains.
-        DataError: too few pictures show the emotions.
+        ConfigError: the folder is not empty, a split is missing, or a contender cannot be built.
+        ModelError: weights cannot be downloaded or read; all are checked before the first network trains.
+        DataError: too few images show the emotions.
     """
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"comparison {folder}: is not empty; name another folder with --out")
@@ -127,42 +131,42 @@ def compare(
     for contender in entered:
         network = contender.network()
         sizes.append((network.count_params(), multiply_adds(network)))
-    shown = {split: _some(only(each, settings.emotions), settings) for split, each in faces.items()}
+    shown = {split: _limit(with_emotions(each, settings.emotions), settings) for split, each in faces.items()}
     options = RunOptions(seed=settings.seed, epochs=settings.epochs, precision=settings.precision)
 
-    rows: list[Row] = []
+    results: list[BackboneResult] = []
     for contender, (parameters, operations) in zip(entered, sizes, strict=True):
-        stopwatch = Stopwatch()
+        timer = EpochTimer()
         recipe = _recipe(contender, settings)
-        model = fit(recipe, shown, folder / contender.backbone, options, resume=False, callbacks=[stopwatch])
-        reached = {split: evaluate(model, each, settings.emotions).fer2013 for split, each in shown.items()}
-        rows.append(
-            Row(
+        model = fit(recipe, shown, folder / contender.backbone, options, resume=False, callbacks=[timer])
+        metrics = {split: evaluate(model, each, settings.emotions).fer2013 for split, each in shown.items()}
+        results.append(
+            BackboneResult(
                 contender.backbone,
                 contender.start,
-                training=reached["Training"].accuracy,
-                public=reached["PublicTest"].accuracy,
-                private=reached["PrivateTest"].accuracy if "PrivateTest" in reached else None,
-                macro_f1=reached["PublicTest"].macro_f1,
+                training=metrics["Training"].accuracy,
+                public=metrics["PublicTest"].accuracy,
+                private=metrics["PrivateTest"].accuracy if "PrivateTest" in metrics else None,
+                macro_f1=metrics["PublicTest"].macro_f1,
                 parameters=parameters,
                 multiply_adds=operations,
-                epoch_s=min(stopwatch.epochs_s),
+                epoch_s=min(timer.epochs_s),
             )
         )
-        rows.sort(key=lambda row: -row.public)
-        _write(rows, shown, folder, settings)
+        results.sort(key=lambda result: -result.public)
+        _write(results, shown, folder, settings)
         keras.utils.clear_session()
-    return tuple(rows)
+    return tuple(results)
 
 
-def _some(faces: FaceSet, settings: Settings) -> FaceSet:
+def _limit(faces: FaceSet, settings: Settings) -> FaceSet:
     if not len(faces):
-        raise DataError(f"data has no {faces.split} face that is {' or '.join(settings.emotions)}")
+        raise DataError(f"the data has no {faces.split} face that shows {' or '.join(settings.emotions)}")
     return faces.select(np.random.default_rng(settings.seed).permutation(len(faces))[: settings.limit])
 
 
 def _recipe(contender: Contender, settings: Settings) -> Recipe:
-    """The settings of the recipe ``first`` for another network."""
+    """The recipe ``first`` with another network."""
     return replace(
         recipes.load("first"),
         name=contender.backbone,
@@ -175,26 +179,63 @@ def _recipe(contender: Contender, settings: Settings) -> Recipe:
     )
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """The rows as a Markdown table."""
+def markdown(results: Iterable[BackboneResult]) -> str:
+    """The results as a Markdown table."""
     lines = [
         "| network | weights | Training | PublicTest | PrivateTest | macro F1 | parameters | multiply-adds | s/epoch |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {row.backbone} | {row.start} | {row.training:.1%} | {row.public:.1%} | "
-        f"{'-' if row.private is None else f'{row.private:.1%}'} | {row.macro_f1:.3f} | "
-        f"{row.parameters / 1e6:.2f} M | {row.multiply_adds / 1e6:,.0f} M | {row.epoch_s:.1f} |"
-        for row in rows
+        f"| {result.backbone} | {result.start} | {result.training:.1%} | {result.public:.1%} | "
+        f"{'-' if result.private is None else f'{result.private:.1%}'} | {result.macro_f1:.3f} | "
+        f"{result.parameters / 1e6:.2f} M | {result.multiply_adds / 1e6:,.0f} M | {result.epoch_s:.1f} |"
+        for result in results
     ]
     return "\n".join(lines) + "\n"
 
 
-def _write(rows: Sequence[Row], faces: Mapping[str, FaceSet], folder: Path, settings: Settings) -> None:
-    pictures = {split: len(each) for split, each in faces.items()}
-    document = {"settings": asdict(settings), "pictures": pictures, "rows": [asdict(row) for row in rows]}
+def _write(results: Sequence[BackboneResult], faces: Mapping[str, FaceSet], folder: Path, settings: Settings) -> None:
+    images = {split: len(each) for split, each in faces.items()}
+    document = {"settings": asdict(settings), "pictures": images, "rows": [asdict(result) for result in results]}
     (folder / "comparison.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    counts = ", ".join(f"{count:,} {split}" for split, count in pictures.items())
-    head = f"{', '.join(settings.emotions)}. {settings.epochs} epochs; pictures: {counts}. Labels of FER2013.\n\n"
-    (folder / "comparison.md").write_text(head + markdown(rows), "utf-8")
-    save_comparison(rows, folder / "comparison.png")
+    counts = ", ".join(f"{count:,} {split}" for split, count in images.items())
+    head = f"{', '.join(settings.emotions)}. {settings.epochs} epochs; images: {counts}. Labels of FER2013.\n\n"
+    (folder / "comparison.md").write_text(head + markdown(results), "utf-8")
+    _save_plot(results, folder / "comparison.png")
+
+
+def _save_plot(results: Sequence[BackboneResult], png: Path) -> None:
+    """Draw accuracy on each split and the multiply-adds of every network, the best at the top."""
+    results = results[::-1]
+    figure = Figure(figsize=(9, 1.5 + 0.5 * len(results)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 1], sharey=True)
+    heights = range(len(results))
+    left.plot([result.training for result in results], heights, "o", color=TRAINING, label="Training")
+    left.plot([result.public for result in results], heights, "o", color=HELD_OUT, markersize=9, label="PublicTest")
+    if any(result.private is not None for result in results):
+        private = [np.nan if result.private is None else result.private for result in results]
+        left.plot(private, heights, "|", color=INK, markersize=14, label="PrivateTest")
+    left.set_yticks(heights, [f"{result.backbone}\n{result.start}" for result in results])
+    left.set_ylim(-0.6, len(results) - 0.4)
+    left.set_xlim(0, 1)
+    left.xaxis.set_major_formatter(PERCENT)
+    left.set_title("Accuracy", loc="left", color=INK)
+    left.legend(
+        frameon=False, labelcolor=INK, loc="upper left", ncols=3, bbox_to_anchor=(0.25, 1.0), borderaxespad=-1.8
+    )
+    right.barh(heights, [result.multiply_adds / 1e6 for result in results], height=0.5, color=FAINT, alpha=0.5)
+    right.set_title("Million multiply-adds", loc="left", color=INK)
+    for height, result in zip(heights, results, strict=True):
+        right.text(
+            result.multiply_adds / 1e6,
+            height,
+            f" {result.multiply_adds / 1e6:,.0f}",
+            va="center",
+            color=INK,
+            fontsize=8,
+        )
+    right.margins(x=0.3)
+    for axes in (left, right):
+        axes.grid(axis="x", color=FAINT, alpha=0.25)
+        plain(axes)
+    save(figure, png)

@@ -1,11 +1,11 @@
-"""How a detector's box lies on faces that are cut as FER2013's: what ``edge.vision.crop`` must cut for the classifier.
+"""Measures how a detector frames the faces of FER2013: what ``edge.vision.crop`` must crop for the classifier.
 
-FER2013's pictures are enlarged with a margin around them, as a face in a room has. The square to cut is the picture
-itself: its side in heights of the box, and its centre seen from the box's, are the rule.
+FER2013's images are enlarged and given a margin, as a face in a room has. The square to crop is the image itself: the
+rule is its side in heights of the detector's box, and its centre relative to that of the box.
 
-Score (PublicTest, 1200 pictures, medians): Haar alt2 finds 939, side 1.03; YuNet finds 1086, side 1.01; ours finds 963,
-side 1.09; centres within a hundredth of the box's. The shipped classifier names 69.8 % of the faces that ours finds as
-they are and 69.0 % as they are cut, of those that Haar finds 69.9 and 67.5 %.
+Score (PublicTest, 1200 images, medians): Haar alt2 finds 939, side 1.03; YuNet finds 1086, side 1.01; ours finds 963,
+side 1.09; centres within a hundredth of the box's. Of the faces that ours finds, the shipped classifier is right on
+69.8 % of the images and 69.0 % of the crops; of those that Haar finds, on 69.9 and 67.5 %.
 Command: fer-train crop-rule --data fer2013.csv --detector haar
 """
 
@@ -30,28 +30,29 @@ from edge.vision.detector.yunet import YuNetDetector
 from train.classifier.recipes import Augmentation
 from train.run.progress import Progress, silent
 
-PICTURES = 1200
+MAX_IMAGES = 1200
 
 ENLARGED = 4
-"""A face of 192 pixels: no detector has a difficulty with its size."""
+"""Makes a face of 192 pixels, a size that every detector finds easily."""
 
 MARGIN = 0.5
-"""Of the picture's side, all around, replicated. Without it Haar's box, which lies in the frame, is too small."""
+"""In sides of the image, replicated all around. Without it Haar's box, which must lie in the frame, is too small."""
 
-LEAST_FOUND = 0.2
+MIN_FOUND = 0.2
+"""Share of the faces below which the measurement means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropMeasurement:
-    """The rule, and how single faces lie about it.
+    """The rule, and how much single faces differ from it.
 
-    ``spread`` holds the 5th and 95th percentile of a face's own side over the rule's, and the 90th percentile of its
-    centre's distance from the rule's, in sides. ``trained`` is the share of faces that the classifier's augmentation
-    reaches.
+    ``side_low`` and ``side_high`` are the 5th and 95th percentile of a face's own side over the rule's, ``distance``
+    the 90th percentile of the distance between its centre and the rule's, in sides. ``trained`` is the share of faces
+    that lies within the classifier's augmentation.
     """
 
     rule: CropRule
-    pictures: int
+    images: int
     found: int
     side_low: float
     side_high: float
@@ -60,10 +61,10 @@ class CropMeasurement:
 
 
 def open_detector(kind: str, model: Path | None) -> FaceDetector:
-    """A detector by the name that the daemon's configuration has for it.
+    """Open a detector by its name in the daemon's configuration.
 
     Raises:
-        ModelError: its model is missing or no such model.
+        ModelError: its model is missing or cannot be read.
     """
     if kind == "haar":
         return HaarDetector()
@@ -75,7 +76,7 @@ def open_detector(kind: str, model: Path | None) -> FaceDetector:
 def measure_crop(
     detector: FaceDetector, faces: npt.NDArray[np.uint8], seed: int = 0, progress: Progress = silent
 ) -> CropMeasurement:
-    """Measure ``detector`` on at most ``PICTURES`` of ``faces``, uint8 (n, side, side).
+    """Measure ``detector`` on at most ``MAX_IMAGES`` of ``faces``, uint8 (n, side, side).
 
     Raises:
         DataError: it finds too few of them.
@@ -87,10 +88,10 @@ def measure_crop(
         if box is not None:
             rows.append(_square(box, ENLARGED * len(face)))
         progress(done, len(chosen))
-    if len(rows) < LEAST_FOUND * len(chosen):
+    if len(rows) < MIN_FOUND * len(chosen):
         raise DataError(
-            f"detector {detector.name}: finds {len(rows)} of {len(chosen)} enlarged faces, expected at least "
-            f"{LEAST_FOUND:.0%}; it cannot be measured"
+            f"detector {detector.name}: finds only {len(rows)} of {len(chosen)} enlarged faces; at least "
+            f"{MIN_FOUND:.0%} are needed to measure how it frames them"
         )
     squares = np.array(rows)
     side, x, y = np.median(squares, axis=0).round(3).tolist()
@@ -101,7 +102,7 @@ def measure_crop(
     trained = (np.abs(np.log(sides)) <= reach.scale) & (moved <= reach.shift).all(axis=1)
     return CropMeasurement(
         rule=CropRule(side, x, y),
-        pictures=len(chosen),
+        images=len(chosen),
         found=len(rows),
         side_low=float(low),
         side_high=float(high),
@@ -110,38 +111,38 @@ def measure_crop(
     )
 
 
-def cut_again(
+def crop_faces(
     detector: FaceDetector, rule: CropRule, faces: npt.NDArray[np.uint8], seed: int = 0, progress: Progress = silent
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
-    """What the classifier would be given of the same pictures: which are found (m,), and their cuts (m, 48, 48)."""
-    found, cuts, chosen = [], [], _choose(faces, seed)
+    """Crop the same images as the daemon would; returns the indices of those found, (m,), and the crops (m, 48, 48)."""
+    found, crops, chosen = [], [], _choose(faces, seed)
     for done, number in enumerate(chosen, 1):
         frame, box = _find(detector, faces[number])
         if box is not None:
             found.append(number)
-            cuts.append(crop_face(frame, box, rule, INPUT_SIZE_PX))
+            crops.append(crop_face(frame, box, rule, INPUT_SIZE_PX))
         progress(done, len(chosen))
-    return np.array(found, np.intp), np.array(cuts, np.uint8)
+    return np.array(found, np.intp), np.array(crops, np.uint8)
 
 
 def describe(measured: CropMeasurement) -> str:
-    """Some lines for a terminal."""
+    """The measurement as text for a terminal."""
     rule = measured.rule
     return (
         f"  square side  {rule.side:.3f} x box height, centre {rule.offset_x:+.3f}, {rule.offset_y:+.3f}\n"
         f"  90 % of the sides within {measured.side_low:.2f} .. {measured.side_high:.2f} of that\n"
         f"  90 % of the centres within {measured.distance:.3f} of the side\n"
-        f"  {measured.trained:.1%} of the faces lie where the classifier was trained"
+        f"  {measured.trained:.1%} of the faces lie within the classifier's augmentation"
     )
 
 
 def _choose(faces: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.intp]:
-    """The pictures that are measured: their places in ``faces``."""
-    return np.random.RandomState(seed).permutation(len(faces))[:PICTURES]
+    """Indices of the images to measure."""
+    return np.random.RandomState(seed).permutation(len(faces))[:MAX_IMAGES]
 
 
 def _find(detector: FaceDetector, face: Pixels) -> tuple[Pixels, Face | None]:
-    """The frame that shows ``face``, and the largest box in it."""
+    """A frame that shows ``face``, and the largest box detected in it."""
     side = ENLARGED * len(face)
     margin = round(MARGIN * side)
     enlarged = cv2.resize(face, (side, side), interpolation=cv2.INTER_LINEAR)
@@ -150,7 +151,7 @@ def _find(detector: FaceDetector, face: Pixels) -> tuple[Pixels, Face | None]:
 
 
 def _square(box: Face, side: int) -> tuple[float, float, float]:
-    """Side of the picture and its centre from the box's, in heights of the box."""
+    """Side of the image, and its centre relative to that of the box, in heights of the box."""
     middle = round(MARGIN * side) + side / 2
     x, y = box.centre_px
     return side / box.height_px, (middle - x) / box.height_px, (middle - y) / box.height_px

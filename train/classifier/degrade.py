@@ -1,4 +1,4 @@
-"""What a camera takes from a face, step by step, and how the accuracy of a model falls with it."""
+"""Degrades faces step by step as cameras do, and measures how accuracy falls."""
 
 from __future__ import annotations
 
@@ -20,42 +20,44 @@ _Face = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """One kind of damage, from the untouched picture at ``levels[0]`` on; ``unit`` says what a level is."""
+    """One kind of degradation; ``levels[0]`` leaves the image as it is, ``unit`` says what a level is."""
 
     name: str
     unit: str
     levels: tuple[float, ...]
-    damage: Callable[[_Face, float, np.random.Generator], npt.NDArray[np.generic]]
+    degrade: Callable[[_Face, float, np.random.Generator], npt.NDArray[np.generic]]
 
     def apply(self, pixels: Faces, level: float, seed: int) -> Faces:
-        """The damaged pictures; the same seed moves a face in the same direction at every level."""
+        """The degraded images; the same seed moves a face in the same direction at every level."""
         if level == self.levels[0]:
             return pixels
         random = np.random.default_rng(seed)
-        return np.stack([self.damage(face, level, random) for face in pixels]).astype(np.uint8)
+        return np.stack([self.degrade(face, level, random) for face in pixels]).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The share of right answers, 0..1, at each level of one degradation."""
+    """Accuracy, 0..1, at each level of one degradation."""
 
     degradation: Degradation
     accuracy: tuple[float, ...]
 
 
-def curves(answer: Callable[[Faces], npt.NDArray[np.float32]], faces: FaceSet, seed: int = 0) -> tuple[Curve, ...]:
-    """Measure a model on damaged ``faces``, one curve per degradation.
+def measure_curves(
+    predict: Callable[[Faces], npt.NDArray[np.float32]], faces: FaceSet, seed: int = 0
+) -> tuple[Curve, ...]:
+    """Measure a model on degraded ``faces``, one curve per degradation.
 
     Args:
-        answer: the model's head for FER2013, (n, 48, 48) -> logits (n, 7); asked once for all, because
-            opening a file takes time.
-        faces: pictures and labels.
+        predict: the model's head for FER2013, (n, 48, 48) -> logits (n, 7); called once, because opening a model file
+            takes time.
+        faces: images and labels.
         seed: of directions and noise.
     """
-    damaged = [each.apply(faces.pixels, level, seed) for each in DEGRADATIONS for level in each.levels]
-    answers = answer(np.concatenate(damaged)).argmax(axis=1).reshape(len(damaged), len(faces))
-    shares = iter((answers == faces.labels).mean(axis=1).tolist())
-    return tuple(Curve(each, tuple(next(shares) for _ in each.levels)) for each in DEGRADATIONS)
+    degraded = [each.apply(faces.pixels, level, seed) for each in DEGRADATIONS for level in each.levels]
+    predictions = predict(np.concatenate(degraded)).argmax(axis=1).reshape(len(degraded), len(faces))
+    accuracies = iter((predictions == faces.labels).mean(axis=1).tolist())
+    return tuple(Curve(each, tuple(next(accuracies) for _ in each.levels)) for each in DEGRADATIONS)
 
 
 def _blur(face: _Face, sigma_px: float, _: np.random.Generator) -> npt.NDArray[np.generic]:
@@ -67,7 +69,7 @@ def _darken(face: _Face, light: float, _: np.random.Generator) -> npt.NDArray[np
 
 
 def _coarsen(face: _Face, side_px: float, _: np.random.Generator) -> npt.NDArray[np.generic]:
-    """A distant face: few pixels from the camera, enlarged as ``edge.vision.crop`` does."""
+    """A distant face: few pixels, enlarged as ``edge.vision.crop`` enlarges them."""
     small = cv2.resize(face, (int(side_px), int(side_px)), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, face.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
@@ -88,15 +90,15 @@ def _warp(face: _Face, matrix: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.
     return cv2.warpAffine(face, matrix, face.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
-def _roughen(face: _Face, deviation: float, random: np.random.Generator) -> npt.NDArray[np.generic]:
+def _add_noise(face: _Face, deviation: float, random: np.random.Generator) -> npt.NDArray[np.generic]:
     return np.clip(np.round(face + random.normal(0, deviation, face.shape)), 0, 255)
 
 
 DEGRADATIONS = (
     Degradation("Blur", "sigma of a Gaussian, pixels", (0, 0.5, 1, 1.5, 2, 3), _blur),
-    Degradation("Darkness", "light that is left, %", (100, 60, 40, 25, 15, 8), _darken),
+    Degradation("Darkness", "remaining light, %", (100, 60, 40, 25, 15, 8), _darken),
     Degradation("Low resolution", "side of the face in the frame, pixels", (48, 32, 24, 16, 12, 8), _coarsen),
-    Degradation("Shift", "off the centre, % of the side", (0, 5, 10, 15, 20, 30), _shift),
-    Degradation("Rotation", "either way, degrees", (0, 10, 20, 30, 45, 60), _rotate),
-    Degradation("Noise", "standard deviation, grey levels", (0, 5, 10, 20, 30, 50), _roughen),
+    Degradation("Shift", "distance from the centre, % of the side", (0, 5, 10, 15, 20, 30), _shift),
+    Degradation("Rotation", "to either side, degrees", (0, 10, 20, 30, 45, 60), _rotate),
+    Degradation("Noise", "standard deviation, grey levels", (0, 5, 10, 20, 30, 50), _add_noise),
 )

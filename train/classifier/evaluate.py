@@ -1,4 +1,4 @@
-"""Measures a ``.keras`` or an int8 ``.tflite`` file on FER2013 and on FER+."""
+"""Evaluates a ``.keras`` or an int8 ``.tflite`` file on FER2013 and FER+."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from edge.errors import DataError, ModelError
 from edge.labels import EMOTIONS, HEADS
 from edge.model.int8 import dequantize, quantize
 from edge.model.interpreter import Interpreter
-from train.classifier.metrics import Metrics, measure, softmax
+from edge.vision.classifier import softmax
+from train.classifier.metrics import Metrics, compute_metrics
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
 from train.run.saved import open_classifier
 
 Logits = npt.NDArray[np.float32]
-"""What a model answers to n faces: (n, 2, 7), for each of ``HEADS`` in ``EMOTIONS`` order; one with one head answers
-both questions alike."""
+"""A model's output for n faces: (n, 2, 7), for each of ``HEADS`` in ``EMOTIONS`` order; with a single head the same
+twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one model file reaches on one split, one forward pass per face.
+    """Metrics of one model file on one split, with one forward pass per face.
 
-    ``fer2013`` is the head of that name against the labels of the challenge. ``ferplus`` and ``ferplus_contempt`` are
-    the other head against the majority of the annotators, on the faces that have one: contempt counts as neutral in the
-    first (7 classes) and as wrong in the second (8 classes). Both are None without votes, the second also when only
-    some emotions are asked for.
+    ``fer2013`` compares the head of that name with FER2013's labels. ``ferplus`` and ``ferplus_contempt`` compare the
+    other head with the majority of FER+'s annotators, on the faces that have one: contempt counts as neutral in the
+    first (7 classes) and as wrong in the second (8 classes). Both are None without votes; the second also when only
+    some emotions are evaluated.
     """
 
     model: str
@@ -47,23 +48,23 @@ class Evaluation:
 
 
 def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
-    """Run ``model`` over ``faces`` and compare with the labels and, where there are votes, with the annotators.
+    """Run ``model`` over ``faces`` and compare its predictions with the labels and, where there are any, the votes.
 
     Args:
         model: a ``.keras`` file, or a ``.tflite`` file with int8 input and output.
         faces: one split.
-        emotions: faces of other emotions are left out and the answer is the best of these; for comparison with
-            systems of four or five classes.
+        emotions: leave out faces of other emotions and take the most probable of these as the prediction, to compare
+            with systems of four or five classes.
 
     Raises:
-        ModelError: the file cannot be run, or does not take 48x48 grey and give seven logits.
+        ModelError: the file cannot be run, or does not map 48x48 grey to seven logits.
         DataError: no face shows one of ``emotions``.
     """
-    return judge(str(model), predict(model, faces.pixels), faces, emotions)
+    return evaluate_logits(str(model), predict(model, faces.pixels), faces, emotions)
 
 
-def judge(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
-    """Compare the answers that ``model`` gave to ``faces``, each head with its labels."""
+def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
+    """Compare the logits that ``model`` gave for ``faces``, each head with its own labels."""
     labels = faces.labels.astype(np.int64)
     of_votes, of_labels = logits.swapaxes(0, 1)
     ferplus = ferplus_contempt = None
@@ -72,14 +73,14 @@ def judge(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = 
         ferplus = _measure(of_votes, np.where(agreed == CONTEMPT, NEUTRAL, agreed), emotions)
         if tuple(emotions) == EMOTIONS:
             voted = agreed >= 0
-            ferplus_contempt = measure(softmax(of_votes[voted]), agreed[voted], CLASSES)
+            ferplus_contempt = compute_metrics(softmax(of_votes[voted], 1.0), agreed[voted], CLASSES)
     return Evaluation(
         model, faces.split, tuple(emotions), _measure(of_labels, labels, emotions), ferplus, ferplus_contempt
     )
 
 
 def table(result: Evaluation) -> str:
-    """The figures for a terminal."""
+    """The metrics as text for a terminal."""
     measurements = {
         "FER2013": result.fer2013,
         "FER+ 7 classes": result.ferplus,
@@ -105,22 +106,22 @@ def _measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer[Any
     columns = np.array([EMOTIONS.index(emotion) for emotion in emotions])
     shown = np.isin(labels, columns)
     if not shown.any():
-        raise DataError(f"none of {len(labels)} faces is {' or '.join(emotions)}, nothing can be measured")
+        raise DataError(f"none of the {len(labels)} faces shows {' or '.join(emotions)}; there is nothing to evaluate")
     positions = np.zeros(len(EMOTIONS), np.int64)
     positions[columns] = np.arange(len(columns))
-    return measure(softmax(logits[shown][:, columns]), positions[labels[shown]], emotions)
+    return compute_metrics(softmax(logits[shown][:, columns], 1.0), positions[labels[shown]], emotions)
 
 
 def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
     """Logits of ``model`` for ``pixels`` (n, 48, 48).
 
     Raises:
-        ModelError: the file cannot be run, or does not take 48x48 grey and give seven logits.
+        ModelError: the file cannot be run, or does not map 48x48 grey to seven logits.
     """
     if model.suffix not in (".keras", ".tflite"):
-        raise ModelError(f"model {model}: is neither a .keras nor a .tflite file")
+        raise ModelError(f"model {model}: is neither a .keras nor a .tflite file; give one of these")
     if not model.is_file():
-        raise ModelError(f"model {model}: does not exist, expected a .keras or a .tflite file")
+        raise ModelError(f"model {model}: does not exist; give a .keras or a .tflite file")
     run = _predict_keras if model.suffix == ".keras" else _predict_tflite
     return run(model, pixels[..., np.newaxis])
 
@@ -141,10 +142,10 @@ def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
     shape, row = (1, *pixels.shape[1:]), (1, len(EMOTIONS))
     if others or taken.shape != shape or given not in ([row], [row] * len(HEADS)):
         raise ModelError(
-            f"model {model}: takes {taken.shape} and gives {', '.join(map(str, given))}; "
-            f"expected {shape} and one or {len(HEADS)} times {row}"
+            f"model {model}: maps {taken.shape} to {', '.join(map(str, given))}; "
+            f"a classifier maps {shape} to {row}, once or {len(HEADS)} times"
         )
-    answers = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point)) for face in pixels]
-    heads = zip(zip(*answers, strict=True), interpreter.outputs, strict=True)
+    outputs = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point)) for face in pixels]
+    heads = zip(zip(*outputs, strict=True), interpreter.outputs, strict=True)
     logits = np.stack([dequantize(np.concatenate(head), spec.scale, spec.zero_point) for head, spec in heads], axis=1)
     return np.broadcast_to(logits, (len(pixels), len(HEADS), len(EMOTIONS)))

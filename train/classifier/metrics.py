@@ -1,4 +1,4 @@
-"""How good a set of answers is: numpy only, so that every package may measure the same way."""
+"""Metrics of a classifier's predictions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
 
 _BINS = 15
 
@@ -25,12 +26,12 @@ class ClassMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """One measurement of ``faces`` faces.
+    """Metrics over ``faces`` faces.
 
-    ``accuracy`` and ``macro_f1`` (the plain mean over classes) are 0..1. ``log_loss`` is the mean negative log
+    ``accuracy`` and ``macro_f1`` (the unweighted mean over classes) are 0..1. ``log_loss`` is the mean negative log
     likelihood in nats, None where a face belongs to a class that the model does not know. ``calibration_error`` is
-    the expected calibration error over 15 even bins of confidence (Guo et al., "On Calibration of Modern Neural
-    Networks", 2017). ``confusion`` counts faces, row = true class, column = answer.
+    the expected calibration error over 15 equal bins of confidence (Guo et al., "On Calibration of Modern Neural
+    Networks", 2017). ``confusion`` counts faces, row = true class, column = predicted class.
     """
 
     faces: int
@@ -48,9 +49,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Faces by the confidence of their answer, in 15 even bins of 0..1, each array float64 (15,).
+    """Faces by the confidence of their prediction, in 15 equal bins of 0..1, each array float64 (15,).
 
-    ``confidence`` is the mean of a bin, ``accuracy`` its share of right answers; both are 0 where ``faces`` is.
+    ``confidence`` is the mean over a bin, ``accuracy`` the share of correct predictions in it; both are 0 where
+    ``faces`` is.
     """
 
     faces: npt.NDArray[np.float64]
@@ -59,74 +61,57 @@ class Reliability:
 
     @property
     def calibration_error(self) -> float:
-        """The mean distance of confidence and accuracy, each bin by its faces."""
+        """The mean distance between confidence and accuracy, each bin weighted by its faces."""
         return float((self.faces * np.abs(self.confidence - self.accuracy)).sum() / self.faces.sum())
 
 
-def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Probabilities along the last axis."""
-    values = np.asarray(logits, np.float64)
-    exponentials = np.exp(values - values.max(axis=-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
-
-
-def measure(
+def compute_metrics(
     probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]], classes: Sequence[str]
 ) -> Metrics:
-    """Compare answers with true labels; the answer is the first class with the highest probability.
+    """Compare predictions with true labels; the first class with the highest probability is the predicted one.
 
     Args:
         probabilities: (n, k), each row sums to 1.
         labels: (n,), positions in ``classes``.
-        classes: names, at least k: those beyond k are never answered and count as wrong.
+        classes: names, at least k: the model never predicts those beyond k, so their faces count as wrong.
 
     Raises:
         ValueError: there is no face, or shapes or labels do not fit.
     """
     faces, known = probabilities.shape
     if not faces or labels.shape != (faces,):
-        raise ValueError(f"{labels.shape} labels for {faces} answers, expected one each and at least one")
+        raise ValueError(f"{labels.shape} labels for {faces} predictions; give one for each, and at least one")
     if known > len(classes) or labels.min() < 0 or labels.max() >= len(classes):
-        raise ValueError(f"labels {labels.min()}..{labels.max()} and {known} answers do not fit {len(classes)} classes")
-    confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
-    hits = confusion.diagonal()
-    support, answered = confusion.sum(axis=1), confusion.sum(axis=0)
-    precision, recall = hits / np.maximum(answered, 1), hits / np.maximum(support, 1)
-    f1 = 2 * hits / np.maximum(answered + support, 1)
+        raise ValueError(
+            f"labels {labels.min()}..{labels.max()} and {known} probabilities do not fit {len(classes)} classes"
+        )
+    predicted, every = probabilities.argmax(axis=1), range(len(classes))
+    precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=every, zero_division=0)
     return Metrics(
         faces=faces,
-        accuracy=float(hits.sum() / faces),
+        accuracy=float(accuracy_score(labels, predicted)),
         macro_f1=float(f1.mean()),
-        log_loss=_log_loss(probabilities, labels) if labels.max() < known else None,
+        log_loss=float(log_loss(labels, probabilities, labels=range(known))) if labels.max() < known else None,
         calibration_error=reliability(probabilities, np.eye(len(classes))[labels]).calibration_error,
         classes=tuple(
             ClassMetrics(name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
             for i, name in enumerate(classes)
         ),
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        confusion=tuple(tuple(row) for row in confusion_matrix(labels, predicted, labels=every).tolist()),
     )
 
 
-def confusion_matrix(
-    labels: npt.NDArray[np.integer[Any]], answers: npt.NDArray[np.integer[Any]], classes: int
-) -> npt.NDArray[np.int64]:
-    """Counts (classes, classes), row = true class, column = answer."""
-    pairs = labels.astype(np.int64) * classes + answers
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
-
-
 def reliability(probabilities: npt.NDArray[np.floating[Any]], truth: npt.NDArray[np.floating[Any]]) -> Reliability:
-    """How often the answers of (n, k) are right, by how sure they are: what a reliability diagram shows.
+    """How often predictions are correct at each level of confidence: what a reliability diagram shows.
 
-    ``truth`` (n, k) is 1 for the true class, or the share of the annotators who chose each.
+    scikit-learn has no expected calibration error, and its ``calibration_curve`` knows two classes only.
+
+    Args:
+        probabilities: (n, k).
+        truth: (n, k), 1 for the true class, or the share of annotators who chose each.
     """
     confidence = probabilities.max(axis=1)
-    hits = truth[np.arange(len(truth)), probabilities.argmax(axis=1)]
+    correct = truth[np.arange(len(truth)), probabilities.argmax(axis=1)]
     bins = np.clip(np.ceil(confidence * _BINS) - 1, 0, _BINS - 1).astype(np.int64)
-    faces, sure, right = (np.bincount(bins, weights, _BINS) for weights in (None, confidence, hits))
-    return Reliability(faces.astype(np.float64), sure / np.maximum(faces, 1), right / np.maximum(faces, 1))
-
-
-def _log_loss(probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:
-    likelihood = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
+    faces, confidences, hits = (np.bincount(bins, weights, _BINS) for weights in (None, confidence, correct))
+    return Reliability(faces.astype(np.float64), confidences / np.maximum(faces, 1), hits / np.maximum(faces, 1))

@@ -1,4 +1,4 @@
-"""A model: the student with its augmentation, mixing and loss, and the batches it is given."""
+"""The model that trains a classifier: the network with augmentation, mixup and loss, and the batches it is fed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from train.classifier.recipes import Recipe
 Floats = npt.NDArray[np.float32]
 
 View: TypeAlias = tuple[npt.NDArray[np.uint8], Floats]
-"""Grey pictures (n, side, side) and their targets (n, 2, 7), see ``train.classifier.targets.soft_targets``."""
+"""Grey images (n, side, side) and their targets (n, 2, 7), see ``train.classifier.targets.soft_targets``."""
 
 
 def batches(
     views: Sequence[View], size: int, seed: int, epoch: int
 ) -> Iterator[tuple[tuple[npt.NDArray[np.uint8], Floats]]]:
-    """Whole batches of (grey uint8 pictures, targets) for ever, from ``epoch`` on, ordered by seed and epoch.
+    """Endless full batches of (grey uint8 images, targets), starting with ``epoch``; seed and epoch decide the order.
 
-    Every epoch has the next of ``views``, which show the same faces.
+    The views show the same faces; each epoch uses the next one.
 
-    Endless, since with one iterator an epoch TensorFlow's data pipeline now and then held up the next epoch's first
-    batch for many seconds (measured).
+    Endless, because with one iterator per epoch TensorFlow's data pipeline sometimes delayed the first batch of the
+    next epoch by many seconds (measured).
     """
     for number in itertools.count(epoch):
         pixels, targets = views[number % len(views)]
@@ -39,13 +39,13 @@ def batches(
 
 
 class TrainingModel(keras.Model):  # type: ignore[misc]
-    """The student with what surrounds it while it learns: augmentation, mixing of pairs, the loss."""
+    """The network with augmentation, mixup and the loss of both heads around it."""
 
-    def __init__(self, student: keras.Model, recipe: Recipe, seed: int) -> None:
+    def __init__(self, network: keras.Model, recipe: Recipe, seed: int) -> None:
         super().__init__(dtype="float32")
-        self.student = student
+        self.network = network
         self.augment = Augment(recipe.augmentation, seed)
-        self.disturb = not recipe.teachers  # teachers answered disturbed pictures, see train.classifier.distil
+        self.augmenting = not recipe.teachers  # the views of distillation are augmented already
         self.seeds = keras.random.SeedGenerator(seed + 1)
         self.mixup = recipe.mixup
         self.shares = [1 - recipe.label_share, recipe.label_share]
@@ -54,20 +54,20 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         self.accuracy = keras.metrics.CategoricalAccuracy("accuracy")
 
     def call(self, batch: Any, training: bool = False) -> Any:
-        """(pictures, targets) -> (logits, the targets that belong to the disturbed and mixed pictures)."""
+        """(images, targets) -> (logits, targets), both of the augmented and mixed images."""
         pixels, targets = batch
-        pixels = self.augment(pixels, training=training and self.disturb)
+        pixels = self.augment(pixels, training=training and self.augmenting)
         if training and self.mixup:
             share = keras.random.beta((), self.mixup, self.mixup, seed=self.seeds)
             share = self.mixing * ops.minimum(share, 1 - share)
             pixels += share * (ops.flip(pixels, axis=0) - pixels)
             targets += share * (ops.flip(targets, axis=0) - targets)
-        return ops.stack(self.student(pixels, training=training), axis=1), targets
+        return ops.stack(self.network(pixels, training=training), axis=1), targets
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """Cross-entropy between the mixed targets and the student, each head by its share."""
+        """The cross-entropy of both heads, each weighted by its share."""
         logits, targets = y_pred
         losses = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
         loss = ops.sum(ops.mean(losses, axis=0) * ops.convert_to_tensor(self.shares, losses.dtype))
@@ -76,10 +76,10 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         return loss
 
     def compute_metrics(self, *_: Any, **__: Any) -> dict[str, Any]:
-        """Loss and agreement with the target's favourite, averaged over the epoch so far."""
+        """Loss and accuracy (against the most probable target), averaged over the epoch so far."""
         return {"loss": self.mean_loss.result(), "accuracy": self.accuracy.result()}
 
     @property
     def metrics(self) -> list[Any]:
-        """Reset by Keras at every epoch."""
+        """What Keras resets at the start of every epoch."""
         return [self.mean_loss, self.accuracy]

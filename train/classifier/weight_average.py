@@ -1,7 +1,7 @@
-"""Several runs of a recipe from one start, and the mean of their weights.
+"""Averages the weights of several runs of a recipe that share their start.
 
-Runs that begin at the same trained weights stay close enough for that ("Model soups", Wortsman et al., ICML 2022): the
-mean costs a device nothing and is better than each of them.
+Runs that start from the same trained weights stay close enough for that ("Model soups", Wortsman et al., ICML 2022):
+the average is better than each of them and costs a device nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from edge.errors import ConfigError
-from train.classifier.fit import RunOptions, fit
+from train.classifier.fit import fit
 from train.classifier.recipes import Recipe
 from train.data.fer2013 import FaceSet
 from train.run.checkpoints import in_float32, save_model
+from train.run.folder import CURVES_FILE, HISTORY_FILE, MODEL_FILE, SETTINGS_FILE, RunOptions, is_resumable
 from train.run.progress import Progress, silent
 from train.run.saved import open_classifier
 
@@ -32,27 +33,32 @@ def fit_averaged(
     teachers: Sequence[Path] = (),
     progress: Progress = silent,
 ) -> Path:
-    """Train ``recipe.runs`` runs into folders of their own inside ``folder``, with seeds from that of ``options`` on.
+    """Train ``recipe.runs`` runs into folders of their own inside ``folder``, with consecutive seeds.
 
-    ``folder`` itself becomes the run folder of the mean: ``run.json`` and history are those of the first run.
+    ``folder`` becomes the run folder of the average, with ``run.json`` and history of the first run.
 
-    Args and raises: see ``fit``; besides, a ConfigError where the runs have no start in common.
+    Args: see ``fit``.
 
     Returns:
-        The path of the mean's ``model.keras``.
+        The path of the averaged ``model.keras``.
+
+    Raises:
+        ConfigError: the runs share no start, or as ``fit``.
+        DataError, ModelError: as ``fit``.
     """
     if options.start is None:
-        raise ConfigError(f"recipe {recipe.name} averages {recipe.runs} runs: name what they begin from with --start")
+        raise ConfigError(
+            f"recipe {recipe.name} averages {recipe.runs} runs; name the model they start from with --start"
+        )
     runs = []
     for seed in range(options.seed, options.seed + recipe.runs):
         run = folder / f"seed-{seed}"
-        going_on = resume and (run / "state.npz").is_file()
-        seeded = replace(options, seed=seed)
-        runs.append(fit(recipe, faces, run, seeded, resume=going_on, teachers=teachers, progress=progress))
-    mean = in_float32(recipe.network)
+        seeded, resumed = replace(options, seed=seed), resume and is_resumable(run)
+        runs.append(fit(recipe, faces, run, seeded, resume=resumed, teachers=teachers, progress=progress))
+    average = in_float32(recipe.network)
     weights = zip(*(open_classifier(run).get_weights() for run in runs), strict=True)
-    mean.set_weights([np.mean(each, axis=0) for each in weights])
-    save_model(folder / "model.keras", mean)
-    for name in ("run.json", "history.csv", "curves.png"):
+    average.set_weights([np.mean(each, axis=0) for each in weights])
+    save_model(folder / MODEL_FILE, average)
+    for name in (SETTINGS_FILE, HISTORY_FILE, CURVES_FILE):
         shutil.copyfile(runs[0].with_name(name), folder / name)
-    return folder / "model.keras"
+    return folder / MODEL_FILE

@@ -1,1 +1,1 @@
-"""Data sets of faces with labels, read from the layouts in which people have them."""
+"""Reads data sets: labelled faces (FER2013, FER+) and photographs with the boxes of their faces."""

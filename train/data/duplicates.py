@@ -1,9 +1,9 @@
-"""Photographs that stand in more than one split of FER2013, found by what they look like.
+"""Finds photographs that are in more than one split of FER2013.
 
-The fingerprint is the picture reduced to 16x16, without its mean and contrast; two pictures match when their
+The fingerprint of an image is a 16x16 thumbnail with its mean and contrast normalised; two images match when their
 fingerprints correlate. That separates better than the usual 64-bit hashes: at 0.95 it finds 771 of the 28,709
-Training pictures again in PublicTest (351 are byte for byte the same), and of 24 random pairs at 0.95..0.96 all
-showed the same photograph; a 64-bit difference hash that finds as many mixes in every third pair a stranger.
+Training images in PublicTest (351 are identical byte for byte), and all of 24 random pairs at 0.95..0.96 showed the
+same photograph; every third match of a 64-bit difference hash that finds as many was wrong.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 THRESHOLD = 0.95
-"""Least correlation of two pictures of the same photograph."""
+"""Correlation above which two images show the same photograph."""
 
 _SIDE = 16
 _CHUNK = 512
 
 
 def find_duplicates(pixels: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Which of ``pixels`` (n, 48, 48) show a photograph of ``others`` (m, 48, 48): bool (n,).
+    """Which of ``pixels`` (n, 48, 48) show the same photograph as one of ``others`` (m, 48, 48): bool (n,).
 
-    A picture of one flat grey has nothing to compare and matches none.
+    An image of uniform grey matches none.
     """
     ours, theirs = _fingerprints(pixels), _fingerprints(others)
     found = np.zeros(len(pixels), np.bool_)

@@ -1,7 +1,7 @@
-"""FER2013 as arrays: parsed once into a cache, its official splits kept.
+"""Reads FER2013 into arrays, one for each official split, and caches them.
 
 Goodfellow et al., "Challenges in Representation Learning", 2013: 48x48 grey faces, 28,709 Training, 3,589 PublicTest
-(choose and calibrate on it) and 3,589 PrivateTest (report on it once).
+(for choosing and calibrating) and 3,589 PrivateTest (for a single final report).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edge.errors import DataError
 from edge.labels import INPUT_SIZE_PX
 from train.data.ferplus import Votes, read_votes
-from train.data.kaggle import FORMS, Row, pictures, read_csv, read_folders
+from train.data.kaggle import FORMS, Row, image_files, read_csv, read_folders
 from train.data.kaggle import SPLITS as SPLITS
 from train.run.progress import Progress
 
@@ -31,7 +31,7 @@ class FaceSet:
     """The faces of one split.
 
     ``pixels`` uint8 (n, 48, 48), ``labels`` uint8 (n,) in ``EMOTIONS`` order. ``rows`` int32 (n,): for a csv the row
-    of the file (the header is row 1), for folders the number in the picture's name. ``votes`` uint8 (n, 10) in
+    of the file (the header is row 1), for folders the number in the file's name. ``votes`` uint8 (n, 10) in
     ``ferplus.VOTE_COLUMNS`` order, or None without FER+.
     """
 
@@ -45,27 +45,27 @@ class FaceSet:
         return len(self.labels)
 
     def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> FaceSet:
-        """The faces that a mask keeps, or that an array of positions picks."""
+        """The faces that a mask or an array of indices selects."""
         votes = None if self.votes is None else self.votes[index]
         return FaceSet(self.split, self.pixels[index], self.labels[index], self.rows[index], votes)
 
 
 def load(data: Path, votes: Path | None, cache: Path, progress: Progress) -> dict[str, FaceSet]:
-    """Read a data set, with FER+ votes beside a csv; keys are those of ``SPLITS`` that it holds.
+    """Read a data set and, for a csv, FER+'s votes; the keys are the splits that it has.
 
     Args:
         data: a csv file (plain, .gz, .xz) or a folder of class folders, see ``train.data.kaggle``.
         votes: FER+'s ``fer2013new.csv``, or None.
         cache: folder for the parsed pixels; a changed source is parsed again.
-        progress: told of bytes or pictures while parsing, not at all when the cache answers.
+        progress: told of bytes or images while parsing, not called when the cache is used.
 
     Raises:
-        DataError: a source cannot be read or holds something else, with the row or picture at fault.
+        DataError: a source cannot be read or is invalid, with the row or file at fault.
     """
     if votes is None:
         return _load_cached(data, cache, progress)
     if data.is_dir():
-        raise DataError(f"votes {votes}: match a csv row by row, not the folder {data}; expected fer2013.csv as data")
+        raise DataError(f"votes {votes}: belong to the rows of a csv; give fer2013.csv as data, not the folder {data}")
     tally = read_votes(votes)
     return _with_votes(_load_cached(data, cache, progress), tally, f"votes {votes}")
 
@@ -74,22 +74,22 @@ def _load_cached(data: Path, cache: Path, progress: Progress) -> dict[str, FaceS
     try:
         file = cache / f"fer2013-{_fingerprint(data)}.npz"
     except OSError as error:
-        raise DataError(f"data {data}: cannot be read ({error.strerror}), {FORMS}") from error
+        raise DataError(f"data {data}: cannot be read ({error.strerror}); {FORMS}") from error
     try:
         return _read_cache(file)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # absent or damaged: parse
     faces = _collect(read_folders(data, progress) if data.is_dir() else read_csv(data, progress))
     if not faces:
-        raise DataError(f"data {data}: holds no faces, {FORMS}")
+        raise DataError(f"data {data}: has no faces; {FORMS}")
     _write_cache(file, faces)
     return faces
 
 
 def _fingerprint(data: Path) -> str:
-    """Changes when a source file does: its name, size and time of change."""
+    """A name that changes with name, size or modification time of a source file."""
     digest = hashlib.sha256(str(_CACHE_VERSION).encode())
-    for path in pictures(data) if data.is_dir() else [data]:
+    for path in image_files(data) if data.is_dir() else [data]:
         status = path.stat()
         digest.update(f"\n{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]
@@ -113,7 +113,9 @@ def _write_cache(file: Path, faces: dict[str, FaceSet]) -> None:
             np.savez(out, **arrays)
         part.replace(file)
     except OSError as error:
-        raise DataError(f"cache {file.parent}: cannot be written ({error.strerror}), expected a folder") from error
+        raise DataError(
+            f"cache {file.parent}: cannot be written ({error.strerror}); name another with --cache"
+        ) from error
 
 
 def _collect(rows: Iterator[Row]) -> dict[str, FaceSet]:
@@ -139,7 +141,9 @@ def _collect(rows: Iterator[Row]) -> dict[str, FaceSet]:
 def _with_votes(faces: dict[str, FaceSet], votes: Votes, place: str) -> dict[str, FaceSet]:
     count = sum(len(each) for each in faces.values())
     if len(votes.usages) != count:
-        raise DataError(f"{place}: {len(votes.usages)} rows, expected {count} as in the data")
+        raise DataError(
+            f"{place}: {len(votes.usages)} rows for {count} rows of data; give the fer2013new.csv of the same data"
+        )
     usages = np.array(votes.usages)
     matched = {}
     for split, each in faces.items():
@@ -147,6 +151,6 @@ def _with_votes(faces: dict[str, FaceSet], votes: Votes, place: str) -> dict[str
         wrong = each.rows[usages[index] != split]
         if len(wrong):
             row = int(wrong[0])
-            raise DataError(f"{place} row {row}: Usage is {str(usages[row - 2])!r}, expected {split!r} as in the data")
+            raise DataError(f"{place} row {row}: Usage is {str(usages[row - 2])!r}, but {split!r} in the data")
         matched[split] = replace(each, votes=votes.counts[index])
     return matched

@@ -1,8 +1,8 @@
-"""FER+ votes: what ten annotators saw in each row of FER2013.
+"""FER+: votes of ten annotators on each image of FER2013.
 
 Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
-ICMI 2016. The file ``fer2013new.csv`` lies beside ``fer2013.csv`` row by row; it has no other key (its image name is
-empty where the annotators saw no face).
+ICMI 2016. The rows of ``fer2013new.csv`` belong to those of ``fer2013.csv`` in the same order; there is no other key
+(the image name is empty where the annotators saw no face).
 """
 
 from __future__ import annotations
@@ -58,8 +58,7 @@ def read_votes(path: Path) -> Votes:
     """Read ``fer2013new.csv``.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or a row holds no valid votes. Rows are counted as in the
-            file: the header is row 1.
+        DataError: the file cannot be read, lacks a column, or a row is invalid. The header counts as row 1.
     """
     usages: list[str] = []
     counts: list[list[int]] = []
@@ -68,23 +67,23 @@ def read_votes(path: Path) -> Votes:
             rows = csv.DictReader(file)
             missing = {"Usage", *VOTE_COLUMNS} - set(rows.fieldnames or ())
             if missing:
-                raise DataError(f"votes {path}: no column {min(missing)!r}, expected FER+'s fer2013new.csv")
+                raise DataError(f"votes {path}: has no column {min(missing)!r}; give FER+'s fer2013new.csv")
             for row in rows:
                 usages.append(row["Usage"])
                 counts.append(_counts(row, f"votes {path} row {rows.line_num}"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"votes {path}: cannot be read ({error}), expected FER+'s fer2013new.csv") from error
+        raise DataError(f"votes {path}: cannot be read ({error}); give FER+'s fer2013new.csv") from error
     if not counts:
-        raise DataError(f"votes {path}: holds no rows, expected one per row of fer2013.csv")
+        raise DataError(f"votes {path}: has no rows; it needs one for each row of fer2013.csv")
     return Votes(tuple(usages), np.array(counts, np.uint8))
 
 
 def _counts(row: dict[str, str], place: str) -> list[int]:
     counts = []
-    for answer in VOTE_COLUMNS:
-        value = row[answer] or ""
+    for column in VOTE_COLUMNS:
+        value = row[column] or ""
         if not (value.isascii() and value.isdigit() and int(value) <= MAX_VOTES):
-            raise DataError(f"{place}: {answer} is {value!r}, expected a number of votes 0..{MAX_VOTES}")
+            raise DataError(f"{place}: {column} is {value!r}, which is not a number of votes, 0..{MAX_VOTES}")
         counts.append(int(value))
     return counts
 
@@ -103,8 +102,8 @@ def majority(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
 def distribution(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """The share of votes per emotion: float32 (n, 7) in ``EMOTIONS`` order.
 
-    Single votes count as noise, contempt counts as neutral, "unknown" and "not a face" are left out. A row sums to 1,
-    or is all zero where no vote remains.
+    Single votes are dropped as noise, contempt counts as neutral, "unknown" and "not a face" are left out. A row sums
+    to 1, or to 0 where no vote remains.
     """
     kept = _without_single(votes)[:, _ORDER]
     counts = kept[:, :CONTEMPT]
@@ -113,10 +112,10 @@ def distribution(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.asarray(shares, np.float32)
 
 
-def only(votes: npt.NDArray[np.uint8], emotions: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """The votes (n, 10) as if only ``emotions`` had been choices: those for others become "unknown".
+def restrict(votes: npt.NDArray[np.uint8], emotions: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """The votes (n, 10) as if ``emotions`` had been the only choices: votes for others become "unknown".
 
-    Contempt stays with neutral.
+    Contempt counts as neutral.
     """
     others = [column for column, name in zip(_ORDER, (*EMOTIONS, "neutral"), strict=True) if name not in emotions]
     kept = votes.copy()
@@ -126,7 +125,7 @@ def only(votes: npt.NDArray[np.uint8], emotions: Sequence[str]) -> npt.NDArray[n
 
 
 def not_a_face(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Where over half of the annotators saw no face: bool (n,)."""
+    """Where more than half of the annotators saw no face: bool (n,)."""
     counts = votes.astype(np.int64)
     return np.asarray(2 * counts[:, VOTE_COLUMNS.index("NF")] > counts.sum(axis=1))
 

@@ -1,8 +1,8 @@
-"""The forms in which Kaggle hands out FER2013, each read row by row.
+"""Reads FER2013 row by row from the formats in which Kaggle distributes it.
 
-A csv with the columns emotion, pixels and Usage, in any order and with stray spaces around the names; or class
-folders, where either the picture's name begins with its split (``Training_123.jpg``) or the folder above the classes
-tells it (``train/angry/123.jpg``, ``validation/angry/123.jpg``).
+Either a csv with the columns emotion, pixels and Usage, in any order and with stray spaces around the names; or class
+folders, where the split is the beginning of the file name (``Training_123.jpg``) or the folder above the classes
+(``train/angry/123.jpg``, ``validation/angry/123.jpg``).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from train.run.progress import Progress
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 
-FORMS = "expected fer2013.csv or icml_face_data.csv, plain, .gz or .xz, or a folder with train/ and test/"
-"""End of every message about a source that is none of them."""
+FORMS = "give fer2013.csv or icml_face_data.csv, plain, .gz or .xz, or a folder with train/ and test/"
+"""Ends every message about an unreadable source."""
 
 _COLUMNS = ("emotion", "pixels", "Usage")
 _PIXELS = INPUT_SIZE_PX * INPUT_SIZE_PX
@@ -37,14 +37,14 @@ _GREYS = {str(grey): grey for grey in range(256)}
 _LABELS = {str(label): label for label in range(len(EMOTIONS))}
 _FOLDER_SPLITS = {"train": "Training", "validation": "PublicTest"}
 _DECOMPRESS: dict[str, Callable[[IO[bytes]], Any]] = {".xz": lzma.open, ".gz": gzip.open}
-_PICTURES = {".jpg", ".jpeg", ".png"}
+_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One face: its label in ``EMOTIONS`` order, its row or picture number, and 48x48 greys, row-major."""
+    """One face: its label in ``EMOTIONS`` order, the number of its row or file, and 48x48 grey levels, row by row."""
 
     split: str
     label: int
@@ -53,10 +53,10 @@ class Row:
 
 
 def read_csv(path: Path, progress: Progress) -> Iterator[Row]:
-    """Rows of a csv file; numbers count the header as row 1, ``progress`` counts bytes of the file.
+    """Read a csv file; the header counts as row 1, ``progress`` is told of bytes.
 
     Raises:
-        DataError: the file cannot be read to its end or a row holds something else.
+        DataError: the file cannot be read to its end or a row is invalid.
     """
     try:
         with path.open("rb") as raw, _text(path, raw) as text:
@@ -65,12 +65,12 @@ def read_csv(path: Path, progress: Progress) -> Iterator[Row]:
             header = [name.strip() for name in next(reader, [])]
             for name in _COLUMNS:
                 if name not in header:
-                    raise DataError(f"data {path}: no column {name!r} in its first row, {FORMS}")
+                    raise DataError(f"data {path}: has no column {name!r} in its first row; {FORMS}")
             emotion, pixels, usage = (header.index(name) for name in _COLUMNS)
             for number, fields in enumerate(reader, 2):
                 place = f"data {path} row {number}"
                 if len(fields) != len(header):
-                    raise DataError(f"{place}: {len(fields)} columns, expected {len(header)} as in row 1")
+                    raise DataError(f"{place}: has {len(fields)} columns, but row 1 has {len(header)}")
                 yield Row(
                     _split(fields[usage].strip(), place),
                     _label(fields[emotion].strip(), place),
@@ -81,7 +81,7 @@ def read_csv(path: Path, progress: Progress) -> Iterator[Row]:
                     progress(raw.tell(), size)
             progress(size, size)
     except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"data {path}: cannot be read to its end ({error}), {FORMS}") from error
+        raise DataError(f"data {path}: cannot be read to its end ({error}); {FORMS}") from error
 
 
 def _text(path: Path, raw: IO[bytes]) -> IO[str]:
@@ -91,13 +91,13 @@ def _text(path: Path, raw: IO[bytes]) -> IO[str]:
 
 def _split(value: str, place: str) -> str:
     if value not in SPLITS:
-        raise DataError(f"{place}: Usage is {value!r}, expected one of {', '.join(SPLITS)}")
+        raise DataError(f"{place}: Usage is {value!r}, which is none of {', '.join(SPLITS)}")
     return value
 
 
 def _label(value: str, place: str) -> int:
     if value not in _LABELS:
-        raise DataError(f"{place}: emotion is {value!r}, expected 0..{len(EMOTIONS) - 1}")
+        raise DataError(f"{place}: emotion is {value!r}, which is not 0..{len(EMOTIONS) - 1}")
     return _LABELS[value]
 
 
@@ -107,30 +107,30 @@ def _greys(text: str, place: str) -> bytes:
     except KeyError as error:
         raise DataError(f"{place}: pixel {error} is not a number 0..255") from error
     if len(greys) != _PIXELS:
-        raise DataError(f"{place}: {len(greys)} pixels, expected {_PIXELS}")
+        raise DataError(f"{place}: has {len(greys)} pixels instead of {_PIXELS}")
     return greys
 
 
-def pictures(folder: Path) -> list[Path]:
-    """The pictures two folders down (split, class), sorted."""
-    return sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in _PICTURES)
+def image_files(folder: Path) -> list[Path]:
+    """The image files two folders down (split, class), sorted."""
+    return sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in _SUFFIXES)
 
 
 def read_folders(folder: Path, progress: Progress) -> Iterator[Row]:
-    """Rows of class folders, numbered as the pictures are; ``progress`` counts pictures.
+    """Read class folders, with the numbers in the file names; ``progress`` is told of images.
 
     Raises:
-        DataError: a picture cannot be read, has another size, or its class or split is unknown.
+        DataError: an image cannot be read or has another size, or its class or split is unknown.
     """
-    paths = pictures(folder)
+    paths = image_files(folder)
     if any(path.parts[-3] == "validation" for path in paths):
-        _log.warning("data %s: its validation/ mixes PublicTest and PrivateTest and is read as PublicTest", folder)
+        _log.warning("data %s: its validation/ mixes PublicTest and PrivateTest; it is read as PublicTest", folder)
     for done, path in enumerate(paths, 1):
         emotion = path.parts[-2].lower()
         if emotion not in EMOTIONS:
-            raise DataError(f"data {path}: class folder is {path.parts[-2]!r}, expected one of {', '.join(EMOTIONS)}")
+            raise DataError(f"data {path}: its folder {path.parts[-2]!r} is none of {', '.join(EMOTIONS)}")
         split, number = _named_split(path)
-        yield Row(split, EMOTIONS.index(emotion), number, _picture(path).tobytes())
+        yield Row(split, EMOTIONS.index(emotion), number, _read_image(path).tobytes())
         if done % 500 == 0 or done == len(paths):
             progress(done, len(paths))
 
@@ -140,17 +140,17 @@ def _named_split(path: Path) -> tuple[str, int]:
     split = prefix or _FOLDER_SPLITS.get(path.parts[-3], "")
     if split not in SPLITS or not number.isdecimal() or int(number) >= 2**31:
         raise DataError(
-            f"data {path}: names no split, expected {'_, '.join(SPLITS)}_ and a number, "
-            "or a number below train/ or validation/"
+            f"data {path}: has no split in its name; expected is {'_, '.join(SPLITS)}_ and a number, "
+            "or a number in a folder of train/ or validation/"
         )
     return split, int(number)
 
 
-def _picture(path: Path) -> Pixels:
+def _read_image(path: Path) -> Pixels:
     pixels = cast("Pixels | None", cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
     if pixels is None:
-        raise DataError(f"data {path}: is not a readable picture, expected a JPEG or PNG")
+        raise DataError(f"data {path}: is not a readable JPEG or PNG file")
     if pixels.shape != (INPUT_SIZE_PX, INPUT_SIZE_PX):
         height, width = pixels.shape
-        raise DataError(f"data {path}: is {width}x{height}, expected {INPUT_SIZE_PX}x{INPUT_SIZE_PX}")
+        raise DataError(f"data {path}: is {width}x{height} instead of {INPUT_SIZE_PX}x{INPUT_SIZE_PX}")
     return pixels

@@ -1,6 +1,7 @@
-"""Workstation: photographs with boxes -> a face detector as a Keras file and its figures.
+"""Trains a face detector and compares it with others.
 
-    sources -Collection-> scenes -Scene-> targets -(cells, 5)-> fit (model, network) -model.keras-> evaluate
+    sources -Collection-> synthesis -Frame-> targets -(cells, 5)-> fit (training_model, network) -model.keras-> evaluate
 
-The scenes are synthesised while the network learns: heads of portraits and of FER2013 on photographs without faces.
+The scenes are made while the network trains: heads of portraits, some with a face of FER2013, on photographs without
+faces.
 """

@@ -1,4 +1,4 @@
-"""What can be measured: our network as a Keras file or a release, and the other detectors of the daemon."""
+"""The detectors that can be compared: ours as a Keras file or a release, and the other detectors of the daemon."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from train.detector.metrics import MIN_SCORE
 from train.run.saved import open_model
 
 Find: TypeAlias = Callable[[Sequence[Pixels]], Iterator[Boxes]]
-"""Frames -> the boxes of each, best first, down to ``MIN_SCORE``."""
+"""Finds the boxes of each frame, best first, down to ``MIN_SCORE``."""
 
 SMALLEST_PX = 20
-"""Detectors of the daemon are asked for faces from this height on."""
+"""Height of the smallest face that counts."""
 
 YUNET_THRESHOLD = 0.7
-"""The daemon's."""
+"""The score that the daemon uses YuNet with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A detector to measure. ``threshold`` is the score that it is used with, None where development shall choose.
+    """A detector to evaluate. ``threshold`` is the score it is used with, None to choose one on the development set.
 
-    ``one`` looks at one frame, for the clock; None for what does not run on a device.
+    ``detect`` runs on one frame, to be timed; None for what does not run on a device.
     """
 
     name: str
     find: Find
     threshold: float | None
-    one: Callable[[Pixels], object] | None = None
+    detect: Callable[[Pixels], object] | None = None
 
     def time_ms(self, frame: Pixels, rounds: int = 15) -> float | None:
-        """Median time for ``frame``."""
-        if self.one is None:
+        """Median time for ``frame`` in milliseconds, None for what does not run on a device."""
+        if self.detect is None:
             return None
         durations = []
         for _ in range(rounds):
             start = time.perf_counter()
-            self.one(frame)
+            self.detect(frame)
             durations.append(time.perf_counter() - start)
         return float(np.median(durations) * 1e3)
 
@@ -58,7 +58,7 @@ def keras_candidate(path: Path) -> Candidate:
     """A ``.keras`` file of ``fer-train detector fit``.
 
     Raises:
-        ModelError: it cannot be loaded, or is no detector.
+        ModelError: it cannot be loaded or is not a detector.
     """
     from train.detector.predict import letterboxed, predict
     from train.detector.recipe import STRIDES
@@ -66,12 +66,15 @@ def keras_candidate(path: Path) -> Candidate:
     model = open_model(path)
     size = model.input_shape[1:3]
     if model.input_shape != (None, *size, 1) or len(model.outputs) != 2 * len(STRIDES):
-        raise ModelError(f"model {path}: takes {model.input_shape} and gives {len(model.outputs)} maps, is no detector")
+        raise ModelError(
+            f"model {path}: maps {model.input_shape} to {len(model.outputs)} outputs and is not a detector; "
+            "give a .keras file of fer-train detector fit"
+        )
 
-    def look(frames: Sequence[Pixels]) -> Iterator[Boxes]:
+    def find(frames: Sequence[Pixels]) -> Iterator[Boxes]:
         yield from predict(model, *letterboxed(frames, size))
 
-    return Candidate(path.name, look, None)
+    return Candidate(path.name, find, None)
 
 
 def release_candidate(folder: Path) -> Candidate:
@@ -87,7 +90,7 @@ def release_candidate(folder: Path) -> Candidate:
 
 
 def haar_candidate() -> Candidate:
-    """The cascade that OpenCV brings; its confidence only ranks, so every box counts."""
+    """OpenCV's own cascade. Its confidence only ranks boxes, so every box counts."""
     detector = HaarDetector(min_face_px=SMALLEST_PX)
     return _candidate(detector, detector, 0.0)
 
@@ -96,21 +99,21 @@ def yunet_candidate(model: Path) -> Candidate:
     """YuNet, as the daemon uses it.
 
     Raises:
-        ModelError: the file is not YuNet.
+        ModelError: the file is not a YuNet model.
     """
     usual, eager = (
-        YuNetDetector(model, min_face_px=least, threshold=score)
-        for least, score in ((SMALLEST_PX, YUNET_THRESHOLD), (1, MIN_SCORE))
+        YuNetDetector(model, min_face_px=smallest_px, threshold=score)
+        for smallest_px, score in ((SMALLEST_PX, YUNET_THRESHOLD), (1, MIN_SCORE))
     )
     return _candidate(usual, eager, YUNET_THRESHOLD)
 
 
 def _candidate(usual: FaceDetector, eager: FaceDetector, threshold: float) -> Candidate:
-    def look(frames: Sequence[Pixels]) -> Iterator[Boxes]:
+    def find(frames: Sequence[Pixels]) -> Iterator[Boxes]:
         for frame in frames:
             yield _boxes(eager.detect(frame))
 
-    return Candidate(usual.name, look, threshold, usual.detect)
+    return Candidate(usual.name, find, threshold, usual.detect)
 
 
 def _boxes(faces: Sequence[Face]) -> Boxes:

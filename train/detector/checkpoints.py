@@ -1,4 +1,4 @@
-"""What a detector's run keeps of every epoch: state, averaged model, figures on the development set, hard backdrops."""
+"""What a detector's run does after every epoch: save, measure on the development set, mine hard backdrops, log."""
 
 from __future__ import annotations
 
@@ -12,33 +12,49 @@ import numpy as np
 from keras import ops
 
 from train.detector.candidates import SMALLEST_PX
-from train.detector.development import FACES, NOBODY, Frame
-from train.detector.evaluate import FALSE
+from train.detector.development import SETS_WITH_FACES, SETS_WITHOUT_FACES, Frame
+from train.detector.evaluate import MAX_FALSE_POSITIVES_PER_IMAGE
 from train.detector.metrics import match_boxes
 from train.detector.network import build
-from train.detector.plots import save_curves
 from train.detector.predict import letterboxed, predict
 from train.detector.recipe import Recipe
 from train.detector.synthesis.scenes import Key, SceneGenerator
-from train.run.checkpoints import History, WeightAverage, in_float32, save_model, save_state
+from train.run.checkpoints import WeightAverage, in_float32, save_model, save_state
+from train.run.folder import MODEL_FILE, STATE_FILE
 
-HARDEST = 8
-"""One backdrop in so many, those with the surest false face, is worth another look."""
+HARD_FILE = "hard.json"
+
+HARD_SHARE = 8
+"""One in this many mined backdrops is used again: those with the highest score of a false positive."""
 
 HARD_KEPT = 500
+"""The number of hard backdrops that an epoch may use, the newest ones."""
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "loss",
+    "score_loss",
+    "box_loss",
+    "recall_40",
+    "recall_20",
+    "average_precision",
+    "false_faces",
+    "threshold",
+    "learning_rate",
+)
 
 
 class HardBackdrops:
-    """Backdrops on which faces were seen, in ``hard.json``: the epoch that found each, and its key."""
+    """Keys of backdrops on which the model saw faces, in ``hard.json``, each with the epoch that found it."""
 
     def __init__(self, path: Path, done: int) -> None:
-        """Go on after ``done`` epochs; what a stopped epoch found later is forgotten."""
+        """Read the file of a run that has finished ``done`` epochs; what an unfinished epoch found is dropped."""
         self.path = path
         found = json.loads(path.read_text("utf-8")) if done and path.is_file() else []
         self.found: list[tuple[int, Key]] = [(epoch, tuple(key)) for epoch, key in found if epoch < done]
 
     def before(self, epoch: int) -> Sequence[Key]:
-        """The newest ones for ``epoch``: those of its direct predecessor come too late."""
+        """The newest backdrops for ``epoch``, without those of the epoch before: its batches are drawn too early."""
         return [key for found, key in self.found if found < epoch - 1][-HARD_KEPT:]
 
     def add(self, epoch: int, keys: Sequence[Key]) -> None:
@@ -49,8 +65,8 @@ class HardBackdrops:
         unfinished.replace(self.path)
 
 
-class Journal(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: write the model, measure it, look for hard backdrops, keep the state."""
+class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch, saves the model, adds its figures to the logs, mines hard backdrops and saves the state."""
 
     def __init__(
         self,
@@ -66,64 +82,48 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]
         self.folder, self.recipe, self.seed = folder, recipe, seed
         self.average, self.generator, self.hard = average, generator, hard
         self.averaged = in_float32(lambda: build(recipe.input_px))
-        self.sight = in_float32(lambda: build(recipe.canvas_px))
-        self.faces, self.nobody = (
-            [frame for name in names for frame in development.get(name, ())] for names in (FACES, NOBODY)
+        self.mining = in_float32(lambda: build(recipe.canvas_px))
+        with_faces, without = (
+            [frame for name in names for frame in development.get(name, ())]
+            for names in (SETS_WITH_FACES, SETS_WITHOUT_FACES)
         )
-        self.seen = [
-            letterboxed([frame.pixels for frame in each], recipe.input_px) for each in (self.faces, self.nobody)
+        self.held_out = [
+            (letterboxed([frame.pixels for frame in frames], recipe.input_px), [frame.faces for frame in frames])
+            for frames in (with_faces, without)
         ]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """A run that is stopped after this loses nothing."""
+        """The state comes last: an epoch that is stopped here is trained again, with the same hard backdrops."""
         self.averaged.set_weights(self.average.weights)
-        save_model(self.folder / "model.keras", self.averaged)
+        save_model(self.folder / MODEL_FILE, self.averaged)
         if logs is not None:
-            logs.update(self._measure())
+            logs.update(self._evaluate())
             logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.hard.add(epoch, self._mine(epoch))
-        save_state(self.folder / "state.npz", self.model, self.average, epoch + 1)
+        save_state(self.folder / STATE_FILE, self.model, self.average, epoch + 1)
 
-    def _measure(self) -> dict[str, float]:
-        faces, nobody = (
-            match_boxes(zip(predict(self.averaged, *seen), (frame.faces for frame in frames), strict=True), SMALLEST_PX)
-            for seen, frames in zip(self.seen, (self.faces, self.nobody), strict=True)
+    def _evaluate(self) -> dict[str, float]:
+        with_faces, without = (
+            match_boxes(zip(predict(self.averaged, *images), faces, strict=True), SMALLEST_PX)
+            for images, faces in self.held_out
         )
-        threshold = nobody.threshold(FALSE)
+        threshold = without.threshold(MAX_FALSE_POSITIVES_PER_IMAGE)
         return {
-            "recall_40": faces.recall(threshold, 40),
-            "recall_20": faces.recall(threshold),
-            "average_precision": faces.average_precision(),
-            "false_faces": faces.false(threshold),
+            "recall_40": with_faces.recall(threshold, 40),
+            "recall_20": with_faces.recall(threshold),
+            "average_precision": with_faces.average_precision(),
+            "false_faces": with_faces.false_positives(threshold),
             "threshold": threshold,
         }
 
     def _mine(self, epoch: int) -> list[Key]:
-        """Keys of new backdrops on which the model sees a face, worst first."""
-        self.sight.set_weights(self.average.weights)
+        """Keys of the new backdrops on which the model is most confident to see a face."""
+        self.mining.set_weights(self.average.weights)
         keys: list[Key] = [(self.seed, epoch, number, 3) for number in range(self.recipe.mined)]
         if not keys:
             return []
-        pictures = np.stack([self.generator.backdrop(key) for key in keys])
+        images = np.stack([self.generator.backdrop(key) for key in keys])
         scores = np.array(
-            [boxes.scores.max(initial=0) for boxes in predict(self.sight, pictures, np.ones(len(keys), np.float32))]
+            [boxes.scores.max(initial=0) for boxes in predict(self.mining, images, np.ones(len(keys), np.float32))]
         )
-        return [keys[index] for index in np.argsort(-scores, kind="stable")[: len(keys) // HARDEST]]
-
-
-class Rows(History):
-    """``history.csv`` and curves of a detector."""
-
-    COLUMNS = (
-        "epoch",
-        "loss",
-        "score_loss",
-        "box_loss",
-        "recall_40",
-        "recall_20",
-        "average_precision",
-        "false_faces",
-        "threshold",
-        "learning_rate",
-    )
-    draw = staticmethod(save_curves)
+        return [keys[index] for index in np.argsort(-scores, kind="stable")[: len(keys) // HARD_SHARE]]

@@ -1,8 +1,8 @@
-"""Detectors with the daemon's tracker on films: people who are not there, people who are missed, time.
+"""Compares detectors on video clips with the daemon's tracker: false people, missed people, time.
 
-Nobody has marked the films, so two of YuNet's networks at full resolution stand for the truth: a face that both find is
-one, a face that one of them finds is doubtful and counts neither way. YuNet at 320 is a relative of theirs, so what it
-is told here is kind; the others' figures are as fair as these two are right.
+The clips are not annotated. Two YuNet networks at full resolution stand for the truth: a face that both find is a
+face, one that only one of them finds is doubtful and counts neither way. YuNet at 320 is related to both, so its
+figures are flattering.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from edge.vision.tracker import FaceTracker
 from train.run.progress import Progress, silent
 
 LEAST_PX = 20
-"""Height of the smallest face in these small films (480 pixels wide) that detectors are asked for."""
+"""Height of the smallest face that detectors are asked for; the clips are 480 pixels wide."""
 
 COUNTED_PX = 24
-"""Height from which a face counts, so that no box is right or wrong by a pixel."""
+"""Height from which a face counts; larger than ``LEAST_PX``, so that a pixel more or less does not matter."""
 
 SAME_IOU, TOUCH_IOU = 0.4, 0.2
-"""Overlap from which two networks see the same face, and from which a track is on it: detectors frame differently."""
+"""Intersection over union from which two references found the same face, and from which a track is on a face."""
 
 PERSON_S = 1.0
-"""Who is there for so long is a person that should be counted."""
+"""How long somebody must be in view to count as a person."""
 
 REFERENCE_SCORE = 0.6
 
@@ -48,14 +48,14 @@ DETECT_EVERY = 3
 """The daemon's default."""
 
 Person: TypeAlias = tuple[int, int]
-"""Place of the film, number of the person in it."""
+"""Index of the clip, number of the person in it."""
 
 _SUFFIXES = {".gif", ".mp4", ".avi", ".mkv"}
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The frames of a film in which the daemon would look for faces: grey, uint8 (height, width), ``fps`` a second."""
+    """The frames of a clip that the daemon would detect faces in: grey uint8 (height, width), ``fps`` a second."""
 
     name: str
     fps: float
@@ -64,7 +64,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """For each frame the boxes (n, 4) of the faces, of the doubtful ones, and the number of the person of each face."""
+    """For each frame the boxes (n, 4) of faces and of doubtful faces, and the person that each face belongs to."""
 
     faces: Sequence[Floats]
     doubtful: Sequence[Floats]
@@ -73,10 +73,10 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one detector and the tracker made of some films.
+    """The result of one detector with the tracker.
 
-    ``false_people`` are confirmed tracks that never touch a face, sure or doubtful. Of ``people``, ``missed`` have no
-    confirmed track in any frame; ``seen`` is the share of all moments in which a person has one.
+    ``false_people`` are confirmed tracks that never overlap a face, doubtful ones included. Of ``people``, ``missed``
+    never have a confirmed track; ``seen`` is the share of their frames in which they have one.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Outcome:
 
 
 class TutorialHaar:
-    """Haar as every tutorial runs it: the default cascade, 5 neighbours, the full frame. Times are compared with it."""
+    """Haar as in tutorials: default cascade, 5 neighbours, full frame. The baseline for times."""
 
     name = "haar-default"
     crop_rule = CropRule(1.0)
@@ -104,30 +104,30 @@ class TutorialHaar:
 
 
 def read_clips(folder: Path) -> list[Clip]:
-    """Every film of ``folder``.
+    """Read all video clips in ``folder``.
 
     Raises:
         DataError: there is none, or one cannot be read.
     """
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
-        raise DataError(f"folder {folder}: holds no film, expected {', '.join(sorted(_SUFFIXES))} files")
+        raise DataError(f"folder {folder}: holds no video clip; expected are {', '.join(sorted(_SUFFIXES))} files")
     return [_read(path) for path in paths]
 
 
 def _read(path: Path) -> Clip:
-    film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     frames = []
-    while (answer := film.read())[0]:
+    while (answer := video.read())[0]:
         frames.append(np.asarray(cv2.cvtColor(answer[1], cv2.COLOR_BGR2GRAY), np.uint8))
-    fps = film.get(cv2.CAP_PROP_FPS)
+    fps = video.get(cv2.CAP_PROP_FPS)
     if not frames or not 1 <= fps <= 240:
-        raise DataError(f"film {path}: cannot be read ({len(frames)} frames, {fps} a second)")
+        raise DataError(f"clip {path}: cannot be read ({len(frames)} frames, {fps} per second)")
     return Clip(path.stem, fps / DETECT_EVERY, frames[::DETECT_EVERY])
 
 
 def find_truth(clip: Clip, references: Sequence[Path]) -> Truth:
-    """What two YuNet files see in ``clip``; people are their faces, followed by the daemon's tracker."""
+    """The faces on which two YuNet files agree in ``clip``; the daemon's tracker links them to people."""
     height, width = clip.frames[0].shape
     nets = [cv2.FaceDetectorYN.create(str(path), "", (width, height), REFERENCE_SCORE) for path in references]
     faces, doubtful = [], []
@@ -137,7 +137,7 @@ def find_truth(clip: Clip, references: Sequence[Path]) -> Truth:
         agreed = same.any(axis=1) & (ours[:, 3] - ours[:, 1] >= COUNTED_PX)
         faces.append(ours[agreed])
         doubtful.append(np.concatenate([ours[~agreed], theirs[~same.any(axis=0)]]))
-    people = [[track.id for track in tracks] for tracks in _follow(_Told(faces), clip)]
+    people = [[track.id for track in tracks] for tracks in _follow(_Replay(faces), clip)]
     return Truth(faces, doubtful, people)
 
 
@@ -148,17 +148,17 @@ def _reference(net: cv2.FaceDetectorYN, pixels: Pixels) -> Floats:
     return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1)
 
 
-class _Told:
-    """A detector that finds what it is told, frame by frame."""
+class _Replay:
+    """A detector that returns given boxes, frame by frame."""
 
-    name = "told"
+    name = "replay"
     crop_rule = CropRule(1.0)
 
     def __init__(self, faces: Sequence[Floats]) -> None:
         self._faces = iter(faces)
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        """The next frame's."""
+        """The boxes of the next frame."""
         found = [clip_box(pixels, sides, 1.0) for sides in next(self._faces).tolist()]
         return tuple(face for face in found if face)
 
@@ -170,10 +170,10 @@ def _follow(detector: FaceDetector, clip: Clip) -> Iterator[tuple[Track, ...]]:
 
 
 def evaluate_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Sequence[Truth]) -> Outcome:
-    """Follow people through ``clips`` as the daemon does."""
+    """Run ``detector`` and the daemon's tracker over ``clips``."""
     false_people, moments, seen = 0, Counter[Person](), Counter[Person]()
     for place, (clip, truth) in enumerate(zip(clips, truths, strict=True)):
-        known: dict[int, bool] = {}  # of each confirmed track, whether it ever touched a face
+        known: dict[int, bool] = {}  # for each confirmed track, whether it ever overlapped a face
         for number, tracks in enumerate(_follow(detector, clip)):
             confirmed = [track for track in tracks if track.confirmed]
             sides = _sides([track.face for track in confirmed])
@@ -198,9 +198,9 @@ def evaluate_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Seq
 
 
 def time_ms(detectors: Sequence[FaceDetector], clips: Sequence[Clip], frames: int = 60) -> list[float]:
-    """Median time of each detector for a frame, in turns over the same frames, one thread.
+    """Median time of each detector for a frame, measured in turns on the same frames with one thread.
 
-    The processor's time: whatever else the machine does meets a slow detector more often than a quick one.
+    CPU time, because other load on the machine would interrupt a slow detector more often than a fast one.
     """
     every = [pixels for clip in clips for pixels in clip.frames]
     chosen = every[:: -(-len(every) // frames)]
@@ -227,7 +227,7 @@ def _sides(faces: Sequence[Face]) -> Floats:
 def compare_on_clips(
     clips: Sequence[Clip], references: Sequence[Path], release: Path | None, progress: Progress = silent
 ) -> str:
-    """A Markdown table of Haar as in tutorials, the daemon's Haar and YuNet, and our own detector.
+    """Compare Haar as in tutorials, the daemon's Haar and YuNet, and our detector; returns a Markdown table.
 
     Raises:
         ModelError: a model is missing or damaged.
@@ -251,7 +251,7 @@ def compare_on_clips(
 
 
 def markdown(outcomes: Sequence[Outcome], times_ms: Sequence[float]) -> str:
-    """A line for each detector; times as ratios to the first."""
+    """A Markdown table with a line for each detector; times are relative to the first."""
     lines = ["| detector | false people a minute | missed people | seen | time |", "|---|---|---|---|---|"]
     for outcome, duration_ms in zip(outcomes, times_ms, strict=True):
         lines.append(

@@ -1,4 +1,4 @@
-"""The development set: frames of held-back photographs, of clips and of nobody, always the same."""
+"""The development set: frames made of held-back photographs, frames of clips, and images without faces."""
 
 from __future__ import annotations
 
@@ -15,33 +15,32 @@ from train.detector.synthesis.scenes import SceneGenerator
 from train.detector.synthesis.sprites import NO_FACES, Collection
 
 FRAME_PX = (480, 640)
-"""Height and width of what is composed."""
+"""Height and width of composed frames."""
 
-FACES = ("scenes", "mosaics", "clips")
-"""Sets that decide over a detector: recall and average precision."""
+SETS_WITH_FACES = ("scenes", "mosaics", "clips")
+"""Sets on which recall and average precision are measured."""
 
-NOBODY = ("empty", "backdrops")
-"""Sets without a face: false ones."""
+SETS_WITHOUT_FACES = ("empty", "backdrops")
+"""Sets on which false positives are counted."""
 
 COMPOSED = 200
-"""Scenes that are composed."""
+"""Number of composed scenes."""
 
 _SEED = 20131
 _SCENES = Synthesis(smallest_px=20, largest_px=300, skew=1.0, nobody=0, distractors=1)
 
 
 def compose(held_back: Collection, clips: Sequence[Photograph], share: float = 1.0) -> Mapping[str, list[Frame]]:
-    """The sets by name.
+    """The sets by name, the same every time.
 
-    ``scenes`` are synthesised like training's; ``covered`` and ``turned`` are scenes in which every face is covered or
-    narrowed towards profile, ``dark`` scenes at a sixth of the light. ``mosaics`` are whole photographs in 2 x 3 and
-    4 x 5. ``clips`` are as given, ``empty`` the photographs without faces, ``backdrops`` these with patches that
-    resemble pasted heads.
+    ``scenes`` are synthesised as for training. In ``covered`` every face is occluded, in ``turned`` narrowed towards
+    profile; ``dark`` are scenes at a sixth of the light. ``mosaics`` are whole photographs in grids of 2x3 and 4x5.
+    ``clips`` are as given, ``empty`` photographs without faces, ``backdrops`` the same with distractors.
 
     Args:
         held_back: what training has not seen.
         clips: frames of films, with their faces.
-        share: of ``COMPOSED``.
+        share: of the ``COMPOSED`` scenes, for a quick look.
     """
     count = round(COMPOSED * share)
     plain, covered, turned = (

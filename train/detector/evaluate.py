@@ -1,4 +1,4 @@
-"""Measures detectors on the development set, side by side."""
+"""Evaluates detectors on the development set, side by side."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 from edge.vision.detector.decode import Boxes
 from train.detector.candidates import SMALLEST_PX, Candidate
-from train.detector.development import FACES, NOBODY, Frame
+from train.detector.development import SETS_WITH_FACES, SETS_WITHOUT_FACES, Frame
 from train.detector.metrics import Matches, match_boxes
 
-FALSE = 0.05
-"""False faces per picture without any that the chosen threshold allows."""
+MAX_FALSE_POSITIVES_PER_IMAGE = 0.05
+"""False positives that the chosen threshold allows, per image without faces."""
 
 SIZES_PX = (20, 40, 80, 160)
-"""Heights at which the bins of size begin."""
+"""Heights at which the bins of size start."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What one detector reaches at ``threshold``.
+class Evaluation:
+    """Metrics of one detector at ``threshold``.
 
-    Recall, 0..1, is that of faces of at least 20 px unless said, and counts the sets of ``FACES`` together; ``sizes``
-    by height, ``sets`` by set. ``false_faces`` are boxes without a face per picture of each set without faces,
-    ``false_beside`` the same beside faces. ``time_ms`` for a frame of 640x480 on this machine, one thread.
+    Recall, 0..1, is that of faces of at least 20 px unless said otherwise, over all ``SETS_WITH_FACES``; ``sizes`` by
+    height, ``sets`` by set. ``false_faces`` are false positives per image of each set without faces, ``false_beside``
+    those in images with faces. ``time_ms`` is for a frame of 640x480 on this machine, one thread.
     """
 
     name: str
@@ -48,33 +48,38 @@ Found = Mapping[str, Sequence[Boxes]]
 """The boxes of every frame of every set."""
 
 
-def look(candidate: Candidate, development: Mapping[str, Sequence[Frame]]) -> Found:
-    """Let ``candidate`` look at all frames."""
+def find_faces(candidate: Candidate, development: Mapping[str, Sequence[Frame]]) -> Found:
+    """Run ``candidate`` over all frames."""
     return {
         name: list(candidate.find([frame.pixels for frame in frames])) for name, frames in development.items() if frames
     }
 
 
-def figures(candidate: Candidate, found: Found, development: Mapping[str, Sequence[Frame]]) -> Figures:
-    """What ``candidate`` found against what is there; a threshold that is not given is chosen for ``FALSE``."""
+def evaluate(candidate: Candidate, found: Found, development: Mapping[str, Sequence[Frame]]) -> Evaluation:
+    """Compare what ``candidate`` found with the faces of ``development``.
 
-    def matched(*names: str) -> Matches:
+    A candidate without a threshold gets the lowest one that allows ``MAX_FALSE_POSITIVES_PER_IMAGE``.
+    """
+
+    def matches(*names: str) -> Matches:
         here = [name for name in names if name in found]
         return match_boxes(_pairs(here, found, development), SMALLEST_PX)
 
-    faces = matched(*FACES)
-    threshold = matched(*NOBODY).threshold(FALSE) if candidate.threshold is None else candidate.threshold
+    faces = matches(*SETS_WITH_FACES)
+    threshold = candidate.threshold
+    if threshold is None:
+        threshold = matches(*SETS_WITHOUT_FACES).threshold(MAX_FALSE_POSITIVES_PER_IMAGE)
     edges = zip(SIZES_PX, (*SIZES_PX[1:], float("inf")), strict=True)
-    return Figures(
+    return Evaluation(
         candidate.name,
         threshold,
         faces.recall(threshold, 40),
         faces.recall(threshold),
         faces.average_precision(),
         {_size(low, high): faces.recall(threshold, low, high) for low, high in edges},
-        {name: matched(name).recall(threshold) for name in found if name not in NOBODY},
-        {name: matched(name).false(threshold) for name in found if name in NOBODY},
-        faces.false(threshold),
+        {name: matches(name).recall(threshold) for name in found if name not in SETS_WITHOUT_FACES},
+        {name: matches(name).false_positives(threshold) for name in found if name in SETS_WITHOUT_FACES},
+        faces.false_positives(threshold),
         candidate.time_ms(development["scenes"][0].pixels),
     )
 
@@ -87,8 +92,8 @@ def _pairs(
             yield boxes, frame.faces
 
 
-def markdown(rows: Sequence[Figures]) -> str:
-    """One table: a line per figure, a column per detector."""
+def markdown(rows: Sequence[Evaluation]) -> str:
+    """A Markdown table with a line per metric and a column per detector."""
     lines = [["", *(row.name for row in rows)], ["---"] * (len(rows) + 1)]
 
     def add(title: str, values: Iterable[str]) -> None:

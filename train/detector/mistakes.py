@@ -1,4 +1,4 @@
-"""Pictures of hits, misses and false faces. They show people, so they belong into the run folder."""
+"""Draws hits, misses and false positives. The images show people, so they stay in the run folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from train.detector.candidates import SMALLEST_PX
 from train.detector.development import Frame
 from train.detector.metrics import MATCH_IOU
 
-HIT, MISS, FALSE = (90, 200, 60), (0, 200, 255), (60, 60, 255)
+HIT, MISS, FALSE_POSITIVE = (90, 200, 60), (0, 200, 255), (60, 60, 255)
 """Green, amber and red, as OpenCV orders channels."""
 
 TILE_PX = 320
@@ -22,7 +22,7 @@ COLUMNS = 5
 
 
 def save_frames(frames: Sequence[Frame], found: Sequence[Boxes], threshold: float, png: Path, most: int = 40) -> None:
-    """Draw the frames with the most mistakes: hits green, false faces red, missed faces amber, scores beside."""
+    """Draw the frames with the most mistakes: hits green with scores, false positives red, missed faces amber."""
     drawn: list[tuple[int, int, npt.NDArray[np.uint8]]] = []
     for frame, boxes in zip(frames, found, strict=True):
         sure = boxes.scores >= threshold
@@ -31,13 +31,13 @@ def save_frames(frames: Sequence[Frame], found: Sequence[Boxes], threshold: floa
         missed = (ratios.max(axis=0, initial=0) < MATCH_IOU) & _counts(frame.faces)
         shown = hits | _counts(boxes.sides[sure])
         mistakes = int((shown & ~hits).sum() + missed.sum())
-        picture = _draw(frame, boxes.sides[sure][shown], boxes.scores[sure][shown], hits[shown], frame.faces[missed])
-        drawn.append((-mistakes, len(drawn), picture))
-    _save_sheet([picture for _, _, picture in sorted(drawn, key=lambda each: each[:2])[:most]], png)
+        image = _draw(frame, boxes.sides[sure][shown], boxes.scores[sure][shown], hits[shown], frame.faces[missed])
+        drawn.append((-mistakes, len(drawn), image))
+    _save_sheet([image for _, _, image in sorted(drawn, key=lambda each: each[:2])[:most]], png)
 
 
 def _counts(sides: Floats) -> npt.NDArray[np.bool_]:
-    """Which boxes are as high as a face must be, see ``measure.match_boxes``."""
+    """Which boxes are high enough to count, see ``metrics.match_boxes``."""
     return np.asarray(sides[:, 3] - sides[:, 1] >= SMALLEST_PX)
 
 
@@ -50,9 +50,9 @@ def _draw(
     for box in missed:
         _box(canvas, box * scale, MISS)
     for box, score, hit in zip(sides, scores, hits, strict=True):
-        _box(canvas, box * scale, HIT if hit else FALSE)
+        _box(canvas, box * scale, HIT if hit else FALSE_POSITIVE)
         corner = (int(box[0] * scale), max(8, int(box[1] * scale) - 2))
-        cv2.putText(canvas, f"{score:.2f}", corner, cv2.FONT_HERSHEY_SIMPLEX, 0.3, HIT if hit else FALSE, 1)
+        cv2.putText(canvas, f"{score:.2f}", corner, cv2.FONT_HERSHEY_SIMPLEX, 0.3, HIT if hit else FALSE_POSITIVE, 1)
     return canvas
 
 
@@ -62,7 +62,7 @@ def _box(canvas: npt.NDArray[np.uint8], box: Floats, colour: tuple[int, int, int
 
 
 def _save_sheet(tiles: Sequence[npt.NDArray[np.uint8]], png: Path) -> None:
-    """Rows of ``COLUMNS`` pictures, each in a square of ``TILE_PX``'s width."""
+    """Write rows of ``COLUMNS`` images, each scaled to fit ``TILE_PX``."""
     height = max((tile.shape[0] for tile in tiles), default=TILE_PX)
     rows = max(1, -(-len(tiles) // COLUMNS))
     sheet = np.full((rows * (height + 4), COLUMNS * (TILE_PX + 4), 3), 255, np.uint8)

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from train.classifier.network import convolution
 from train.detector.recipe import INPUT_SIZE_PX, STRIDES
+from train.run.layers import convolution
 
 RARE = 0.01
 """Score of an untrained cell: nearly all cells see no face (Lin et al. 2017, https://arxiv.org/abs/1708.02002)."""

@@ -17,17 +17,17 @@ _BATCH = 64
 
 
 def letterboxed(frames: Sequence[Pixels], size_px: tuple[int, int]) -> tuple[Pixels, Floats]:
-    """What a network of ``size_px`` (height, width) looks at, (n, height, width), and the scale of each frame."""
+    """Fit frames into the input ``size_px`` (height, width): images (n, height, width) and the scale of each frame."""
     pairs = [letterbox(frame, *size_px) for frame in frames]
-    return np.stack([picture for picture, _ in pairs]), np.array([scale for _, scale in pairs], np.float32)
+    return np.stack([image for image, _ in pairs]), np.array([scale for _, scale in pairs], np.float32)
 
 
-def predict(model: keras.Model, pictures: Pixels, scales: Floats) -> Iterable[Boxes]:
-    """The faces of each picture (n, height, width), down to ``MIN_SCORE``, in pixels of its frame."""
-    for first in range(0, len(pictures), _BATCH):
-        # Called as it is: to trace it first takes longer than a development set.
-        answers = model(pictures[first : first + _BATCH, ..., np.newaxis], training=False)
-        maps = [keras.ops.convert_to_numpy(answer) for answer in answers]
+def predict(model: keras.Model, images: Pixels, scales: Floats) -> Iterable[Boxes]:
+    """The faces in each image (n, height, width), down to ``MIN_SCORE``, in pixels of its frame."""
+    for first in range(0, len(images), _BATCH):
+        # Called directly: tracing it first takes longer than the whole development set.
+        outputs = model(images[first : first + _BATCH, ..., np.newaxis], training=False)
+        maps = [keras.ops.convert_to_numpy(output) for output in outputs]
         count = len(STRIDES)
         for row, scale in enumerate(scales[first : first + _BATCH]):
             boxes = decode([m[row] for m in maps[:count]], [m[row] for m in maps[count:]], STRIDES, MIN_SCORE)

@@ -1,4 +1,4 @@
-"""Which cell of which map answers for which face."""
+"""Assigns every face to cells of the output maps."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from edge.vision.detector.decode import Floats
 from train.detector.recipe import STRIDES
 
 SMALLEST, LARGEST = 3.6, 5.0
-"""A map answers for faces from the first height in strides of the next finer map to the second in its own, so that two
-maps share the sizes between; the finest takes all that are smaller, the coarsest all that are larger."""
+"""Smallest face of a map in strides of the next finer map, and largest in its own: neighbouring maps share the sizes in
+between. The finest map takes all smaller faces, the coarsest all larger ones."""
 
 DOUBTFUL = 1.5
-"""A map may say of a face what it likes if the face is too small or too large for it by less than this factor."""
+"""A map ignores faces that are too small or too large for it by less than this factor."""
 
 CORE = 0.25
-"""The cells around a face's centre, as a share of its width and height to each side, answer for it."""
+"""Cells predict a face if they are this close to its centre, as a share of its width and height."""
 
 FACE, NOTHING, DOUBT = 1.0, 0.0, -1.0
-"""What a cell should say; of doubt it learns nothing."""
+"""What a cell should predict; doubtful cells do not count in the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Grid:
         return np.concatenate(parts).astype(np.float32)
 
     def assign(self, faces: Floats) -> Floats:
-        """What every cell should answer, float32 (cells, 5): ``FACE``, ``NOTHING`` or ``DOUBT``, then the sides.
+        """The target of every cell, float32 (cells, 5): ``FACE``, ``NOTHING`` or ``DOUBT``, then the sides of the face.
 
-        Of faces that overlap, the smaller one has the cell.
+        Where faces overlap, the smaller one gets the cell.
 
         Args:
             faces: (n, 4) left, top, right and bottom in pixels of the input.
@@ -68,7 +68,7 @@ class Grid:
 
 
 def _core(low: float, high: float, stride: int) -> slice:
-    """The cells whose centres lie in the core of a face that reaches from ``low`` to ``high``, or the nearest one."""
+    """The cells with centres in the core of a face between ``low`` and ``high``, or the nearest cell."""
     middle, reach = (low + high) / 2, CORE * (high - low)
     first = math.ceil((middle - reach) / stride - 0.5)
     last = math.floor((middle + reach) / stride - 0.5)

@@ -1,4 +1,4 @@
-"""A model: the detector with its loss, and the scenes it is given."""
+"""The model that trains a detector: the network with its loss, and the scenes it is fed."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from train.detector.synthesis.scenes import Frame, Key, SceneGenerator, mirrored
 from train.detector.targets import DOUBT, FACE, Grid
 
 EXACT = 0.5
-"""A box that overlaps its face by so much (intersection over union) is as good as any: a cell should be sure of it."""
+"""Intersection over union with its face from which a cell should be fully confident of its box."""
 
 FOCUS = 2.0
-"""Exponent that weighs a cell by how wrong it is (Li et al. 2020, quality focal loss,
+"""Exponent that weights a cell by its error (Li et al. 2020, quality focal loss,
 https://arxiv.org/abs/2006.04388)."""
 
 
 def batches(
     generator: SceneGenerator, recipe: Recipe, seed: int, epoch: int, hard: Callable[[int], Sequence[Key]], workers: int
 ) -> Iterator[tuple[tuple[Pixels, Floats]]]:
-    """Batches of (pictures uint8, targets) for ever, from ``epoch`` on, as seed and epoch decide.
+    """Endless batches of (uint8 images, targets), starting with ``epoch``; seed and epoch decide their content.
 
-    Half of an epoch's pictures are its other half again, mirrored and in another light: to draw a scene takes
-    three quarters of the time of learning from it (1.9 against 2.6 ms for 192x160 pixels on one core).
+    The second half of an epoch is the first half mirrored and in another light, because drawing a scene takes three
+    quarters of the time of training on it (1.9 against 2.6 ms for 192x160 pixels on one core).
 
     Args:
         generator: draws the scenes, in ``workers`` threads.
         recipe: sizes and shares.
         seed: of the run.
-        epoch: the first.
-        hard: the backdrops to come back to in an epoch. Batches are drawn ahead, so this is asked before the epoch
-            before has ended.
+        epoch: the first epoch.
+        hard: the hard backdrops to use in an epoch. Batches are drawn ahead, so it is called before the previous epoch
+            has ended.
         workers: threads.
     """
     grid = Grid(recipe.canvas_px)
@@ -68,40 +68,40 @@ def batches(
 
 
 class TrainingModel(keras.Model):  # type: ignore[misc]
-    """The detector (``student``) with what surrounds it while it learns."""
+    """The network with the loss around it."""
 
-    def __init__(self, student: keras.Model, recipe: Recipe) -> None:
+    def __init__(self, network: keras.Model, recipe: Recipe) -> None:
         super().__init__(dtype="float32")
-        self.student, self.recipe = student, recipe
+        self.network, self.recipe = network, recipe
         self.cells = Grid(recipe.canvas_px).centres()
         self.means = {name: keras.metrics.Mean(name) for name in ("loss", "score_loss", "box_loss")}
 
     def call(self, batch: Any, training: bool = False) -> Any:
-        """(pictures, targets) -> (logits (batch, cells), logs (batch, cells, 4), targets)."""
+        """(images, targets) -> (logits (batch, cells), logs of distances (batch, cells, 4), targets)."""
         pixels, targets = batch
-        answers = self.student(pixels, training=training)
-        maps = len(answers) // 2
+        outputs = self.network(pixels, training=training)
+        maps = len(outputs) // 2
         count = ops.shape(targets)[0]
-        logits = ops.concatenate([ops.reshape(each, (count, -1)) for each in answers[:maps]], axis=1)
-        logs = ops.concatenate([ops.reshape(each, (count, -1, 4)) for each in answers[maps:]], axis=1)
+        logits = ops.concatenate([ops.reshape(each, (count, -1)) for each in outputs[:maps]], axis=1)
+        logs = ops.concatenate([ops.reshape(each, (count, -1, 4)) for each in outputs[maps:]], axis=1)
         return logits, logs, targets
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """Each cell should be as sure as its box is good; boxes learn where faces are.
+        """The loss of scores, which should equal the quality of their boxes, and of the boxes of cells with a face.
 
-        Sums over the batch, divided by the cells that answer for a face.
+        Sums over the batch, divided by the number of cells with a face.
         """
         logits, logs, targets = y_pred
-        wanted = targets[..., 0]
-        is_face = ops.cast(wanted == FACE, "float32")
+        kind = targets[..., 0]
+        is_face = ops.cast(kind == FACE, "float32")
         overlap, generalised = _overlaps(self._sides(logs), targets[..., 1:])
         quality = ops.stop_gradient(is_face * ops.clip(overlap / EXACT, 0.0, 1.0))
-        wrong = ops.abs(quality - ops.sigmoid(logits)) ** FOCUS
-        score_losses = wrong * ops.binary_crossentropy(quality, logits, from_logits=True)
+        weight = ops.abs(quality - ops.sigmoid(logits)) ** FOCUS
+        score_losses = weight * ops.binary_crossentropy(quality, logits, from_logits=True)
         count = ops.maximum(ops.sum(is_face), 1.0)
-        score_loss = ops.sum(score_losses * ops.cast(wanted != DOUBT, "float32")) / count
+        score_loss = ops.sum(score_losses * ops.cast(kind != DOUBT, "float32")) / count
         box_loss = ops.sum(is_face * (1 - generalised)) / count
         loss = score_loss + self.recipe.box_weight * box_loss
         for mean, value in zip(self.means.values(), (loss, score_loss, box_loss), strict=True):
@@ -121,13 +121,13 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
 
     @property
     def metrics(self) -> list[Any]:
-        """Reset by Keras at every epoch."""
+        """What Keras resets at the start of every epoch."""
         return list(self.means.values())
 
 
 def _overlaps(ours: Any, theirs: Any) -> tuple[Any, Any]:
-    """Intersection over union of boxes (..., 4) one by one, and its generalised form, which also says how far apart
-    two boxes lie (Rezatofighi et al. 2019, https://arxiv.org/abs/1902.09630).
+    """Intersection over union of boxes (..., 4) pairwise, and the generalised form that also measures how far apart two
+    boxes are (Rezatofighi et al. 2019, https://arxiv.org/abs/1902.09630).
     """
 
     def area(low: Any, high: Any) -> Any:

@@ -1,1 +1,1 @@
-"""What every training run has, of either kind of model: checkpoints, plots, progress and saved models."""
+"""What every training run needs: the backend, the run folder, checkpoints, plots, pages and progress bars."""

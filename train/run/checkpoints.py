@@ -1,8 +1,14 @@
-"""What a run keeps of every epoch: its state to resume from, the averaged model, the history and its curves."""
+"""What a run writes after every epoch: the state to resume from, the model with averaged weights, the history.
+
+Keras' own callbacks would not do. ``BackupAndRestore`` and ``ModelCheckpoint`` save the model that trains, without the
+weight average, and overwrite their file in place, so that a crash while writing leaves none. ``CSVLogger`` counts
+epochs from 0, adds empty ``val_`` columns where no metric has that prefix, and leaves its file open after Ctrl-C.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +18,22 @@ import numpy.typing as npt
 from keras import ops
 
 from edge.errors import ConfigError
-from train.classifier.evaluate import judge
-from train.classifier.recipes import Recipe
-from train.data.fer2013 import FaceSet
-from train.run.plots import save_curves
+from train.run.folder import CURVES_FILE, HISTORY_FILE, SETTINGS_FILE
 
 
 class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
-    """Exponential average of all weights, the statistics of batch normalisation included.
+    """Exponential moving average of all weights, the statistics of batch normalisation included.
 
-    Averaging the trainable weights alone leaves them with statistics of other weights: in the early epochs that halved
-    the accuracy. Updated every ``EVERY`` steps, so that a GPU is not held up; young averages forget faster, or they
-    would remember the statistics that the network was born with.
+    Keras' ``use_ema`` averages the trainable weights alone and leaves them with statistics of other weights: in the
+    early epochs that halved the accuracy. Updated every ``EVERY`` steps, so that a GPU is not held up. The momentum
+    starts small, because a young average would otherwise remember the initial statistics.
     """
 
     EVERY = 8
 
     def __init__(self, momentum: float) -> None:
         super().__init__()
-        self.keep = momentum**self.EVERY
+        self.momentum = momentum**self.EVERY
         self.weights: list[npt.NDArray[Any]] = []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -38,66 +41,40 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
         if batch % self.EVERY:
             return
         updates = int(self.model.optimizer.iterations) // self.EVERY
-        keep = min(self.keep, updates / (updates + 10))
-        newest = self.model.student.get_weights()
+        momentum = min(self.momentum, updates / (updates + 10))
+        newest = self.model.network.get_weights()
         self.weights = self.weights or newest
-        self.weights = [keep * mean + (1 - keep) * new for mean, new in zip(self.weights, newest, strict=True)]
-
-
-class Journal(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: keep the state, measure the averaged weights on PublicTest, write the model."""
-
-    def __init__(self, folder: Path, recipe: Recipe, epochs: int, average: WeightAverage, held_out: FaceSet) -> None:
-        super().__init__()
-        self.folder, self.recipe, self.epochs = folder, recipe, epochs
-        self.average, self.held_out = average, held_out
-        self.averaged = in_float32(recipe.network)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Stop mixing pairs for the last stretch."""
-        self.model.mixing.assign(float(epoch < self.epochs * (1 - self.recipe.calm_share)))
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """A run that is stopped here loses nothing."""
-        save_state(self.folder / "state.npz", self.model, self.average, epoch + 1)
-        self.averaged.set_weights(self.average.weights)
-        save_model(self.folder / "model.keras", self.averaged)
-        answers = self.averaged.predict(self.held_out.pixels[..., np.newaxis], batch_size=512, verbose=0)
-        if logs is not None:
-            reached = judge(self.recipe.name, np.stack(answers, axis=1), self.held_out)
-            logs.update(val_loss=reached.fer2013.log_loss, val_accuracy=reached.fer2013.accuracy)
-            logs["val_ferplus"] = reached.ferplus.accuracy if reached.ferplus else float("nan")
-            logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.weights = [momentum * mean + (1 - momentum) * new for mean, new in zip(self.weights, newest, strict=True)]
 
 
 class History(keras.callbacks.Callback):  # type: ignore[misc]
-    """One row of ``history.csv`` and new curves after every epoch."""
+    """Appends a row to ``history.csv`` and draws ``curves.png`` after every epoch.
 
-    COLUMNS: tuple[str, ...] = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
+    Must come after the callback that adds the measured columns to the logs.
+    """
 
-    draw = staticmethod(save_curves)
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, columns: Sequence[str], draw: Callable[[Path, Path], None]) -> None:
+        """Write ``columns`` of the logs, the first of which is the epoch (from 1), and ``draw`` the file as a PNG."""
         super().__init__()
-        self.csv, self.curves = folder / "history.csv", folder / "curves.png"
+        self.csv, self.curves = folder / HISTORY_FILE, folder / CURVES_FILE
+        self.columns, self.draw = columns, draw
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Comes after ``Journal``, which measures."""
-        row = {"epoch": epoch + 1, **(logs or {})}
-        fresh = not epoch or not self.csv.exists()
-        with self.csv.open("w" if fresh else "a", encoding="ascii") as file:
-            if fresh:
-                file.write(",".join(self.COLUMNS) + "\n")
-            file.write(",".join(f"{row[column]:.6g}" for column in self.COLUMNS) + "\n")
+        """Write the row of this epoch; the first epoch starts a new file."""
+        new = epoch == 0 or not self.csv.exists()
+        with self.csv.open("w" if new else "a", encoding="ascii", newline="") as file:
+            rows = csv.DictWriter(file, self.columns, extrasaction="ignore", lineterminator="\n")
+            if new:
+                rows.writeheader()
+            rows.writerow({name: f"{value:.6g}" for name, value in {"epoch": epoch + 1, **(logs or {})}.items()})
         self.draw(self.csv, self.curves)
 
 
-def _variables(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
-
-
 def save_state(path: Path, model: keras.Model, average: WeightAverage, epoch: int) -> None:
-    """Keep every variable and the average after ``epoch`` finished epochs; a crash leaves the file before."""
+    """Save every variable of ``model`` and its optimizer, and the average, after ``epoch`` finished epochs.
+
+    Written to another file first: a crash leaves the previous state.
+    """
     arrays = {f"variable{i}": ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
     arrays |= {f"average{i}": weight for i, weight in enumerate(average.weights)}
     unfinished = path.with_suffix(".tmp.npz")
@@ -106,7 +83,7 @@ def save_state(path: Path, model: keras.Model, average: WeightAverage, epoch: in
 
 
 def load_state(path: Path, model: keras.Model, average: WeightAverage) -> int:
-    """Put ``save_state``'s file back; returns how many epochs were finished.
+    """Restore what ``save_state`` saved; returns the number of finished epochs.
 
     Raises:
         ConfigError: the file belongs to another network.
@@ -116,25 +93,29 @@ def load_state(path: Path, model: keras.Model, average: WeightAverage) -> int:
         shapes = [state[name].shape for name in state.files if name.startswith("variable")]
         if shapes != [tuple(variable.shape) for variable in variables]:
             raise ConfigError(
-                f"run {path.parent}: its state belongs to another recipe; resume with the one in run.json"
+                f"run {path.parent}: its state belongs to another recipe; resume with the one in {SETTINGS_FILE}"
             )
         for i, variable in enumerate(variables):
             variable.assign(state[f"variable{i}"])
-        average.weights = [state[f"average{i}"] for i in range(len(model.student.weights))]
+        average.weights = [state[f"average{i}"] for i in range(len(model.network.weights))]
         return int(state["epoch"])
 
 
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
+
+
 def save_model(path: Path, model: keras.Model) -> None:
-    """Write a model file; a crash leaves the file before."""
+    """Save a model file. Written to another file first: a crash leaves the previous model."""
     unfinished = path.with_name("unfinished.keras")
     model.save(unfinished)
     unfinished.replace(path)
 
 
-def in_float32(network: Callable[[], keras.Model]) -> keras.Model:
-    """A network in float32, whatever precision the run computes in."""
+def in_float32(build: Callable[[], keras.Model]) -> keras.Model:
+    """Build a network in float32, whatever precision the run computes in."""
     policy = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy("float32")
-    model = network()
+    model = build()
     keras.mixed_precision.set_dtype_policy(policy)
     return model

@@ -1,47 +1,23 @@
-"""A page of HTML that needs nothing but the pictures beside it."""
+"""Renders a report as one HTML page from a Jinja template."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from html import escape
 from pathlib import Path
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #22303c; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-h1, h2 { line-height: 1.2 } h2 { margin-top: 2.5rem } img { max-width: 100%; display: block }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #d5dbe0 }
-th:first-child, td:first-child { text-align: left } th { font-weight: 600 }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; align-items: start } .note { color: #5d6b77 }
-"""
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
-def page(title: str, subtitle: str, sections: Mapping[str, str]) -> str:
-    """A whole document: headings from the keys of ``sections``, below each its HTML."""
-    body = "".join(f"<h2>{escape(heading)}</h2>\n{content}\n" for heading, content in sections.items())
-    return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
-        f"<h1>{escape(title)}</h1>\n{note(subtitle)}{body}</html>\n"
-    )
+def render(template: str, **values: object) -> str:
+    """The page that ``template``, a path inside the package such as ``classifier/report.html.j2``, makes of ``values``.
 
-
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table whose first column is text and whose others are figures."""
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
-    return f"<table>\n<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in header)}</tr>\n{lines}</table>\n"
-
-
-def picture(name: str) -> str:
-    """A picture file beside the page."""
-    return f'<img src="{escape(name)}" alt="{escape(Path(name).stem)}">\n'
-
-
-def pair(*pieces: str) -> str:
-    """Pieces in two columns."""
-    return f'<div class="pair">{"".join(pieces)}</div>\n'
-
-
-def note(text: str) -> str:
-    """A paragraph that explains."""
-    return f'<p class="note">{escape(text)}</p>\n'
+    Values are escaped. The template extends ``run/page.html.j2``, which takes ``title`` and ``subtitle``.
+    """
+    return _TEMPLATES.get_template(template).render(values)

@@ -1,4 +1,4 @@
-"""Pictures for a report: the curves of a run and a confusion matrix, as PNG files."""
+"""Plots that reports share, as PNG files: training curves and confusion matrices, in one palette."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from edge.errors import DataError
 
-# The house style, of train.classifier.plots too.
-INK, FAINT = "#22303c", "#8a97a3"
+INK, FAINT, ALARM = "#22303c", "#8a97a3", "#c1452b"
+"""Text and axes, what stays in the background, and what needs attention."""
+
 TRAINING, HELD_OUT = "#e08a3c", "#2a6f97"
+"""The two that are compared: training and held-out data, or float and int8."""
+
+PERCENT = PercentFormatter(1.0, decimals=0, symbol=" %")
 
 
 def save_curves(history: Path, png: Path) -> None:
@@ -25,7 +29,7 @@ def save_curves(history: Path, png: Path) -> None:
     Args:
         history: a csv with the columns epoch (from 1), loss, accuracy, val_loss, val_accuracy, val_ferplus (nan
             without votes) and learning_rate.
-        png: the picture to write.
+        png: the file to write.
 
     Raises:
         DataError: the history cannot be read, is empty, or lacks a column.
@@ -36,7 +40,7 @@ def save_curves(history: Path, png: Path) -> None:
     axes: dict[str, Axes] = figure.subplot_mosaic([["loss", "accuracy"], ["rate", "rate"]], height_ratios=[5, 1])
     _pair(axes["loss"], epochs, columns["loss"], columns["val_loss"], "Loss (cross-entropy)")
     _pair(axes["accuracy"], epochs, columns["accuracy"], columns["val_accuracy"], "Accuracy")
-    axes["accuracy"].plot(epochs, columns["val_ferplus"], color=HELD_OUT, dashes=(4, 2), label="the same against FER+")
+    axes["accuracy"].plot(epochs, columns["val_ferplus"], color=HELD_OUT, dashes=(4, 2), label="on FER+")
     axes["accuracy"].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     _mark_best(axes["accuracy"], epochs, columns["val_accuracy"])
     axes["accuracy"].legend(frameon=False, labelcolor=INK)
@@ -52,13 +56,13 @@ def save_curves(history: Path, png: Path) -> None:
 
 
 def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str, png: Path) -> None:
-    """Draw a confusion matrix: colour and percentage tell the share of the true class, below it the count.
+    """Draw a confusion matrix: each cell shows its share of the true class as colour and percentage, and its count.
 
     Args:
-        confusion: counts (n, n), row = true class, column = answer.
+        confusion: counts (n, n), row = true class, column = predicted class.
         classes: names of the n classes.
-        title: what was measured.
-        png: the picture to write.
+        title: the title of the plot.
+        png: the file to write.
     """
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -75,7 +79,7 @@ def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str,
     axes.set_yticks(
         range(len(classes)), [f"{name}  ({count})" for name, count in zip(classes, counts.sum(axis=1), strict=True)]
     )
-    axes.set_xlabel("Answer", color=INK)
+    axes.set_xlabel("Predicted emotion", color=INK)
     axes.set_ylabel("True emotion (faces)", color=INK)
     axes.set_title(title, color=INK, pad=12)
     axes.set_xticks(np.arange(len(classes) - 1) + 0.5, minor=True)
@@ -93,11 +97,11 @@ def _read_history(path: Path) -> dict[str, npt.NDArray[np.float64]]:
             rows = list(csv.DictReader(file))
         columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
     except KeyError as error:
-        raise DataError(f"history {path}: no column {error}, expected {', '.join(names)}") from error
+        raise DataError(f"history {path}: has no column {error}; a run writes {', '.join(names)}") from error
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"history {path}: cannot be read ({error}), expected the csv of a run") from error
+        raise DataError(f"history {path}: cannot be read ({error}); give the history.csv of a run") from error
     if not rows:
-        raise DataError(f"history {path}: holds no epoch, expected one row per epoch")
+        raise DataError(f"history {path}: holds no finished epoch")
     return columns
 
 
@@ -133,12 +137,12 @@ def _mark_best(axes: Axes, epochs: npt.NDArray[np.float64], accuracy: npt.NDArra
 
 
 def plain(axes: Axes) -> None:
-    """Axes without a box."""
+    """Remove the box around ``axes``."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(colors=INK, length=0)
 
 
 def save(figure: Figure, png: Path) -> None:
-    """Write the figure with an even margin, sharp enough for a page."""
+    """Write ``figure`` with an even margin, sharp enough for a page."""
     figure.savefig(png, dpi=150, bbox_inches="tight", pad_inches=0.2)

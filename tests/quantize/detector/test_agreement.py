@@ -8,9 +8,9 @@ import pytest
 
 from edge.errors import ModelError
 from quantize.detector.agreement import BoxComparison
-from train.detector.evaluate import Figures
+from train.detector.evaluate import Evaluation
 
-FLOAT = Figures(
+FLOAT = Evaluation(
     name="float",
     threshold=0.6,
     recall_40=0.97,

@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the extra train")
 
-from train.classifier.ablate import AS_IT_IS, Row, ablate, markdown, variants
-from train.classifier.fit import RunOptions
+from train.classifier.ablate import UNCHANGED, VariantResult, ablate, markdown, variants
 from train.classifier.network import Stage, build
 from train.classifier.recipes import Recipe
 from train.data.fer2013 import FaceSet
+from train.run.folder import RunOptions
 
 TINY = Recipe(name="tiny", network=lambda: build(4, (Stage(8, 1, separable=True),), 0.1), epochs=1, batch=8, mixup=0.2)
 
@@ -28,11 +28,11 @@ def face_set(split: str, count: int) -> FaceSet:
 def test_every_variant_differs_from_the_recipe(teachers: tuple[str, ...]) -> None:
     recipe = replace(TINY, teachers=teachers)
 
-    names = variants(recipe, taught=True)
+    names = variants(recipe, teachers=True)
 
-    assert names.pop(AS_IT_IS) == recipe
+    assert names.pop(UNCHANGED) == recipe
     assert recipe not in names.values()
-    assert ("no teacher" in names) == ("a teacher" not in names) == bool(teachers)
+    assert ("no teacher" in names) == ("with a teacher" not in names) == bool(teachers)
     assert "no mixup" in names
     assert "mixup 0.2" not in names
 
@@ -44,17 +44,17 @@ def test_variants_are_trained_once_and_told_in_a_table(tmp_path: Path) -> None:
     trained = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/model.keras")}
     again = ablate(TINY, faces, tmp_path, RunOptions(), only=["no mixup"])
 
-    assert [row.name for row in rows] == [AS_IT_IS, "no mixup"]
+    assert [row.name for row in rows] == [UNCHANGED, "no mixup"]
     assert again == rows
-    assert {path.parent.name for path in trained} == {"as-it-is-0", "no-mixup-0"}
+    assert {path.parent.name for path in trained} == {"unchanged-0", "no-mixup-0"}
     assert all(path.stat().st_mtime_ns == written for path, written in trained.items())
     assert "| no mixup |" in (tmp_path / "ablation.md").read_text("utf-8")
 
 
 def test_the_table_tells_mean_spread_and_difference() -> None:
-    rows = [Row(AS_IT_IS, (0.65, 0.67), (0.80, 0.82)), Row("no mixup", (0.64,), ())]
+    rows = [VariantResult(UNCHANGED, (0.65, 0.67), (0.80, 0.82)), VariantResult("no mixup", (0.64,), ())]
 
     table = markdown(rows).splitlines()
 
-    assert table[2] == "| as it is | 66.00 ± 1.00 |  | 81.00 ± 1.00 |  |"
+    assert table[2] == "| unchanged | 66.00 ± 1.00 |  | 81.00 ± 1.00 |  |"
     assert table[3] == "| no mixup | 64.00 | -2.00 | - | - |"

@@ -11,7 +11,7 @@ from edge.errors import ConfigError, ModelError  # noqa: E402
 from edge.labels import HEADS  # noqa: E402
 from train.classifier import backbones  # noqa: E402
 from train.classifier.backbones import BODIES, build, learning_rate  # noqa: E402
-from train.classifier.network import multiply_adds  # noqa: E402
+from train.run.layers import multiply_adds  # noqa: E402
 
 GREY = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
 

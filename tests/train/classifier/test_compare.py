@@ -13,7 +13,7 @@ from edge.labels import EMOTIONS  # noqa: E402
 from train import cli  # noqa: E402
 from train.classifier import backbones  # noqa: E402
 from train.classifier.backbones import Backbone  # noqa: E402
-from train.classifier.compare import Contender, Row, Settings, compare, contenders, markdown  # noqa: E402
+from train.classifier.compare import BackboneResult, Contender, Settings, compare, contenders, markdown  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
 from train.data.ferplus import VOTE_COLUMNS  # noqa: E402
 
@@ -65,7 +65,7 @@ def test_a_comparison_has_a_row_for_each_contender_and_tells_it_three_ways(
     document = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))
     assert {row.backbone for row in rows} == {"tiny", "other"}
     assert rows[0].public >= rows[1].public
-    assert [Row(**row) for row in document["rows"]] == list(rows)
+    assert [BackboneResult(**row) for row in document["rows"]] == list(rows)
     assert rows[0].parameters == (3 * 3 * 3 + 1) * 4 + 2 * (4 + 1) * 7
     assert rows[0].multiply_adds == 3 * 3 * (3 * 3 * 3 * 4) + 2 * 4 * 7
     assert all(row.private is not None and row.epoch_s > 0 for row in rows)
@@ -112,12 +112,12 @@ def test_emotions_that_no_face_shows_are_told(tmp_path: Path, faces: dict[str, F
     happy = EMOTIONS.index("happy")
     faces["PublicTest"] = faces["PublicTest"].select(faces["PublicTest"].labels != happy)
 
-    with pytest.raises(DataError, match="data has no PublicTest face that is happy"):
+    with pytest.raises(DataError, match="data has no PublicTest face that shows happy"):
         compare([Contender("tiny")], faces, tmp_path, Settings(emotions=("happy",), epochs=1, batch=4))
 
 
 def test_too_few_pictures_for_a_batch_are_told(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
-    with pytest.raises(DataError, match="42 pictures to learn from, expected at least one batch of 128"):
+    with pytest.raises(DataError, match="42 images to train on; one batch of 128 is the least"):
         compare([Contender("tiny")], faces, tmp_path, Settings(epochs=1))
 
 
@@ -126,7 +126,7 @@ def test_too_few_pictures_for_a_batch_are_told(tmp_path: Path, faces: dict[str, 
     [
         (["cnn"], {}, True, ["from scratch"]),
         (["cnn", "vgg16"], {"vgg16": "imagenet"}, False, ["from scratch", "imagenet, all layers"]),
-        (["vggface"], {"vggface": "models/faces.h5"}, True, ["faces.h5, head alone"]),
+        (["vggface"], {"vggface": "models/faces.h5"}, True, ["faces.h5, head only"]),
     ],
 )
 def test_contenders_tell_how_they_start(
@@ -145,7 +145,7 @@ def test_vggface_is_compared_unasked_once_it_has_weights() -> None:
 
 
 def test_weights_for_a_network_that_is_not_compared_are_refused() -> None:
-    with pytest.raises(ConfigError, match="weights are for vgg16, but compared are cnn"):
+    with pytest.raises(ConfigError, match="--weights names vgg16, which is not compared; compared are cnn"):
         contenders(["cnn"], {"vgg16": "imagenet"}, frozen=False)
 
 

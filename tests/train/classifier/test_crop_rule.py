@@ -8,7 +8,7 @@ import pytest
 from edge.errors import DataError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
-from train.classifier.crop_rule import cut_again, measure_crop
+from train.classifier.crop_rule import crop_faces, measure_crop
 from train.cli import main
 
 PICTURES = np.random.RandomState(0).randint(0, 256, (20, 48, 48)).astype(np.uint8)
@@ -39,7 +39,7 @@ def test_a_box_as_large_as_the_picture_is_cut_as_it_is() -> None:
     measured = measure_crop(FramingDetector((SIDE, MARGIN, MARGIN)), PICTURES)
 
     assert measured.rule == CropRule(1.0, 0.0, 0.0)
-    assert (measured.pictures, measured.found, measured.trained) == (20, 20, 1.0)
+    assert (measured.images, measured.found, measured.trained) == (20, 20, 1.0)
 
 
 def test_a_small_box_that_sits_low_is_cut_larger_and_higher() -> None:
@@ -60,7 +60,7 @@ def test_one_box_in_three_that_is_wrong_does_not_move_the_rule() -> None:
 
 
 def test_a_detector_that_finds_too_little_cannot_be_measured() -> None:
-    with pytest.raises(DataError, match="detector framing: finds 2 of 20 enlarged faces, expected at least 20%"):
+    with pytest.raises(DataError, match="detector framing: finds only 2 of 20 enlarged faces; at least 20%"):
         measure_crop(FramingDetector((SIDE, MARGIN, MARGIN), *[None] * 9), PICTURES)
 
 
@@ -68,7 +68,7 @@ def test_what_the_rule_cuts_is_the_picture_again() -> None:
     smooth = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)[np.newaxis].repeat(3, axis=0)
     detector = FramingDetector((160, MARGIN + 16, MARGIN + 32), None, (160, MARGIN + 16, MARGIN + 32))
 
-    found, cuts = cut_again(detector, CropRule(1.2, 0.0, -0.1), smooth)
+    found, cuts = crop_faces(detector, CropRule(1.2, 0.0, -0.1), smooth)
 
     assert len(found) == 2
     assert set(found) < {0, 1, 2}
@@ -76,7 +76,7 @@ def test_what_the_rule_cuts_is_the_picture_again() -> None:
 
 
 def test_a_missing_release_is_one_sentence(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["crop-rule", "--data", "absent.csv", "--detector", "fer", "--model", str(tmp_path)])
+    status = main(["crop-rule", "--data", "absent.csv", "--detector", "builtin", "--model", str(tmp_path)])
 
     assert status == 78
     assert "model.json: cannot be read" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from edge.model.classifier_manifest import golden_input
 from edge.records import Face
 from edge.vision.crop import CropRule, crop_face
-from train.classifier.degrade import DEGRADATIONS, Degradation, curves
+from train.classifier.degrade import DEGRADATIONS, Degradation, measure_curves
 from train.data.fer2013 import FaceSet
 
 NAMED = {kind.name: kind for kind in DEGRADATIONS}
@@ -56,7 +56,7 @@ def test_curves_fall_only_where_the_model_is_harmed() -> None:
     pixels = np.full((10, 48, 48), 120, np.uint8)
     faces = FaceSet("PublicTest", pixels, np.full(10, BRIGHT, np.uint8), np.arange(10, dtype=np.int32))
 
-    measured = {curve.degradation.name: curve.accuracy for curve in curves(brightness_sensor, faces)}
+    measured = {curve.degradation.name: curve.accuracy for curve in measure_curves(brightness_sensor, faces)}
 
     assert measured.keys() == NAMED.keys()
     assert measured["Blur"] == (1, 1, 1, 1, 1, 1)

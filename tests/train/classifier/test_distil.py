@@ -12,11 +12,12 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError, ModelError  # noqa: E402
-from train.classifier.distil import views  # noqa: E402
-from train.classifier.fit import RunOptions, fit  # noqa: E402
+from train.classifier.distil import make_views  # noqa: E402
+from train.classifier.fit import fit  # noqa: E402
 from train.classifier.network import Stage, build, heads  # noqa: E402
 from train.classifier.recipes import Recipe  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
+from train.run.folder import RunOptions  # noqa: E402
 from train.run.progress import silent  # noqa: E402
 
 STUDENT = Recipe(
@@ -42,7 +43,7 @@ def answering(emotion: int, path: Path) -> Path:
 
 
 def ask(teachers: list[Path], folder: Path, recipe: Recipe = STUDENT, **options: Any) -> Any:
-    return views(recipe, teachers, PIXELS, TARGETS, folder=folder, **{"seed": 0, "progress": silent, **options})
+    return make_views(recipe, teachers, PIXELS, TARGETS, folder=folder, **{"seed": 0, "progress": silent, **options})
 
 
 def test_the_teachers_share_of_the_target_is_the_mean_of_their_answers(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_a_short_run_asks_for_no_more_views_than_it_sees(
 @pytest.mark.parametrize(
     ("recipe", "teachers", "message"),
     [
-        (STUDENT, (), "learns from sure, but 0 teachers are given"),
+        (STUDENT, (), "is distilled from sure, but 0 teachers are given"),
         (replace(STUDENT, teachers=()), ("a.keras",), "has no teacher, but 1 teachers are given"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import DataError, ModelError
 from edge.labels import EMOTIONS, HEADS
-from train.classifier.evaluate import evaluate, judge, predict
+from train.classifier.evaluate import evaluate, evaluate_logits, predict
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import VOTE_COLUMNS
 
@@ -57,7 +57,7 @@ def bright_and_dark() -> FaceSet:
 
 
 def test_labels_alone_give_the_fer2013_figures() -> None:
-    evaluation = judge("a model", answers(HAPPY, SAD, SAD), faces([HAPPY, SAD, ANGRY]))
+    evaluation = evaluate_logits("a model", answers(HAPPY, SAD, SAD), faces([HAPPY, SAD, ANGRY]))
 
     assert evaluation.split == "PublicTest"
     assert evaluation.fer2013.accuracy == pytest.approx(2 / 3)
@@ -69,7 +69,7 @@ def test_labels_alone_give_the_fer2013_figures() -> None:
 def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
     votes = [{"sadness": 10}, {"happiness": 5, "anger": 5}, {"happiness": 8}]
 
-    evaluation = judge("a model", answers(SAD, HAPPY, ANGRY), faces([HAPPY, HAPPY, HAPPY], votes))
+    evaluation = evaluate_logits("a model", answers(SAD, HAPPY, ANGRY), faces([HAPPY, HAPPY, HAPPY], votes))
 
     assert evaluation.fer2013.accuracy == pytest.approx(1 / 3)
     assert evaluation.ferplus is not None
@@ -80,7 +80,7 @@ def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
 def test_each_head_is_held_against_its_own_labels() -> None:
     votes = [{"sadness": 10}, {"happiness": 8}]
 
-    evaluation = judge("a model", answers(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces([ANGRY, ANGRY], votes))
+    evaluation = evaluate_logits("a model", answers(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces([ANGRY, ANGRY], votes))
 
     assert evaluation.fer2013.accuracy == 1
     assert evaluation.ferplus is not None
@@ -90,7 +90,7 @@ def test_each_head_is_held_against_its_own_labels() -> None:
 def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None:
     votes = [{"contempt": 10}, {"neutral": 10}]
 
-    evaluation = judge("a model", answers(NEUTRAL, NEUTRAL), faces([NEUTRAL, NEUTRAL], votes))
+    evaluation = evaluate_logits("a model", answers(NEUTRAL, NEUTRAL), faces([NEUTRAL, NEUTRAL], votes))
 
     assert evaluation.ferplus is not None
     assert evaluation.ferplus_contempt is not None
@@ -105,7 +105,7 @@ def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None
     logits[0, :, HAPPY] = logits[1, :, SAD] = 5
     votes = [{"happiness": 10}, {"sadness": 10}, {"contempt": 10}]
 
-    evaluation = judge("a model", logits, faces([HAPPY, SAD, NEUTRAL], votes), ("sad", "happy"))
+    evaluation = evaluate_logits("a model", logits, faces([HAPPY, SAD, NEUTRAL], votes), ("sad", "happy"))
 
     assert evaluation.emotions == ("sad", "happy")
     assert evaluation.fer2013.faces == 2
@@ -117,12 +117,12 @@ def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None
 
 
 def test_a_split_without_any_of_the_emotions_is_refused() -> None:
-    with pytest.raises(DataError, match="none of 2 faces is fear or disgust"):
-        judge("a model", answers(HAPPY, SAD), faces([HAPPY, SAD]), ("fear", "disgust"))
+    with pytest.raises(DataError, match="none of the 2 faces shows fear or disgust"):
+        evaluate_logits("a model", answers(HAPPY, SAD), faces([HAPPY, SAD]), ("fear", "disgust"))
 
 
 def test_an_evaluation_prints_as_json() -> None:
-    evaluation = judge("a model", answers(HAPPY), faces([HAPPY], [{"happiness": 10}]))
+    evaluation = evaluate_logits("a model", answers(HAPPY), faces([HAPPY], [{"happiness": 10}]))
 
     document = json.loads(json.dumps(evaluation.to_dict()))
 
@@ -168,7 +168,7 @@ def test_the_heads_of_an_int8_file_answer_each_for_itself(bright_and_dark: FaceS
     [
         ("model.h5", b"", "is neither a .keras nor a .tflite file"),
         ("model.keras", None, "does not exist"),
-        ("model.keras", b"PK\x03\x04 cut short", "is no Keras model"),
+        ("model.keras", b"PK\x03\x04 cut short", "is not a Keras model"),
         ("model.tflite", b"TFL3 cut short", "model.tflite: "),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_keras_file_cut_short_is_refused(tmp_path: Path, kept_share: float) ->
     content = path.read_bytes()
     path.write_bytes(content[: int(kept_share * len(content))])
 
-    with pytest.raises(ModelError, match="is no Keras model"):
+    with pytest.raises(ModelError, match="is not a Keras model"):
         predict(path, np.zeros((1, 48, 48), np.uint8))
 
 
@@ -200,7 +200,7 @@ def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
     content[middle : middle + 100] = bytes(100 * [0xAA])
     path.write_bytes(content)
 
-    with pytest.raises(ModelError, match=r"is no Keras model \(Bad CRC-32"):
+    with pytest.raises(ModelError, match=r"is not a Keras model \(the checksum of model\.weights\.h5 is wrong\)"):
         predict(path, np.zeros((1, 48, 48), np.uint8))
 
 
@@ -209,9 +209,9 @@ def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
     [
         (
             "colour/model.tflite",
-            r"takes \(1, 48, 48, 3\) and gives \(1, 7\); expected \(1, 48, 48, 1\) and one or 2 times",
+            r"maps \(1, 48, 48, 3\) to \(1, 7\); a classifier maps \(1, 48, 48, 1\) to \(1, 7\), once or 2 times",
         ),
-        ("two_outputs.tflite", r"gives \(1, 2\), \(1, 4\)"),
+        ("two_outputs.tflite", r"to \(1, 2\), \(1, 4\)"),
         ("float.tflite", r"float.tflite: .* is float32; expected int8"),
     ],
 )

@@ -15,12 +15,13 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError  # noqa: E402
 from train.classifier import recipes  # noqa: E402
-from train.classifier.fit import RunOptions, fit  # noqa: E402
+from train.classifier.fit import fit  # noqa: E402
 from train.classifier.network import Stage, build  # noqa: E402
 from train.classifier.recipes import Recipe  # noqa: E402
 from train.classifier.training_model import batches  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
-from train.run import checkpoints as journal  # noqa: E402
+from train.run.checkpoints import History  # noqa: E402
+from train.run.folder import RunOptions  # noqa: E402
 
 TINY = Recipe(name="tiny", network=lambda: build(4, (Stage(8, 1, separable=True),), 0.1), epochs=2, batch=16, mixup=0.2)
 
@@ -58,7 +59,7 @@ def test_a_run_leaves_model_history_curves_and_its_settings(tmp_path: Path, face
     assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
 
 
-def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
+def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
     tmp_path: Path, faces: dict[str, FaceSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fit(TINY, faces, tmp_path / "whole", RunOptions(), resume=False)
@@ -67,7 +68,7 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal.History, "on_epoch_end", stop)
+        patch.setattr(History, "on_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
             fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=False)
     resumed = fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=True)
@@ -76,7 +77,7 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_a_run_in_the_way_is_not_overwritten(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_a_run_is_not_overwritten(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     (tmp_path / "state.npz").touch()
 
     with pytest.raises(ConfigError, match="already holds a run; add --resume"):
@@ -97,7 +98,7 @@ def test_a_state_of_another_recipe_is_refused(tmp_path: Path, faces: dict[str, F
 
 
 def test_a_missing_split_is_named(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
-    with pytest.raises(ConfigError, match="data has no PublicTest split, it has Training"):
+    with pytest.raises(ConfigError, match="the data has no PublicTest split; it has Training"):
         fit(TINY, {"Training": faces["Training"]}, tmp_path, RunOptions(), resume=False)
 
 

@@ -9,7 +9,8 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.labels import HEADS  # noqa: E402
 from train.classifier import recipes  # noqa: E402
-from train.classifier.network import Stage, build, multiply_adds  # noqa: E402
+from train.classifier.network import Stage, build  # noqa: E402
+from train.run.layers import multiply_adds  # noqa: E402
 
 MAPPED = {
     "InputLayer",

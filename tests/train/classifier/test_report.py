@@ -107,5 +107,5 @@ def test_a_released_model_is_reported_with_its_temperature(run: Path, faces: Fac
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, faces: FaceSet) -> None:
-    with pytest.raises(ConfigError, match=r"holds no run\.json that can be read, expected a folder of fer-train fit"):
+    with pytest.raises(ConfigError, match=r"holds no readable run\.json; give a run folder of fer-train fit"):
         write_report(tmp_path, tmp_path / "model.keras", faces, sample=2)

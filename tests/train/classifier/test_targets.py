@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from edge.labels import EMOTIONS, HEADS
-from train.classifier.targets import only, soft_targets, training_mask
+from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import VOTE_COLUMNS
 
@@ -49,30 +49,3 @@ def test_a_face_whose_votes_say_nothing_is_told_by_its_label(votes: dict[str, in
     targets = soft_targets(faces([HAPPY], [votes]))
 
     assert targets.tolist() == np.eye(7)[[[HAPPY, HAPPY]]].tolist()
-
-
-def test_rows_that_are_no_face_are_not_trained_on() -> None:
-    training = faces([0, 1, 2], [{"NF": 9, "fear": 1}, {"NF": 3, "fear": 7}, {"fear": 10}])
-
-    keep = training_mask(training, [])
-
-    assert keep.tolist() == [False, True, True]
-
-
-def test_faces_that_a_held_out_split_holds_too_are_not_trained_on() -> None:
-    training = faces([0, 1, 2, 3], None)
-    public, private = training.select(np.array([1])), training.select(np.array([3]))
-
-    keep = training_mask(training, [public, faces([0, 0], None, seed=1), private])
-
-    assert keep.tolist() == [True, False, True, False]
-
-
-def test_a_subset_has_faces_and_targets_of_its_emotions_only() -> None:
-    votes = [{"happiness": 6, "anger": 4}, {"anger": 10}, {"neutral": 5, "sadness": 5}]
-
-    few = only(faces([HAPPY, ANGRY, NEUTRAL], votes), ("happy", "neutral"))
-
-    assert few.labels.tolist() == [HAPPY, NEUTRAL]
-    assert few.rows.tolist() == [0, 2]
-    np.testing.assert_allclose(soft_targets(few)[:, 0], np.eye(7)[[HAPPY, NEUTRAL]])

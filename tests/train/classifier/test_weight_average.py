@@ -11,11 +11,12 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError  # noqa: E402
-from train.classifier.fit import RunOptions, fit  # noqa: E402
+from train.classifier.fit import fit  # noqa: E402
 from train.classifier.network import Stage, build  # noqa: E402
 from train.classifier.recipes import Recipe  # noqa: E402
 from train.classifier.weight_average import fit_averaged  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
+from train.run.folder import RunOptions  # noqa: E402
 
 TINY = Recipe(
     name="tiny", network=lambda: build(4, (Stage(8, 1, separable=True),), 0.1), epochs=1, batch=16, start="any", runs=2
@@ -43,15 +44,15 @@ def weights(model: Path) -> list[np.ndarray]:
     return list(keras.saving.load_model(model).get_weights())
 
 
-def test_the_mean_of_runs_with_seeds_one_after_the_other_is_a_run_itself(
+def test_the_average_of_runs_with_seeds_one_after_the_other_is_a_run_itself(
     tmp_path: Path, faces: dict[str, FaceSet], start: Path
 ) -> None:
     options = RunOptions(seed=3, start=start)
 
-    mean = fit_averaged(TINY, faces, tmp_path / "soup", options, resume=False)
+    mean = fit_averaged(TINY, faces, tmp_path / "average", options, resume=False)
 
     alone = [fit(TINY, faces, tmp_path / f"{seed}", replace(options, seed=seed), resume=False) for seed in (3, 4)]
-    assert mean == tmp_path / "soup" / "model.keras"
+    assert mean == tmp_path / "average" / "model.keras"
     for ours, first, second in zip(weights(mean), *map(weights, alone), strict=True):
         np.testing.assert_allclose(ours, (first + second) / 2, rtol=1e-4, atol=1e-5)
     assert {path.name for path in mean.parent.iterdir()} >= {"run.json", "history.csv", "curves.png"}
@@ -59,14 +60,14 @@ def test_the_mean_of_runs_with_seeds_one_after_the_other_is_a_run_itself(
 
 def test_a_run_that_is_finished_is_not_trained_again(tmp_path: Path, faces: dict[str, FaceSet], start: Path) -> None:
     options = RunOptions(start=start)
-    before = weights(fit(TINY, faces, tmp_path / "soup" / "seed-0", options, resume=False))
+    before = weights(fit(TINY, faces, tmp_path / "average" / "seed-0", options, resume=False))
 
-    fit_averaged(TINY, faces, tmp_path / "soup", options, resume=True)
+    fit_averaged(TINY, faces, tmp_path / "average", options, resume=True)
 
-    for ours, theirs in zip(weights(tmp_path / "soup" / "seed-0" / "model.keras"), before, strict=True):
+    for ours, theirs in zip(weights(tmp_path / "average" / "seed-0" / "model.keras"), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_runs_without_a_common_start_have_no_mean(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
-    with pytest.raises(ConfigError, match="recipe tiny averages 2 runs: name what they begin from with --start"):
-        fit_averaged(TINY, faces, tmp_path / "soup", RunOptions(), resume=False)
+    with pytest.raises(ConfigError, match="recipe tiny averages 2 runs; name the model they start from with --start"):
+        fit_averaged(TINY, faces, tmp_path / "average", RunOptions(), resume=False)

@@ -117,12 +117,12 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     data = write_data(tmp_path)
     (tmp_path / "cache").write_text("a file is in the way")
 
-    with pytest.raises(DataError, match=r"cache: cannot be written \(.*\), expected a folder"):
+    with pytest.raises(DataError, match=r"cache: cannot be written \(.*\); name another with --cache"):
         load(data, None, tmp_path / "cache", silent)
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent.csv: cannot be read \(No such file or directory\), expected fer2013"):
+    with pytest.raises(DataError, match=r"absent.csv: cannot be read \(No such file or directory\); give fer2013"):
         load(tmp_path / "absent.csv", None, tmp_path / "cache", silent)
 
 
@@ -130,12 +130,12 @@ def test_a_csv_without_rows_is_refused(tmp_path: Path) -> None:
     data = tmp_path / "fer2013.csv"
     data.write_text("emotion,pixels,Usage\n")
 
-    with pytest.raises(DataError, match=r"fer2013.csv: holds no faces, expected fer2013.csv or"):
+    with pytest.raises(DataError, match=r"fer2013.csv: has no faces; give fer2013.csv or"):
         load(data, None, tmp_path / "cache", silent)
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no faces, expected fer2013.csv or"):
+    with pytest.raises(DataError, match=r"has no faces; give fer2013.csv or"):
         load(tmp_path, None, tmp_path / "cache", silent)
 
 
@@ -160,10 +160,10 @@ def test_votes_are_matched_row_by_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("usages", "message"),
     [
-        (["Training", "PublicTest"], "2 rows, expected 3 as in the data"),
-        (["Training", "PublicTest", "Training", "Training"], "4 rows, expected 3 as in the data"),
-        (["Training", "Training", "Training"], "row 3: Usage is 'Training', expected 'PublicTest' as in the data"),
-        (["Training", "PublicTest", ""], "row 4: Usage is '', expected 'Training' as in the data"),
+        (["Training", "PublicTest"], "2 rows for 3 rows of data"),
+        (["Training", "PublicTest", "Training", "Training"], "4 rows for 3 rows of data"),
+        (["Training", "Training", "Training"], "row 3: Usage is 'Training', but 'PublicTest' in the data"),
+        (["Training", "PublicTest", ""], "row 4: Usage is '', but 'Training' in the data"),
     ],
 )
 def test_votes_that_do_not_match_the_rows_are_refused(tmp_path: Path, usages: list[str], message: str) -> None:
@@ -176,7 +176,7 @@ def test_votes_that_do_not_match_the_rows_are_refused(tmp_path: Path, usages: li
 
 
 def test_votes_beside_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"match a csv row by row, not the folder .*; expected fer2013.csv as data"):
+    with pytest.raises(DataError, match=r"belong to the rows of a csv; give fer2013.csv as data, not the folder "):
         load(tmp_path, tmp_path / "fer2013new.csv", tmp_path / "cache", silent)
 
 

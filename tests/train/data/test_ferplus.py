@@ -8,7 +8,7 @@ import pytest
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
-from train.data.ferplus import CLASSES, VOTE_COLUMNS, distribution, majority, not_a_face, only, read_votes
+from train.data.ferplus import CLASSES, VOTE_COLUMNS, distribution, majority, not_a_face, read_votes, restrict
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 
@@ -31,13 +31,19 @@ def test_votes_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column 'NF', expected FER[+]'s fer2013new.csv"),
-        ("emotion,pixels,Usage\n", "no column 'NF', expected"),
-        (HEADER, "holds no rows, expected one per row of fer2013.csv"),
-        (HEADER + "Training,a.png,4,0,0,1,3,2,0,0,0,x\n", "row 2: NF is 'x', expected a number of votes 0..10"),
-        (HEADER + "Training,a.png,4,0,0,1,3,2,0,0,0\n", "row 2: NF is '', expected a number of votes 0..10"),
-        (HEADER + "Training,a.png,-1,0,0,1,3,2,0,0,0,0\n", "row 2: neutral is '-1', expected a number of votes 0..10"),
-        (HEADER + "Training,a.png,11,0,0,1,3,2,0,0,0,0\n", "row 2: neutral is '11', expected a number of votes 0..10"),
+        ("", "has no column 'NF'; give FER[+]'s fer2013new.csv"),
+        ("emotion,pixels,Usage\n", "has no column 'NF'; give"),
+        (HEADER, "has no rows; it needs one for each row of fer2013.csv"),
+        (HEADER + "Training,a.png,4,0,0,1,3,2,0,0,0,x\n", "row 2: NF is 'x', which is not a number of votes, 0..10"),
+        (HEADER + "Training,a.png,4,0,0,1,3,2,0,0,0\n", "row 2: NF is '', which is not a number of votes, 0..10"),
+        (
+            HEADER + "Training,a.png,-1,0,0,1,3,2,0,0,0,0\n",
+            "row 2: neutral is '-1', which is not a number of votes, 0..10",
+        ),
+        (
+            HEADER + "Training,a.png,11,0,0,1,3,2,0,0,0,0\n",
+            "row 2: neutral is '11', which is not a number of votes, 0..10",
+        ),
     ],
 )
 def test_a_wrong_vote_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -115,7 +121,7 @@ def test_3199_faces_of_public_test_have_a_majority(shared: Path) -> None:
 def test_votes_for_emotions_that_are_no_choice_become_unknown() -> None:
     votes = ballot(happiness=4, anger=3, contempt=2, unknown=1)
 
-    with_neutral, without = only(votes, ("happy", "neutral")), only(votes, ("happy", "sad"))
+    with_neutral, without = restrict(votes, ("happy", "neutral")), restrict(votes, ("happy", "sad"))
 
     assert with_neutral.tolist() == ballot(happiness=4, contempt=2, unknown=4).tolist()
     assert without.tolist() == ballot(happiness=4, unknown=6).tolist()

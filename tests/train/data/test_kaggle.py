@@ -66,20 +66,20 @@ def test_variants_of_the_csv_give_the_same_row(tmp_path: Path, text: str) -> Non
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (f"3,{BLACK} 0,Training", "row 3: 2305 pixels, expected 2304"),
-        (f"3,{BLACK[2:]},Training", "row 3: 2303 pixels, expected 2304"),
-        ("3,,Training", "row 3: 0 pixels, expected 2304"),
+        (f"3,{BLACK} 0,Training", "row 3: has 2305 pixels instead of 2304"),
+        (f"3,{BLACK[2:]},Training", "row 3: has 2303 pixels instead of 2304"),
+        ("3,,Training", "row 3: has 0 pixels instead of 2304"),
         (f"3,{BLACK[1:]}x,Training", "row 3: pixel '0x' is not a number 0..255"),
         (f"3,{BLACK[1:]}256,Training", "row 3: pixel '0256' is not a number 0..255"),
         (f"3,256{BLACK[1:]},Training", "row 3: pixel '256' is not a number 0..255"),
         (f"3,-1{BLACK[1:]},Training", "row 3: pixel '-1' is not a number 0..255"),
         (f"3,1.5{BLACK[1:]},Training", "row 3: pixel '1.5' is not a number 0..255"),
-        (f"7,{BLACK},Training", "row 3: emotion is '7', expected 0..6"),
-        (f"happy,{BLACK},Training", "row 3: emotion is 'happy', expected 0..6"),
-        (f"3,{BLACK},Test", "row 3: Usage is 'Test', expected one of Training, PublicTest, PrivateTest"),
-        (f"3,{BLACK},", "row 3: Usage is '', expected one of Training, PublicTest, PrivateTest"),
-        (f"3,{BLACK}", "row 3: 2 columns, expected 3 as in row 1"),
-        ("", "row 3: 0 columns, expected 3 as in row 1"),
+        (f"7,{BLACK},Training", "row 3: emotion is '7', which is not 0..6"),
+        (f"happy,{BLACK},Training", "row 3: emotion is 'happy', which is not 0..6"),
+        (f"3,{BLACK},Test", "row 3: Usage is 'Test', which is none of Training, PublicTest, PrivateTest"),
+        (f"3,{BLACK},", "row 3: Usage is '', which is none of Training, PublicTest, PrivateTest"),
+        (f"3,{BLACK}", "row 3: has 2 columns, but row 1 has 3"),
+        ("", "row 3: has 0 columns, but row 1 has 3"),
     ],
 )
 def test_a_wrong_row_is_named_by_its_number_in_the_file(tmp_path: Path, row: str, message: str) -> None:
@@ -101,7 +101,7 @@ def test_a_file_without_the_columns_is_refused(tmp_path: Path, text: str, column
     path = tmp_path / "fer2013.csv"
     path.write_text(text)
 
-    with pytest.raises(DataError, match=f"no column '{column}' in its first row, expected fer2013.csv or"):
+    with pytest.raises(DataError, match=f"has no column '{column}' in its first row; give fer2013.csv or"):
         rows_of(path)
 
 
@@ -170,11 +170,11 @@ def test_plain_numbers_take_their_split_from_the_folder_with_a_warning(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("train/bored/Training_1.png", "class folder is 'bored', expected one of angry, disgust"),
-        ("test/happy/1.png", "names no split"),
-        ("train/happy/Holdout_1.png", "names no split"),
-        ("train/happy/Training_one.png", "names no split"),
-        ("train/happy/Training_99999999999.png", "names no split"),
+        ("train/bored/Training_1.png", "its folder 'bored' is none of angry, disgust"),
+        ("test/happy/1.png", "has no split in its name"),
+        ("train/happy/Holdout_1.png", "has no split in its name"),
+        ("train/happy/Training_one.png", "has no split in its name"),
+        ("train/happy/Training_99999999999.png", "has no split in its name"),
     ],
 )
 def test_a_picture_of_unknown_class_or_split_is_named(tmp_path: Path, name: str, message: str) -> None:
@@ -189,7 +189,7 @@ def test_a_picture_of_unknown_class_or_split_is_named(tmp_path: Path, name: str,
 def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
     write_picture(tmp_path / "train/happy/Training_1.png", 10, side=64)
 
-    with pytest.raises(DataError, match=r"Training_1.png: is 64x64, expected 48x48"):
+    with pytest.raises(DataError, match=r"Training_1.png: is 64x64 instead of 48x48"):
         rows_of(tmp_path)
 
 
@@ -197,5 +197,5 @@ def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
     write_picture(tmp_path / "train/happy/Training_1.png", 10)
     (tmp_path / "train/happy/Training_2.jpg").write_bytes(b"not a picture")
 
-    with pytest.raises(DataError, match=r"Training_2.jpg: is not a readable picture"):
+    with pytest.raises(DataError, match=r"Training_2.jpg: is not a readable JPEG or PNG file"):
         rows_of(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the extra train")
 
-from train.detector import checkpoints as journal
+from train.detector import checkpoints
 from train.detector.checkpoints import HardBackdrops
 
 
@@ -32,7 +32,7 @@ def test_a_resumed_run_knows_what_was_found_and_forgets_an_unfinished_epoch(tmp_
 
 
 def test_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "HARD_KEPT", 2)
+    monkeypatch.setattr(checkpoints, "HARD_KEPT", 2)
     hard = HardBackdrops(tmp_path / "hard.json", done=0)
 
     hard.add(0, [(n,) for n in range(10)])

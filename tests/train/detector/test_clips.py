@@ -125,10 +125,10 @@ def test_a_film_is_read_as_the_daemon_detects_on_it(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_films_and_a_file_that_is_none_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no film, expected .*\.mp4"):
+    with pytest.raises(DataError, match=r"holds no video clip; expected are .*\.mp4"):
         read_clips(tmp_path)
     (tmp_path / "a.gif").write_bytes(b"GIF89a")
-    with pytest.raises(DataError, match=r"film .*a\.gif: cannot be read"):
+    with pytest.raises(DataError, match=r"clip .*a\.gif: cannot be read"):
         read_clips(tmp_path)
 
 

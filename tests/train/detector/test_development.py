@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.detector.development import FACES, FRAME_PX, NOBODY, compose
+from train.detector.development import FRAME_PX, SETS_WITH_FACES, SETS_WITHOUT_FACES, compose
 from train.detector.synthesis.sprites import Collection
 
 
@@ -14,7 +14,7 @@ def held_back(collection: Collection) -> Collection:
     return collection
 
 
-def test_every_set_is_there_and_those_of_nobody_show_none(held_back: Collection) -> None:
+def test_every_set_is_there_and_those_without_faces_have_none(held_back: Collection) -> None:
     clips = held_back.photographs[:2]
 
     sets = compose(held_back, clips, share=0.04)
@@ -29,8 +29,8 @@ def test_every_set_is_there_and_those_of_nobody_show_none(held_back: Collection)
         "empty": 30,
         "backdrops": 8,
     }
-    assert {len(frame.faces) > 0 for name in FACES for frame in sets[name]} == {True}
-    assert not any(len(frame.faces) for name in NOBODY for frame in sets[name])
+    assert {len(frame.faces) > 0 for name in SETS_WITH_FACES for frame in sets[name]} == {True}
+    assert not any(len(frame.faces) for name in SETS_WITHOUT_FACES for frame in sets[name])
 
 
 def test_a_mosaic_shows_whole_photographs_beside_each_other(held_back: Collection) -> None:

@@ -14,8 +14,8 @@ from edge.errors import ModelError
 from edge.vision.detector.decode import Boxes
 from train.detector.candidates import Candidate, haar_candidate, keras_candidate, release_candidate, yunet_candidate
 from train.detector.development import Frame
-from train.detector.evaluate import Figures, figures, look, markdown
-from train.detector.mistakes import FALSE, HIT, MISS, save_frames
+from train.detector.evaluate import Evaluation, evaluate, find_faces, markdown
+from train.detector.mistakes import FALSE_POSITIVE, HIT, MISS, save_frames
 
 NOBODY = np.empty((0, 4), np.float32)
 NEAR, FAR = [100, 100, 180, 200], [400, 300, 420, 325]
@@ -40,7 +40,7 @@ def find_near(frames: list[np.ndarray]) -> list[Boxes]:
 def test_figures_count_faces_by_size_and_set() -> None:
     candidate = Candidate("near", lambda frames: iter(find_near(frames)), threshold=0.5)
 
-    result = figures(candidate, look(candidate, DEVELOPMENT), DEVELOPMENT)
+    result = evaluate(candidate, find_faces(candidate, DEVELOPMENT), DEVELOPMENT)
 
     assert (result.recall_40, result.recall_20) == (1, pytest.approx(2 / 3))
     assert result.sizes["20-40 px"] == 0
@@ -55,7 +55,7 @@ def test_figures_count_faces_by_size_and_set() -> None:
 def test_a_threshold_that_is_not_given_is_chosen_on_the_frames_of_nobody() -> None:
     candidate = Candidate("near", lambda frames: iter(find_near(frames)), threshold=None)
 
-    result = figures(candidate, look(candidate, DEVELOPMENT), DEVELOPMENT)
+    result = evaluate(candidate, find_faces(candidate, DEVELOPMENT), DEVELOPMENT)
 
     assert 0.8 <= result.threshold < 0.9
     assert result.false_faces == {"empty": 1 / 20}
@@ -72,7 +72,7 @@ def test_a_detector_of_the_daemon_is_timed() -> None:
 
 def test_the_table_has_a_column_for_each_and_figures_that_json_takes() -> None:
     candidates = [Candidate(name, lambda frames: iter(find_near(frames)), 0.5) for name in ("ours", "theirs")]
-    rows: list[Figures] = [figures(each, look(each, DEVELOPMENT), DEVELOPMENT) for each in candidates]
+    rows: list[Evaluation] = [evaluate(each, find_faces(each, DEVELOPMENT), DEVELOPMENT) for each in candidates]
 
     lines = markdown(rows).splitlines()
 
@@ -88,7 +88,7 @@ def test_hits_misses_and_false_faces_are_drawn_in_their_colours(tmp_path: Path) 
     save_frames(frames, find_near([each.pixels for each in frames]), 0.5, tmp_path / "frames.png")
 
     picture = cv2.imread(str(tmp_path / "frames.png"))
-    for colour in (HIT, MISS, FALSE):
+    for colour in (HIT, MISS, FALSE_POSITIVE):
         assert (picture == colour).all(axis=2).any()
 
 
@@ -108,9 +108,9 @@ def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.keras").write_text("no zip")
     keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(tmp_path / "flat.keras")
 
-    with pytest.raises(ModelError, match=r"text\.keras: is no Keras model"):
+    with pytest.raises(ModelError, match=r"text\.keras: is not a Keras model"):
         keras_candidate(tmp_path / "text.keras")
-    with pytest.raises(ModelError, match=r"flat\.keras: takes \(None, 8, 8, 1\) and gives 1 maps, is no detector"):
+    with pytest.raises(ModelError, match=r"flat\.keras: maps \(None, 8, 8, 1\) to 1 outputs and is not a detector"):
         keras_candidate(tmp_path / "flat.keras")
     with pytest.raises(ModelError):
         release_candidate(tmp_path)

@@ -11,8 +11,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError, DataError  # noqa: E402
-from train.classifier.fit import RunOptions  # noqa: E402
-from train.detector import checkpoints as detector_journal  # noqa: E402
+from train.detector import checkpoints  # noqa: E402
 from train.detector import fit as fit_module  # noqa: E402
 from train.detector.development import Frame, compose  # noqa: E402
 from train.detector.fit import fit  # noqa: E402
@@ -21,7 +20,8 @@ from train.detector.plots import save_curves  # noqa: E402
 from train.detector.recipe import Recipe, Synthesis  # noqa: E402
 from train.detector.synthesis.sprites import Collection  # noqa: E402
 from train.detector.training_model import TrainingModel  # noqa: E402
-from train.run import checkpoints as journal  # noqa: E402
+from train.run.checkpoints import History  # noqa: E402
+from train.run.folder import RunOptions  # noqa: E402
 
 TINY = Recipe(
     epochs=3,
@@ -41,11 +41,11 @@ def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return build(size_px, stem=4, channels=(4, 4, 4), top=4)
 
     monkeypatch.setattr(fit_module, "build", small)
-    monkeypatch.setattr(detector_journal, "build", small)
-    monkeypatch.setattr(detector_journal, "HARDEST", 2)
-    monkeypatch.setattr(detector_journal.Rows, "draw", staticmethod(lambda history, png: None))  # takes long
+    monkeypatch.setattr(checkpoints, "build", small)
+    monkeypatch.setattr(checkpoints, "HARD_SHARE", 2)
+    monkeypatch.setattr(fit_module, "save_curves", lambda history, png: None)  # takes long
     compiled = TrainingModel.compile
-    # To trace three steps takes longer than to run them.
+    # Tracing three steps takes longer than running them.
     monkeypatch.setattr(
         TrainingModel, "compile", lambda model, optimizer, **_: compiled(model, optimizer, run_eagerly=True)
     )
@@ -56,7 +56,7 @@ def development(collection: Collection) -> dict[str, list[Frame]]:
     return dict(compose(collection, [], share=0.02))
 
 
-def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
+def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
     tmp_path: Path,
     collection: Collection,
     development: dict[str, list[Frame]],
@@ -68,7 +68,7 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_unbroken_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal.History, "on_epoch_end", stop)
+        patch.setattr(History, "on_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
             fit(TINY, collection, development, tmp_path / "broken", RunOptions(), resume=False)
     resumed = fit(TINY, collection, development, tmp_path / "broken", RunOptions(), resume=True)
@@ -98,7 +98,7 @@ def test_a_run_in_the_way_is_not_overwritten_and_an_empty_folder_not_resumed(
 
 def test_the_curves_of_a_history_are_drawn(tmp_path: Path) -> None:
     rows = [",".join(map(str, (epoch, *[0.5] * 9))) for epoch in (1, 2)]
-    (tmp_path / "history.csv").write_text("\n".join([",".join(detector_journal.Rows.COLUMNS), *rows]) + "\n")
+    (tmp_path / "history.csv").write_text("\n".join([",".join(checkpoints.HISTORY_COLUMNS), *rows]) + "\n")
 
     save_curves(tmp_path / "history.csv", tmp_path / "curves.png")
 

@@ -29,7 +29,7 @@ def test_a_face_is_found_once_and_a_second_box_on_it_is_false() -> None:
 
     assert matched.hits.tolist() == [True, False]
     assert matched.best_scores.tolist() == pytest.approx([0.9])
-    assert matched.false(0.5) == 1
+    assert matched.false_positives(0.5) == 1
 
 
 def test_a_box_beside_a_face_is_false_and_the_face_missed() -> None:
@@ -44,7 +44,7 @@ def test_faces_too_small_to_count_may_be_found() -> None:
 
     assert matched.hits.tolist() == [True]
     assert matched.heights_px.tolist() == [50]
-    assert matched.false(0.1) == 0
+    assert matched.false_positives(0.1) == 0
 
 
 def test_a_box_too_low_to_count_is_not_false() -> None:
@@ -53,7 +53,7 @@ def test_a_box_too_low_to_count_is_not_false() -> None:
     matched = match_boxes([(boxes((low, 0.9), (tall, 0.8)), faces(BIG))], least_px=20)
 
     assert matched.scores.tolist() == pytest.approx([0.8])
-    assert matched.false(0.1) == 1
+    assert matched.false_positives(0.1) == 1
 
 
 def test_recall_counts_the_heights_that_are_asked_for() -> None:
@@ -96,7 +96,7 @@ def test_average_precision(scores: list[float], hits: list[bool], faces: int, ex
 def test_the_threshold_lets_through_as_many_false_faces_as_allowed(allowed: float) -> None:
     wrong = matched([0.9, 0.7, 0.6, 0.5], [False] * 4, 0)
 
-    assert wrong.false(wrong.threshold(allowed)) == pytest.approx(allowed)
+    assert wrong.false_positives(wrong.threshold(allowed)) == pytest.approx(allowed)
 
 
 def test_without_false_faces_the_threshold_is_the_lowest_score() -> None:

@@ -44,8 +44,8 @@ def test_curves_of_a_run_that_diverged_are_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEADER, "holds no epoch"),
-        ("epoch,loss\n0,1\n", "no column 'accuracy', expected epoch, loss, accuracy, val_loss"),
+        (HEADER, "holds no finished epoch"),
+        ("epoch,loss\n0,1\n", "has no column 'accuracy'; a run writes epoch, loss, accuracy, val_loss"),
         (HEADER + "1,.2,.05,1.9,.3,high,.4\n", "cannot be read"),
         (HEADER + "1,.2,.05\n", "cannot be read"),
     ],

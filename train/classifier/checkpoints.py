@@ -1,0 +1,51 @@
+"""What a classifier's run does after every epoch: save, measure the averaged weights on PublicTest, log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from train.classifier.evaluate import evaluate_logits
+from train.classifier.recipes import Recipe
+from train.data.fer2013 import FaceSet
+from train.run.checkpoints import WeightAverage, in_float32, save_model, save_state
+from train.run.folder import MODEL_FILE, STATE_FILE
+
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
+
+
+class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch, saves the state and the model with averaged weights and adds its figures to the logs."""
+
+    def __init__(self, folder: Path, recipe: Recipe, average: WeightAverage, held_out: FaceSet) -> None:
+        super().__init__()
+        self.folder, self.recipe, self.average, self.held_out = folder, recipe, average, held_out
+        self.averaged = in_float32(recipe.network)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Save first: a run that is stopped while it is measured loses nothing."""
+        save_state(self.folder / STATE_FILE, self.model, self.average, epoch + 1)
+        self.averaged.set_weights(self.average.weights)
+        save_model(self.folder / MODEL_FILE, self.averaged)
+        logits = self.averaged.predict(self.held_out.pixels[..., np.newaxis], batch_size=512, verbose=0)
+        if logs is not None:
+            result = evaluate_logits(self.recipe.name, np.stack(logits, axis=1), self.held_out)
+            logs.update(val_loss=result.fer2013.log_loss, val_accuracy=result.fer2013.accuracy)
+            logs["val_ferplus"] = result.ferplus.accuracy if result.ferplus else float("nan")
+            logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
+class StopMixup(keras.callbacks.Callback):  # type: ignore[misc]
+    """Switches mixup off for the last epochs of a run, see ``Recipe.calm_share``."""
+
+    def __init__(self, recipe: Recipe, epochs: int) -> None:
+        super().__init__()
+        self.last_mixed = epochs * (1 - recipe.calm_share)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Tell the model whether this epoch mixes."""
+        self.model.mixing.assign(float(epoch < self.last_mixed))

@@ -1,0 +1,273 @@
+"""The commands of ``fer-train`` that concern the classifier."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.labels import EMOTIONS
+from train.classifier import recipes
+from train.data import fer2013
+from train.data.options import fer2013_options, load_faces
+from train.data.selection import require_split
+from train.run.backend import start_backend
+from train.run.folder import MODEL_FILE, RunOptions, is_resumable
+from train.run.options import epochs_option, precision_option, run_options, whole_number
+from train.run.progress import progress_bar
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+RUNS = Path("runs")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the classifier's commands; each sets ``command``."""
+    data, precision, split = fer2013_options(), precision_option(), _split_option()
+    training = [data, precision, epochs_option(), _recipe_options()]
+
+    fit = commands.add_parser(
+        "fit", parents=[*training, run_options(None, "runs/RECIPE-SEED")], help="train a recipe into a run folder"
+    )
+    fit.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="start from the weights of this .keras file (default: as the recipe says, unless --teacher is given)",
+    )
+    fit.set_defaults(command=_fit)
+
+    ablate = commands.add_parser("ablate", parents=training, help="train a recipe without each of its ingredients")
+    ablate.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="train each variant with these (default: 0)"
+    )
+    ablate.add_argument(
+        "--only", nargs="+", default=(), metavar="TEXT", help="train only variants whose name contains one of these"
+    )
+    ablate.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where runs and table go; finished runs there are kept (default: runs/ablate-RECIPE)",
+    )
+    ablate.set_defaults(command=_ablate)
+
+    evaluate = commands.add_parser(
+        "evaluate", parents=[data, split], help="measure a .keras or .tflite file on one split of FER2013"
+    )
+    evaluate.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or an int8 .tflite file")
+    evaluate.add_argument(
+        "--emotions", nargs="+", choices=EMOTIONS, metavar="EMOTION", help="measure only these (default: all seven)"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    evaluate.add_argument("--plot", type=Path, metavar="PNG", help="also draw the confusion matrix into this file")
+    evaluate.set_defaults(command=_evaluate)
+
+    report = commands.add_parser(
+        "report", parents=[data, split], help="write a page of figures, plots and mistakes into RUN/report"
+    )
+    report.add_argument("run", type=Path, metavar="RUN", help="a run folder of fit")
+    report.add_argument(
+        "--model", type=Path, metavar="FILE", help="a .keras or int8 .tflite file (default: RUN/model.keras)"
+    )
+    report.add_argument(
+        "--sample",
+        type=whole_number,
+        default=1000,
+        metavar="N",
+        help="degrade N faces in 36 ways to see how accuracy falls (default: %(default)s)",
+    )
+    report.set_defaults(command=_report)
+
+    _add_compare(commands, [data, precision])
+
+    crop = commands.add_parser(
+        "crop-rule", parents=[data, split], help="measure how a face detector frames the faces of FER2013"
+    )
+    crop.add_argument("--detector", required=True, choices=("builtin", "haar", "yunet"))
+    crop.add_argument("--model", type=Path, metavar="PATH", help="release folder of builtin, or .onnx file of yunet")
+    crop.set_defaults(command=_crop_rule)
+
+
+def _add_compare(commands: Commands, parents: list[argparse.ArgumentParser]) -> None:
+    compare = commands.add_parser(
+        "compare", parents=parents, help="train well-known networks in the same way and compare them with ours"
+    )
+    compare.add_argument(
+        "--backbones",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="some of cnn, mobilenetv2, resnet50, vgg11, vgg16, vggface (default: all; vggface only with --weights)",
+    )
+    compare.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        type=_weights,
+        metavar="NAME=FILE",
+        help="pretrained weights: a Keras file of the network without its head, or imagenet to download them; "
+        "may be repeated",
+    )
+    compare.add_argument("--frozen", action="store_true", help="keep pretrained weights fixed and train only the head")
+    compare.add_argument(
+        "--emotions", nargs="+", default=EMOTIONS, choices=EMOTIONS, metavar="EMOTION", help="only these (default: all)"
+    )
+    compare.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    compare.add_argument("--epochs", type=whole_number, default=30, metavar="N", help="(default: %(default)s)")
+    compare.add_argument("--limit", type=whole_number, metavar="N", help="use N images of each split (default: all)")
+    compare.add_argument("--batch", type=whole_number, default=128, metavar="N", help="(default: %(default)s)")
+    compare.add_argument("--out", type=Path, default=RUNS / "compare", metavar="DIR", help="(default: %(default)s)")
+    compare.set_defaults(command=_compare)
+
+
+def _recipe_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--recipe", default="first", choices=recipes.names(), help="(default: %(default)s)")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="a .keras file to distil from; may be repeated (default: the recipe's teachers, trained first if needed)",
+    )
+    return parser
+
+
+def _split_option() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--split", default="PublicTest", choices=fer2013.SPLITS, help="(default: %(default)s)")
+    return parser
+
+
+def _weights(text: str) -> tuple[str, str]:
+    backbone, _, file = text.partition("=")
+    if not file:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give NAME=FILE, such as vgg16=weights.h5")
+    return backbone, file
+
+
+def _load_split(options: argparse.Namespace) -> fer2013.FaceSet:
+    return require_split(load_faces(options), options.split)
+
+
+def _fit(options: argparse.Namespace) -> int:
+    start_backend()
+    from train.classifier.fit import fit
+    from train.classifier.weight_average import fit_averaged
+
+    recipe, faces = recipes.load(options.recipe), load_faces(options)
+    folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
+    teachers = _teachers(recipe, options, faces, folder.parent, options.seed)
+    start = options.start
+    if recipe.start and not (start or options.teacher):
+        start = teachers[recipe.teachers.index(recipe.start)]
+    run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=start)
+    with progress_bar("running the teachers") as progress:
+        train = fit if recipe.runs == 1 else fit_averaged
+        model = train(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
+    print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
+    return 0
+
+
+def _teachers(
+    recipe: recipes.Recipe, options: argparse.Namespace, faces: dict[str, fer2013.FaceSet], runs: Path, seed: int
+) -> list[Path]:
+    """The files that ``--teacher`` names, or the recipe's teachers in ``runs``, trained or resumed where needed."""
+    from train.classifier.fit import fit
+
+    if options.teacher:
+        return list(options.teacher)
+    run, teachers = RunOptions(seed=seed, precision=options.precision), []
+    for name in recipe.teachers:
+        folder = runs / f"{name}-{seed}"
+        print(f"{folder}: the teacher of {recipe.name}", flush=True)
+        teachers.append(fit(recipes.load(name), faces, folder, run, resume=is_resumable(folder)))
+    return teachers
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    start_backend()
+    from train.classifier.ablate import ablate, markdown
+
+    recipe, faces = recipes.load(options.recipe), load_faces(options)
+    run = RunOptions(epochs=options.epochs, precision=options.precision)
+    teachers = _teachers(recipe, options, faces, RUNS, options.seeds[0])
+    with progress_bar("running the teachers") as progress:
+        results = ablate(
+            recipe,
+            faces,
+            options.out or RUNS / f"ablate-{recipe.name}",
+            run,
+            seeds=options.seeds,
+            only=options.only,
+            teachers=teachers,
+            progress=progress,
+        )
+    print(markdown(results), end="")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from train.classifier.evaluate import evaluate, table
+    from train.run.plots import save_confusion
+
+    if options.model.suffix == ".keras":
+        start_backend()
+    result = evaluate(options.model, _load_split(options), options.emotions or EMOTIONS)
+    if options.plot:
+        title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
+        save_confusion(result.fer2013.confusion, result.emotions, title, options.plot)
+    print(json.dumps(result.to_dict(), indent=1) if options.json else table(result))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    start_backend()
+    from train.classifier.report import write_report
+
+    page = write_report(options.run, options.model or options.run / MODEL_FILE, _load_split(options), options.sample)
+    print(f"{page}: written; it shows faces of the data set, so do not publish it")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    start_backend()
+    from train.classifier.compare import Settings, compare, contenders, markdown
+
+    entered = contenders(options.backbones, dict(options.weights), frozen=options.frozen)
+    settings = Settings(
+        emotions=tuple(options.emotions),
+        epochs=options.epochs,
+        limit=options.limit,
+        batch=options.batch,
+        seed=options.seed,
+        precision=options.precision,
+    )
+    print(markdown(compare(entered, load_faces(options), options.out, settings)), end="")
+    return 0
+
+
+def _crop_rule(options: argparse.Namespace) -> int:
+    from edge.model.release import MODEL_FILE as RELEASED_MODEL
+    from edge.vision.classifier import PACKAGED_MODEL
+    from train.classifier.crop_rule import crop_faces, describe, measure_crop, open_detector
+    from train.classifier.evaluate import evaluate_logits, predict
+
+    detector = open_detector(options.detector, options.model)
+    faces = _load_split(options)
+    with progress_bar(f"detecting faces with {detector.name}") as progress:
+        measured = measure_crop(detector, faces.pixels, progress=progress)
+    with progress_bar("cropping them") as progress:
+        found, crops = crop_faces(detector, measured.rule, faces.pixels, progress=progress)
+    original, classifier = faces.select(found), PACKAGED_MODEL / RELEASED_MODEL
+    before, after = (
+        evaluate_logits("", predict(classifier, pixels), original).fer2013.accuracy
+        for pixels in (original.pixels, crops)
+    )
+    print(f"{detector.name} finds {measured.found} of {measured.images} faces of {options.split}")
+    print(describe(measured))
+    print(f"  the packaged classifier is right on {after:.1%} of its crops and {before:.1%} of the original images")
+    return 0

@@ -1,0 +1,33 @@
+"""Building blocks of our networks, and what a network costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+
+def convolution(
+    x: Any, channels: int, *, stride: int = 1, separable: bool = False, activation: bool = True, side: int = 3
+) -> Any:
+    """A convolution with a square kernel of ``side``, batch normalisation and, unless switched off, ReLU."""
+    kind = layers.SeparableConv2D if separable else layers.Conv2D
+    x = kind(channels, side, stride, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    return layers.ReLU()(x) if activation else x
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Multiply-adds of one forward pass through the convolutions and dense layers, nested models included."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += multiply_adds(layer)
+        elif isinstance(layer, layers.Dense):
+            total += layer.kernel.shape[0] * layer.kernel.shape[1]
+        elif isinstance(layer, layers.SeparableConv2D | layers.Conv2D | layers.DepthwiseConv2D):
+            positions = int(np.prod(layer.output.shape[1:3]))
+            total += positions * sum(int(np.prod(w.shape)) for w in layer.weights if len(w.shape) == 4)
+    return total
