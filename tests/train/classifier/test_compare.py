@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
@@ -15,23 +15,14 @@ from train.classifier import backbones  # noqa: E402
 from train.classifier.backbones import Backbone  # noqa: E402
 from train.classifier.compare import BackboneResult, Contender, Settings, compare, contenders, markdown  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
-from train.data.ferplus import VOTE_COLUMNS  # noqa: E402
 
 QUICK = Settings(epochs=1, batch=8)
 
 
-def face_set(split: str, count: int) -> FaceSet:
-    """Faces of all emotions in turn; all annotators saw a sad face."""
-    labels = np.arange(count, dtype=np.uint8) % 7
-    pixels = np.random.default_rng(len(split)).integers(0, 256, (count, 48, 48)).astype(np.uint8)
-    votes = np.zeros((count, 10), np.uint8)
-    votes[:, VOTE_COLUMNS.index("sadness")] = 10
-    return FaceSet(split, pixels, labels, np.arange(count, dtype=np.int32), votes)
-
-
 @pytest.fixture
-def faces() -> dict[str, FaceSet]:
-    return {split: face_set(split, count) for split, count in (("Training", 42), ("PublicTest", 14))}
+def faces(make_faces: Callable[..., FaceSet]) -> dict[str, FaceSet]:
+    """All annotators saw a sad face."""
+    return {split: make_faces(split, count, "sadness") for split, count in (("Training", 42), ("PublicTest", 14))}
 
 
 class TinyBody:
@@ -55,10 +46,10 @@ def tiny_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(backbones.BODIES, name, Backbone(body, 24, 1 / 255, (0.0, 0.0, 0.0)))
 
 
-def test_a_comparison_has_a_row_for_each_contender_and_tells_it_three_ways(
-    tmp_path: Path, faces: dict[str, FaceSet]
+def test_a_comparison_writes_a_result_for_each_contender_as_json_markdown_and_plot(
+    tmp_path: Path, faces: dict[str, FaceSet], make_faces: Callable[..., FaceSet]
 ) -> None:
-    faces["PrivateTest"] = face_set("PrivateTest", 7)
+    faces["PrivateTest"] = make_faces("PrivateTest", 7, "sadness")
 
     rows = compare([Contender("tiny"), Contender("other")], faces, tmp_path / "out", QUICK)
 

@@ -1,4 +1,4 @@
-"""Training: what a run leaves behind, and that a stopped run goes on as if nothing had happened."""
+"""A training run: what it writes, and that a stopped run resumes exactly."""
 
 from __future__ import annotations
 
@@ -23,28 +23,20 @@ from train.data.fer2013 import FaceSet  # noqa: E402
 from train.run.checkpoints import History  # noqa: E402
 from train.run.folder import RunOptions  # noqa: E402
 
-TINY = Recipe(name="tiny", network=lambda: build(4, (Stage(8, 1, separable=True),), 0.1), epochs=2, batch=16, mixup=0.2)
-
-
-def face_set(split: str, count: int) -> FaceSet:
-    """Faces whose label can be seen: the darker the picture, the lower."""
-    labels = np.arange(count, dtype=np.uint8) % 7
-    noise = np.random.default_rng(count).integers(0, 30, (count, 48, 48))
-    pixels = (labels[:, None, None] * 30 + noise).astype(np.uint8)
-    return FaceSet(split, pixels, labels, np.arange(count, dtype=np.int32))
-
 
 @pytest.fixture
-def faces() -> dict[str, FaceSet]:
-    return {"Training": face_set("Training", 64), "PublicTest": face_set("PublicTest", 21)}
+def recipe(tiny_recipe: Recipe) -> Recipe:
+    return replace(tiny_recipe, epochs=2)
 
 
 def weights(model: Path) -> list[np.ndarray]:
     return list(keras.saving.load_model(model).get_weights())
 
 
-def test_a_run_leaves_model_history_curves_and_its_settings(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
-    model = fit(TINY, faces, tmp_path / "run", RunOptions(seed=3), resume=False)
+def test_a_run_leaves_model_history_curves_and_its_settings(
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
+) -> None:
+    model = fit(recipe, splits, tmp_path / "run", RunOptions(seed=3), resume=False)
 
     network = keras.saving.load_model(model)
     run = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
@@ -60,9 +52,9 @@ def test_a_run_leaves_model_history_curves_and_its_settings(tmp_path: Path, face
 
 
 def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
-    tmp_path: Path, faces: dict[str, FaceSet], monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = fit(TINY, faces, tmp_path / "whole", RunOptions(), resume=False)
+    whole = fit(recipe, splits, tmp_path / "whole", RunOptions(), resume=False)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -70,36 +62,36 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(History, "on_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
-            fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=False)
-    resumed = fit(TINY, faces, tmp_path / "broken", RunOptions(), resume=True)
+            fit(recipe, splits, tmp_path / "broken", RunOptions(), resume=False)
+    resumed = fit(recipe, splits, tmp_path / "broken", RunOptions(), resume=True)
 
     for ours, theirs in zip(weights(resumed), weights(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_a_run_is_not_overwritten(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_a_run_is_not_overwritten(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:
     (tmp_path / "state.npz").touch()
 
     with pytest.raises(ConfigError, match="already holds a run; add --resume"):
-        fit(TINY, faces, tmp_path, RunOptions(), resume=False)
+        fit(recipe, splits, tmp_path, RunOptions(), resume=False)
 
 
-def test_an_empty_folder_cannot_be_resumed(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_an_empty_folder_cannot_be_resumed(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds no state\.npz to resume from"):
-        fit(TINY, faces, tmp_path, RunOptions(), resume=True)
+        fit(recipe, splits, tmp_path, RunOptions(), resume=True)
 
 
-def test_a_state_of_another_recipe_is_refused(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
-    fit(replace(TINY, epochs=1), faces, tmp_path, RunOptions(), resume=False)
-    wider = replace(TINY, network=lambda: build(8, (Stage(8, 1, separable=True),), 0.1))
+def test_a_state_of_another_recipe_is_refused(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:
+    fit(replace(recipe, epochs=1), splits, tmp_path, RunOptions(), resume=False)
+    wider = replace(recipe, network=lambda: build(8, (Stage(8, 1, separable=True),), 0.1))
 
     with pytest.raises(ConfigError, match="belongs to another recipe"):
-        fit(wider, faces, tmp_path, RunOptions(), resume=True)
+        fit(wider, splits, tmp_path, RunOptions(), resume=True)
 
 
-def test_a_missing_split_is_named(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_a_missing_split_is_named(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the data has no PublicTest split; it has Training"):
-        fit(TINY, {"Training": faces["Training"]}, tmp_path, RunOptions(), resume=False)
+        fit(recipe, {"Training": splits["Training"]}, tmp_path, RunOptions(), resume=False)
 
 
 def test_batches_hold_every_face_once_and_another_order_and_view_each_epoch() -> None:
