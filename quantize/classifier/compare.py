@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.labels import HEADS
-from edge.vision.classifier import softmax
+from edge.model.probabilities import softmax
 from train.classifier.evaluate import Evaluation, Logits, evaluate_logits
 from train.classifier.metrics import reliability
 from train.classifier.targets import soft_targets

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from edge.vision.classifier import softmax
+from edge.model.probabilities import softmax
 from train.classifier.augment import Augment
 from train.classifier.recipes import Recipe
 from train.classifier.training_model import View
@@ -81,7 +81,7 @@ def make_views(
 def _predict(model: Any, view: Any) -> npt.NDArray[np.float64]:
     """Probabilities (n, 2, 7) for the images of ``view``: the mean over each image and its mirror image."""
     sides = (view, ops.flip(view, axis=2))
-    return np.asarray(np.mean([softmax(np.stack(model.predict_on_batch(side), axis=1), 1.0) for side in sides], axis=0))
+    return np.asarray(np.mean([softmax(np.stack(model.predict_on_batch(side), axis=1)) for side in sides], axis=0))
 
 
 def _pixels(folder: Path, number: int) -> Path:

@@ -14,7 +14,7 @@ from edge.errors import DataError, ModelError
 from edge.labels import EMOTIONS, HEADS
 from edge.model.int8 import dequantize, quantize
 from edge.model.interpreter import Interpreter
-from edge.vision.classifier import softmax
+from edge.model.probabilities import softmax
 from train.classifier.metrics import Metrics, compute_metrics
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
@@ -73,7 +73,7 @@ def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequen
         ferplus = _measure(of_votes, np.where(agreed == CONTEMPT, NEUTRAL, agreed), emotions)
         if tuple(emotions) == EMOTIONS:
             voted = agreed >= 0
-            ferplus_contempt = compute_metrics(softmax(of_votes[voted], 1.0), agreed[voted], CLASSES)
+            ferplus_contempt = compute_metrics(softmax(of_votes[voted]), agreed[voted], CLASSES)
     return Evaluation(
         model, faces.split, tuple(emotions), _measure(of_labels, labels, emotions), ferplus, ferplus_contempt
     )
@@ -109,7 +109,7 @@ def _measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer[Any
         raise DataError(f"none of the {len(labels)} faces shows {' or '.join(emotions)}; there is nothing to evaluate")
     positions = np.zeros(len(EMOTIONS), np.int64)
     positions[columns] = np.arange(len(columns))
-    return compute_metrics(softmax(logits[shown][:, columns], 1.0), positions[labels[shown]], emotions)
+    return compute_metrics(softmax(logits[shown][:, columns]), positions[labels[shown]], emotions)
 
 
 def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS, HEADS
 from edge.model.classifier_manifest import Manifest
-from edge.vision.classifier import softmax
+from edge.model.probabilities import softmax
 from train.classifier.degrade import Curve, measure_curves
 from train.classifier.evaluate import Evaluation, evaluate_logits, predict
 from train.classifier.metrics import Metrics, reliability
@@ -59,7 +59,7 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
     settings = _read_settings(run)
     temperatures = _temperatures(model)
     logits = predict(model, faces.pixels) / np.array(temperatures)[:, np.newaxis]
-    probabilities = softmax(logits[:, -1], 1.0)
+    probabilities = softmax(logits[:, -1])
     whole = evaluate_logits(str(model), logits, faces)
     parts = {name: evaluate_logits(str(model), logits, faces, emotions) for name, emotions in SUBSETS.items()}
     few = faces.select(np.linspace(0, len(faces) - 1, min(sample, len(faces))).astype(np.intp))
@@ -72,7 +72,7 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
         save_confusion(whole.ferplus_contempt.confusion, CLASSES, "FER+ majority", folder / "ferplus.png")
     targets = soft_targets(faces)
     for index, head in enumerate(HEADS):
-        confidence = reliability(softmax(logits[:, index], 1.0), targets[:, index])
+        confidence = reliability(softmax(logits[:, index]), targets[:, index])
         save_reliability(confidence, head, folder / f"reliability-{head}.png")
     _save_mistakes(probabilities, faces, folder / "mistakes.png")
     save_degradations(curves, faces.pixels[_clearest(probabilities, faces)], folder / "degradations.png")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
+from edge.model.probabilities import softmax
 from edge.records import Pixels
-from edge.vision.classifier import softmax
 from quantize.classifier.agreement import answer
 from quantize.classifier.logits import without_softmax
 from quantize.tflite.convert import convert_float, convert_int8
@@ -40,7 +40,7 @@ def test_what_remains_answers_with_the_logits_of_the_probabilities(probable: Any
     logits = answer_in_float(without_softmax(convert_float(probable)), pixels)
     steps = answer(without_softmax(convert_int8(probable, pixels)), pixels)
 
-    assert np.allclose(softmax(logits, 1.0), probable.predict(taken, verbose=0), atol=1e-5)
+    assert np.allclose(softmax(logits), probable.predict(taken, verbose=0), atol=1e-5)
     assert np.abs(steps.logits - logits).max() < 4 * steps.scale[0]
 
 
