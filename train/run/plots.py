@@ -56,7 +56,7 @@ def save_curves(history: Path, png: Path) -> None:
 
 
 def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str, png: Path) -> None:
-    """Draw a confusion matrix: each cell shows its share of the true class as colour and percentage, and its count.
+    """Draw a confusion matrix into a file of its own, see ``draw_confusion``.
 
     Args:
         confusion: counts (n, n), row = true class, column = predicted class.
@@ -64,11 +64,16 @@ def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str,
         title: the title of the plot.
         png: the file to write.
     """
-    counts = np.asarray(confusion)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 1.6 + 0.75 * len(classes)
     figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.subplots()
+    draw_confusion(figure.subplots(), confusion, classes, title)
+    save(figure, png)
+
+
+def draw_confusion(axes: Axes, confusion: npt.ArrayLike, classes: Sequence[str], title: str) -> None:
+    """Draw a confusion matrix: each cell shows its share of the true class as colour and percentage, and its count."""
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         ink = "white" if share > 0.55 else INK if share >= 0.005 else FAINT
@@ -87,7 +92,6 @@ def save_confusion(confusion: npt.ArrayLike, classes: Sequence[str], title: str,
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0, colors=INK)
     axes.spines[:].set_visible(False)
-    save(figure, png)
 
 
 def _read_history(path: Path) -> dict[str, npt.NDArray[np.float64]]:
