@@ -10,14 +10,14 @@ from pathlib import Path
 from edge.camera import Camera
 from edge.config import Config, device_id
 from edge.errors import CameraError, FerEdgeError
-from edge.model.manifest import ReleaseManifest
+from edge.model.manifest import Manifest
 from edge.model.release import read_schema
 from edge.mqtt.connection import Connection
 from edge.parts import open_camera, open_classifier, open_detector
 from edge.records import Problem
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
-from edge.vision.detector.manifest import DETECTOR_SCHEMA
+from edge.vision.detector.manifest import DetectorManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ def check(config: Config) -> Iterator[Finding]:
             yield Finding(part, str(error), error.exit_code)
 
 
-def check_release(folder: Path) -> tuple[str, ReleaseManifest]:
+def check_release(folder: Path) -> tuple[str, Manifest]:
     """Load a release folder and run its golden vectors; the part of the daemon it is for, and its manifest.
 
     Raises:
         ModelError: the folder is damaged or not a release.
     """
-    if read_schema(folder) == DETECTOR_SCHEMA:
+    if read_schema(folder) == DetectorManifest.schema:
         return "detector", BuiltinDetector(load_detector(folder)).manifest
     return "model", EmotionClassifier(load_release(folder)).manifest
 
@@ -69,7 +69,7 @@ def _detector(config: Config) -> str:
     return detector.name
 
 
-def _released(manifest: ReleaseManifest, device: str, problems: tuple[Problem, ...]) -> str:
+def _released(manifest: Manifest, device: str, problems: tuple[Problem, ...]) -> str:
     notes = "".join(f"; {problem.sentence}" for problem in problems)
     return f"{manifest.id} on {device}, sha256 {manifest.sha256[:12]}, golden vectors agree{notes}"
 

@@ -1,21 +1,19 @@
-"""What the manifests of all kinds of models share: tensors, golden vectors, and a checksum over every byte."""
+"""``model.json`` beside ``model.tflite``: what the manifests of both kinds of model hold, and their checksum."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, ClassVar, Self, TypedDict, TypeVar
 
 from edge.errors import ModelError
+from edge.model.golden import GoldenVector
 
-GOLDEN_NUMBERS = 64
-"""Numbers that a golden vector keeps of an answer at most: a classifier gives 7, a detector thousands."""
+_FOR_PEOPLE = ("metrics", "tools", "training", "licence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,124 +24,132 @@ class TensorSpec:
     scale: float
     zero_point: int
 
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """A tensor of a manifest.
 
-@dataclass(frozen=True, slots=True)
-class GoldenVector:
-    """What the released file answers to ``golden_input(seed, shape)``.
+        Raises:
+            ValueError: scale or zero point is out of its range.
+        """
+        shape = tuple(int(length) for length in document["shape"])
+        spec = cls(shape, float(document["scale"]), int(document["zero_point"]))
+        if not 0 < spec.scale < float("inf"):
+            raise ValueError(f"tensor scale {spec.scale} is not a positive number")
+        if not -128 <= spec.zero_point <= 127:
+            raise ValueError(f"tensor zero point {spec.zero_point} is outside -128..127")
+        return spec
 
-    Runtimes round a few units apart (XNNPACK against the reference kernels), so the comparison has a tolerance.
+
+class SharedFields(TypedDict):
+    """The fields that the manifests of both kinds have, by name: see ``Manifest``."""
+
+    id: str
+    sha256: str
+    input: TensorSpec
+    golden: tuple[GoldenVector, ...]
+    golden_tolerance: int
+    metrics: Mapping[str, Any]
+    tools: Mapping[str, str]
+    training: Mapping[str, Any]
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(ABC):
+    """What a model file must be, and how to read its output.
+
+    ``id`` is name and version, for people; ``sha256`` is that of the model file, 64 hexadecimal digits. ``input`` is
+    the image it takes, (1, height, width, channels). The daemon refuses a file whose output for a golden image is more
+    than ``golden_tolerance`` steps from its golden vector. ``metrics``, ``tools`` and ``training`` are for people and
+    reports; the daemon does not interpret them.
     """
 
-    seed: int
-    output: tuple[int, ...]
+    schema: ClassVar[str]
 
-
-class ReleaseManifest(Protocol):
-    """What the manifests of all kinds of models hold."""
-
-    @property
-    def id(self) -> str:
-        """Name and version, for people."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the model file, 64 hexadecimal digits."""
+    id: str
+    sha256: str
+    input: TensorSpec
+    golden: tuple[GoldenVector, ...]
+    golden_tolerance: int
+    metrics: Mapping[str, Any]
+    tools: Mapping[str, str]
+    training: Mapping[str, Any]
+    licence: str
 
     @property
-    def input(self) -> TensorSpec:
-        """The picture it takes, (1, height, width, channels)."""
-
-    @property
+    @abstractmethod
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """What it gives, in the order in which the host reads it."""
+        """What the file gives, in the order in which the host reads it."""
 
-    @property
-    def golden(self) -> tuple[GoldenVector, ...]:
-        """What it answers to drawn pictures, one vector at least."""
+    @classmethod
+    @abstractmethod
+    def _read(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
+        """The manifest in ``document``, whose ``shared`` fields are read already.
 
-    @property
-    def golden_tolerance(self) -> int:
-        """Steps that an answer may lie off its golden vector."""
+        Raises:
+            KeyError: a field is missing.
+            TypeError, ValueError: a field has another type, or is out of its range.
+        """
 
     def to_json(self) -> str:
-        """The sealed document."""
+        """The manifest as a document, see ``with_checksum``."""
+        document = {"schema": self.schema, **asdict(self)}
+        for name in _FOR_PEOPLE:  # behind what decides, which they would hide
+            document[name] = document.pop(name)
+        return with_checksum(document)
 
     @classmethod
     def from_json(cls, content: bytes, path: Path) -> Self:
-        """Read and check a sealed document."""
+        """Read and check ``content``, which was read from ``path``.
+
+        Raises:
+            ModelError: it is not JSON or of another schema, a field is missing or out of its range, or a byte differs
+                from what ``to_json`` wrote.
+        """
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(
+                f"model manifest {path}: is not JSON ({error}); expected a model.json of fer-quantize"
+            ) from error
+        try:
+            if document["schema"] != cls.schema:
+                raise ValueError(f"schema is {document['schema']!r}, accepted is {cls.schema!r}")
+            manifest = cls._read(document, _read_shared(document))
+            document.pop("checksum", None)
+            intact = with_checksum(document).encode() == content
+        except KeyError as error:
+            raise ModelError(f"model manifest {path}: field {error} is missing") from error
+        except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            raise ModelError(f"model manifest {path}: {error}") from error
+        if not intact:
+            raise ModelError(f"model manifest {path}: its content does not match its checksum; copy the release again")
+        return manifest
 
 
-M = TypeVar("M", bound=ReleaseManifest)
+M = TypeVar("M", bound=Manifest)
 
 
-def seal(document: Mapping[str, Any]) -> str:
+def with_checksum(document: Mapping[str, Any]) -> str:
     """``document`` as indented JSON; its last field, ``checksum``, covers all others."""
     checksum = hashlib.sha256(json.dumps(document).encode()).hexdigest()
     return json.dumps({**document, "checksum": checksum}, indent=1) + "\n"
 
 
-def unseal(content: bytes, path: Path, schema: str, parse: Callable[[dict[str, Any]], M]) -> M:
-    """Read a sealed manifest of ``schema``, which lay at ``path``, with ``parse``.
-
-    Raises:
-        ModelError: it is not JSON, of another schema, a field is absent or out of its range, or a byte differs from
-            what ``to_json`` wrote.
-    """
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(
-            f"model manifest {path}: is not JSON ({error}); expected a model.json of fer-quantize"
-        ) from error
-    try:
-        if document["schema"] != schema:
-            raise ValueError(f"schema is {document['schema']!r}, accepted is {schema!r}")
-        manifest = parse(document)
-        if len(manifest.sha256) != 64:
-            raise ValueError(f"sha256 has {len(manifest.sha256)} characters, expected 64 hexadecimal digits")
-        if not manifest.golden:
-            raise ValueError("golden holds no vector, expected at least one")
-    except KeyError as error:
-        raise ModelError(f"model manifest {path}: field {error} is missing") from error
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ModelError(f"model manifest {path}: {error}") from error
-    if manifest.to_json().encode() != content:
-        raise ModelError(f"model manifest {path}: its content does not fit its checksum; copy the release again")
-    return manifest
-
-
-def read_golden_vectors(documents: Sequence[dict[str, Any]]) -> tuple[GoldenVector, ...]:
-    """The field ``golden`` of a manifest.
-
-    Raises:
-        ValueError: a seed is out of its range.
-    """
-    vectors = tuple(GoldenVector(int(g["seed"]), tuple(int(v) for v in g["output"])) for g in documents)
-    for vector in vectors:
-        if not 0 <= vector.seed < 2**32:
-            raise ValueError(f"golden seed {vector.seed} is outside 0..{2**32 - 1}")
-    return vectors
-
-
-def read_tensor_spec(document: dict[str, Any]) -> TensorSpec:
-    """A tensor of a manifest.
-
-    Raises:
-        ValueError: scale or zero point is out of its range.
-    """
-    spec = TensorSpec(tuple(int(n) for n in document["shape"]), float(document["scale"]), int(document["zero_point"]))
-    if not 0 < spec.scale < float("inf"):
-        raise ValueError(f"tensor scale {spec.scale} is not a positive number")
-    if not -128 <= spec.zero_point <= 127:
-        raise ValueError(f"tensor zero point {spec.zero_point} is outside -128..127")
-    return spec
-
-
-def golden_numbers(answer: npt.NDArray[np.int8]) -> tuple[int, ...]:
-    """What a golden vector keeps of an ``answer``, int8 (numbers,)."""
-    return tuple(answer[:: golden_stride(len(answer))].tolist())
-
-
-def golden_stride(numbers: int) -> int:
-    """Of an answer with so many numbers, every so many-th is kept: at most ``GOLDEN_NUMBERS``, evenly spread."""
-    return -(-numbers // GOLDEN_NUMBERS)
+def _read_shared(document: Mapping[str, Any]) -> SharedFields:
+    shared = SharedFields(
+        id=str(document["id"]),
+        sha256=str(document["sha256"]),
+        input=TensorSpec.read(document["input"]),
+        golden=tuple(GoldenVector.read(vector) for vector in document["golden"]),
+        golden_tolerance=int(document["golden_tolerance"]),
+        metrics=document["metrics"],
+        tools=document["tools"],
+        training=document["training"],
+        licence=str(document["licence"]),
+    )
+    if len(shared["sha256"]) != 64:
+        raise ValueError(f"sha256 has {len(shared['sha256'])} characters, expected 64 hexadecimal digits")
+    if not shared["golden"]:
+        raise ValueError("golden holds no vector, expected at least one")
+    return shared

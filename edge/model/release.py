@@ -1,4 +1,4 @@
-"""A release folder of fer-quantize -> a network that is known to be whole, before it sees the first frame."""
+"""A release folder of fer-quantize -> a network that is checked before it sees the first frame."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.model import int8
-from edge.model.classifier_manifest import golden_input
+from edge.model.golden import golden_input, golden_values
 from edge.model.interpreter import Interpreter
-from edge.model.manifest import M, TensorSpec, golden_numbers
+from edge.model.manifest import M, TensorSpec
 from edge.model.signature import SIGNATURE_FILE, verify_signature
 from edge.records import Pixels
 
@@ -36,7 +36,7 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None) ->
 
     Args:
         folder: a release folder of fer-quantize.
-        kind: the manifest that is expected.
+        kind: the kind of manifest that is expected.
         public_key: PEM file; with it, only a release that the owner of the key has signed is taken.
 
     Raises:
@@ -60,7 +60,7 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None) ->
 
 
 def read_schema(folder: Path) -> str | None:
-    """Which kind of model a release folder holds; None where that cannot be read, as loading it will tell."""
+    """The manifest's schema, which tells the kind of model; None where it cannot be read: loading it says why."""
     try:
         return str(json.loads((folder / MANIFEST_FILE).read_bytes())["schema"])
     except (OSError, ValueError, LookupError, TypeError):
@@ -83,10 +83,10 @@ class Network(Generic[M]):
     """
 
     def __init__(self, release: Release[M], *, threads: int = 1, delegate: str | None = None) -> None:
-        """Open the model, and have it answer the manifest's golden vectors.
+        """Open the model and check it against the manifest, golden vectors included.
 
         Raises:
-            ModelError: the model's tensors or answers are not what the manifest says.
+            ModelError: the model's tensors or outputs are not what the manifest says.
             DelegateError: the accelerator named by ``delegate`` is absent.
         """
         self.manifest = release.manifest
@@ -94,15 +94,15 @@ class Network(Generic[M]):
         self._interpreter = Interpreter(release.model, threads=threads, delegate=delegate)
         self._check("input", self._interpreter.inputs, (self.manifest.input,))
         self._check("output", self._interpreter.outputs, self.manifest.outputs)
-        self._places = self._find(self.manifest.outputs)
+        self._positions = self._find(self.manifest.outputs)
         spec = self.manifest.input
         self._step_of_grey = int8.quantize(np.arange(256), spec.scale, spec.zero_point)
         self._check_golden()
 
-    def run(self, picture: Pixels) -> tuple[npt.NDArray[np.int8], ...]:
-        """The outputs in the manifest's order, for a picture, uint8 (1, height, width, channels)."""
-        outputs = self._interpreter.run(self._step_of_grey[picture])
-        return tuple(outputs[place] for place in self._places)
+    def run(self, image: Pixels) -> tuple[npt.NDArray[np.int8], ...]:
+        """The outputs in the manifest's order, for an image, uint8 (1, height, width, channels)."""
+        outputs = self._interpreter.run(self._step_of_grey[image])
+        return tuple(outputs[position] for position in self._positions)
 
     def _check(self, side: str, actual: tuple[TensorSpec, ...], expected: tuple[TensorSpec, ...]) -> None:
         name = f"model {self.manifest.id}"
@@ -115,26 +115,26 @@ class Network(Generic[M]):
     def _find(self, outputs: tuple[TensorSpec, ...]) -> list[int]:
         """Where the file has each of ``outputs``: converters order them as they like. Two alike stay in order."""
         free = list(enumerate(self._interpreter.outputs))
-        places = []
+        positions = []
         for spec in outputs:
-            place = next(each for each in free if each[1] == spec)
-            free.remove(place)
-            places.append(place[0])
-        return places
+            found = next(each for each in free if each[1] == spec)
+            free.remove(found)
+            positions.append(found[0])
+        return positions
 
     def _check_golden(self) -> None:
         manifest = self.manifest
         for golden in manifest.golden:
             outputs = self.run(golden_input(golden.seed, manifest.input.shape))
-            answer = golden_numbers(np.concatenate([output.ravel() for output in outputs]))
-            if len(golden.output) != len(answer):
+            actual = golden_values(np.concatenate([output.ravel() for output in outputs]))
+            if len(golden.output) != len(actual):
                 raise ModelError(
                     f"model {manifest.id}: golden vector {golden.seed} holds {len(golden.output)} numbers, "
-                    f"expected {len(answer)}"
+                    f"expected {len(actual)}"
                 )
-            off = max(abs(a - b) for a, b in zip(answer, golden.output, strict=True))
+            off = max(abs(a - b) for a, b in zip(actual, golden.output, strict=True))
             if off > manifest.golden_tolerance:
                 raise ModelError(
-                    f"model {manifest.id}: answers {list(answer)} to golden vector {golden.seed}, {off} steps off "
+                    f"model {manifest.id}: outputs {list(actual)} for golden vector {golden.seed}, {off} steps off "
                     f"{list(golden.output)}; accepted are {manifest.golden_tolerance} on {self._interpreter.runtime}"
                 )

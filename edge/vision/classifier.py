@@ -10,7 +10,7 @@ import numpy as np
 from edge.errors import ConfigError, ModelError
 from edge.labels import EMOTIONS
 from edge.model import int8
-from edge.model.classifier_manifest import Manifest
+from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.probabilities import softmax
 from edge.model.release import Network, Release, read_release
 from edge.records import EmotionScores, Pixels
@@ -22,9 +22,9 @@ _MERGED = {"contempt": "neutral"}
 """Labels of other label sets (FER+) that count as one of ours."""
 
 
-def load_release(folder: Path, public_key: Path | None = None) -> Release[Manifest]:
+def load_release(folder: Path, public_key: Path | None = None) -> Release[ClassifierManifest]:
     """Read the release of a classifier, see ``read_release``."""
-    return read_release(folder, Manifest, public_key)
+    return read_release(folder, ClassifierManifest, public_key)
 
 
 class EmotionClassifier:
@@ -38,7 +38,7 @@ class EmotionClassifier:
     """
 
     def __init__(
-        self, release: Release[Manifest], *, head: str = "", threads: int = 1, delegate: str | None = None
+        self, release: Release[ClassifierManifest], *, head: str = "", threads: int = 1, delegate: str | None = None
     ) -> None:
         """Open the model, see ``Network``; an empty ``head`` means its first.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.model.manifest import seal
+from edge.model.manifest import with_checksum
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.faults
@@ -43,12 +43,12 @@ def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) ->
     file = folder / "model.json"
     manifest = json.loads(file.read_text("utf-8"))
     change(manifest)
-    # Sealed again, so that the checks behind the seal are reached.
+    # With a new checksum, so that the checks behind it are reached.
     del manifest["checksum"]
-    file.write_text(seal(manifest), "utf-8")
+    file.write_text(with_checksum(manifest), "utf-8")
 
 
-def break_seal(folder: Path) -> None:
+def break_checksum(folder: Path) -> None:
     file = folder / "model.json"
     file.write_text(file.read_text("utf-8").replace('"neutral"', '"nervous"'), "utf-8")
 
@@ -85,7 +85,7 @@ def release(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (break_seal, "does not fit its checksum"),
+        (break_checksum, "does not match its checksum"),
         (truncate, "the manifest expects"),
         (lambda folder: flip_bit(folder / "model.tflite", 0), "the manifest expects"),
         (lambda folder: change_manifest(folder, lambda manifest: manifest.update(sha256="0" * 64)), "000000000000"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edge.errors import ModelError
 from edge.model.flatbuffer import verify_model
-from edge.model.manifest import seal
+from edge.model.manifest import with_checksum
 from edge.vision.classifier import EmotionClassifier, load_release
 from tests.fuzz.mutation import damaged, warped
 
@@ -63,9 +63,9 @@ def test_the_walk_over_a_damaged_model_ends(model: bytes) -> None:
 
 @fuzz
 @given(warped([DOCUMENT]))
-def test_a_manifest_that_somebody_sealed_again_is_refused_or_makes_sense(load: Load, document: dict[str, Any]) -> None:
+def test_a_manifest_with_a_new_checksum_is_refused_or_makes_sense(load: Load, document: dict[str, Any]) -> None:
     with contextlib.suppress(ModelError):
-        manifest = load(MODEL, seal(document).encode()).manifest
+        manifest = load(MODEL, with_checksum(document).encode()).manifest
 
         assert manifest.sha256 == hashlib.sha256(MODEL).hexdigest()
         assert all(0.05 <= head.temperature <= 20 for head in manifest.heads)

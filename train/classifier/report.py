@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS, HEADS
-from edge.model.classifier_manifest import Manifest
+from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.probabilities import softmax
 from train.classifier.degrade import Curve, measure_curves
 from train.classifier.evaluate import Evaluation, evaluate_logits, predict
@@ -114,7 +114,7 @@ def _temperatures(model: Path) -> list[float]:
     manifest = model.with_name("model.json")
     if not manifest.is_file():
         return [1.0] * len(HEADS)
-    return [head.temperature for head in Manifest.from_json(manifest.read_bytes(), manifest).heads]
+    return [head.temperature for head in ClassifierManifest.from_json(manifest.read_bytes(), manifest).heads]
 
 
 def _save_mistakes(probabilities: npt.NDArray[np.float64], faces: FaceSet, png: Path) -> None:

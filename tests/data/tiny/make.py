@@ -1,14 +1,15 @@
 """Makes the tiny models beside it, which the tests of ``edge`` run without TensorFlow.
 
 ``python tests/data/tiny/make.py`` (extra ``train``) writes them again. The classifier needs no training: it averages
-the picture's quarters and weighs them by hand, so that a test can say what it must answer: a bright picture is happy, a
-dark one sad, a bright left half surprise, a bright right half fear; a second head sees the opposite. For the detector,
-a white block of 8 pixels is the middle of a small face and a black one of 16 that of a large face.
+the quarters of the image and weighs them by hand, so that a test can say what it must output: a bright image is happy,
+a dark one sad, a bright left half surprise, a bright right half fear; a second head outputs the opposite.
+For the detector, a white block of 8 pixels is the middle of a small face and a black one of 16 that of a large face.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -17,9 +18,10 @@ import tensorflow as tf
 
 from edge.labels import EMOTIONS, HEADS, INPUT_SIZE_PX
 from edge.model import int8
-from edge.model.classifier_manifest import Head, Manifest, golden_input
+from edge.model.classifier_manifest import ClassifierManifest, Head
+from edge.model.golden import GoldenVector, golden_input, golden_values
 from edge.model.interpreter import Interpreter
-from edge.model.manifest import GoldenVector, golden_numbers
+from edge.model.manifest import Manifest, SharedFields
 from edge.vision.crop import CropRule
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
 from quantize.tflite.convert import in_order
@@ -35,45 +37,43 @@ SMALL_FACE, LARGE_FACE = (1, 1, 1, 1.5), (2, 2, 2, 2.5)
 def quarters(channels: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Input, and the mean of each quarter, channels added up."""
     size = INPUT_SIZE_PX
-    picture = keras.Input(batch_shape=(1, size, size, channels), name="picture")
-    grey = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="grey")(picture)
+    image = keras.Input(batch_shape=(1, size, size, channels), name="picture")
+    grey = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="grey")(image)
     pooled = keras.layers.AveragePooling2D(size // 2)(grey)
-    return picture, keras.layers.Flatten()(pooled)
+    return image, keras.layers.Flatten()(pooled)
 
 
 def classifier(channels: int, heads: int = 1) -> keras.Model:
     """Logits of the seven emotions from the four quarters, by a head or two."""
-    picture, means = quarters(channels)
+    image, means = quarters(channels)
     weights = np.zeros((len(QUARTERS), len(EMOTIONS)), np.float32)
     weights[:, EMOTIONS.index("happy")] = [1, 1, 1, 1]
     weights[:, EMOTIONS.index("sad")] = [-1, -1, -1, -1]
     weights[:, EMOTIONS.index("surprise")] = [2, -2, 2, -2]
     weights[:, EMOTIONS.index("fear")] = [-2, 2, -2, 2]
     weights /= 100 * channels
-    answers = [keras.layers.Dense(len(EMOTIONS), name=name) for name in ("logits", "opposite")[:heads]]
-    model = keras.Model(picture, [answer(means) for answer in answers] if heads > 1 else answers[0](means))
-    for answer, sign in zip(answers, (1, -1), strict=False):
-        answer.set_weights([sign * weights, -sign * weights.sum(axis=0) * 127.5 * channels])  # mid-grey: all equal
+    dense = [keras.layers.Dense(len(EMOTIONS), name=name) for name in ("logits", "opposite")[:heads]]
+    model = keras.Model(image, [head(means) for head in dense] if heads > 1 else dense[0](means))
+    for head, sign in zip(dense, (1, -1), strict=False):
+        head.set_weights([sign * weights, -sign * weights.sum(axis=0) * 127.5 * channels])  # mid-grey: all equal
     return model
 
 
 def two_outputs() -> keras.Model:
-    """A model with two answers, as a detector has."""
-    picture, means = quarters(1)
-    return keras.Model(
-        picture, [keras.layers.Dense(4, name="boxes")(means), keras.layers.Dense(2, name="scores")(means)]
-    )
+    """A model with two outputs, as a detector has."""
+    image, means = quarters(1)
+    return keras.Model(image, [keras.layers.Dense(4, name="boxes")(means), keras.layers.Dense(2, name="scores")(means)])
 
 
 def detector() -> keras.Model:
     """White blocks on the fine map, black ones on the coarse map; every box has the same size."""
-    picture = keras.Input(batch_shape=(1, 96, 128, 1), name="picture")
+    image = keras.Input(batch_shape=(1, 96, 128, 1), name="picture")
     logits, boxes = [], []
     for stride, face, slope, middle in (
         (STRIDES[0], SMALL_FACE, 0.1, 190),
         (STRIDES[1], LARGE_FACE, -0.1, 65),
     ):
-        mean = keras.layers.AveragePooling2D(stride)(picture)
+        mean = keras.layers.AveragePooling2D(stride)(image)
         score = keras.layers.Conv2D(
             1, 1, kernel_initializer=constant(slope), bias_initializer=constant(-slope * middle), name=f"score{stride}"
         )
@@ -81,7 +81,7 @@ def detector() -> keras.Model:
         logits.append(score(mean))
         boxes.append(box(mean))
         box.set_weights([np.zeros((1, 1, 1, 4)), np.log(face)])
-    return keras.Model(picture, [*boxes, *logits])  # not in the manifest's order, as no converter promises one
+    return keras.Model(image, [*boxes, *logits])  # not in the manifest's order, as no converter promises one
 
 
 def constant(value: float) -> keras.initializers.Initializer:
@@ -108,76 +108,76 @@ def convert(model: keras.Model, *, quantised: bool = True) -> bytes:
 def open_batch() -> keras.Model:
     """The classifier with an open batch dimension."""
     fixed = classifier(1)
-    picture = keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1), name="picture")
-    answer = picture
+    image = keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 1), name="picture")
+    x = image
     for layer in fixed.layers[1:]:
-        answer = layer(answer)
-    return keras.Model(picture, answer)
+        x = layer(x)
+    return keras.Model(image, x)
 
 
-def manifest(model: bytes, name: str) -> Manifest:
-    """What fer-quantize would write beside the model."""
+def shared_fields(model: bytes, name: str, output_shapes: Sequence[tuple[int, ...]]) -> SharedFields:
+    """What fer-quantize would write for either kind of model, with the outputs in the order of ``output_shapes``."""
     interpreter = Interpreter(model)
-    (taken,) = interpreter.inputs
+    taken, shapes = interpreter.inputs[0], [spec.shape for spec in interpreter.outputs]
     golden = []
     for seed in range(2):
-        picture = int8.quantize(golden_input(seed, taken.shape), taken.scale, taken.zero_point)
-        golden.append(GoldenVector(seed, tuple(np.concatenate(interpreter.run(picture), axis=1)[0].tolist())))
-    return Manifest(
+        image = int8.quantize(golden_input(seed, taken.shape), taken.scale, taken.zero_point)
+        outputs = list(zip(shapes, interpreter.run(image), strict=True))
+        ordered = []
+        for shape in output_shapes:
+            found = next(i for i, output in enumerate(outputs) if output[0] == shape)
+            ordered.append(outputs.pop(found)[1].ravel())
+        golden.append(GoldenVector(seed, golden_values(np.concatenate(ordered))))
+    return SharedFields(
         id=name,
         sha256=hashlib.sha256(model).hexdigest(),
-        labels=EMOTIONS,
         input=taken,
-        heads=tuple(Head(head, given, 1.0) for head, given in zip(HEADS, interpreter.outputs, strict=False)),
         golden=tuple(golden),
         golden_tolerance=2,
         metrics={},
         tools={"tensorflow": tf.__version__},
         training={"method": "weights by hand"},
         licence="MIT",
+    )
+
+
+def classifier_manifest(model: bytes, name: str) -> ClassifierManifest:
+    """The manifest of a classifier."""
+    outputs = Interpreter(model).outputs
+    return ClassifierManifest(
+        **shared_fields(model, name, [spec.shape for spec in outputs]),
+        labels=EMOTIONS,
+        heads=tuple(Head(head, spec, 1.0) for head, spec in zip(HEADS, outputs, strict=False)),
     )
 
 
 def detector_manifest(model: bytes, name: str) -> DetectorManifest:
-    """The same for the detector."""
+    """The manifest of the detector."""
     interpreter = Interpreter(model)
-    taken = interpreter.inputs[0]
-    places = [[given.shape for given in interpreter.outputs].index(shape) for shape in map_shapes(taken.shape, STRIDES)]
-    golden = []
-    for seed in range(2):
-        given = interpreter.run(int8.quantize(golden_input(seed, taken.shape), taken.scale, taken.zero_point))
-        numbers = golden_numbers(np.concatenate([given[place].ravel() for place in places]))
-        golden.append(GoldenVector(seed, numbers))
+    shapes = map_shapes(interpreter.inputs[0].shape, STRIDES)
+    specs = {spec.shape: spec for spec in interpreter.outputs}
     return DetectorManifest(
-        id=name,
-        sha256=hashlib.sha256(model).hexdigest(),
-        input=taken,
-        outputs=tuple(interpreter.outputs[place] for place in places),
+        **shared_fields(model, name, shapes),
+        outputs=tuple(specs[shape] for shape in shapes),
         strides=STRIDES,
         threshold=0.5,
         max_overlap=0.4,
         crop=CropRule(side=1.0, offset_y=-0.1),
-        golden=tuple(golden),
-        golden_tolerance=2,
-        metrics={},
-        tools={"tensorflow": tf.__version__},
-        training={"method": "weights by hand"},
-        licence="MIT",
     )
 
 
-def write_release(folder: Path, model: bytes, told: Manifest | DetectorManifest) -> None:
+def write_release(folder: Path, model: bytes, manifest: Manifest) -> None:
     """A release folder: model.tflite and model.json."""
     folder.mkdir(exist_ok=True)
     (folder / "model.tflite").write_bytes(model)
-    (folder / "model.json").write_text(told.to_json(), "utf-8")
+    (folder / "model.json").write_text(manifest.to_json(), "utf-8")
 
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(0)
     for name, channels, heads in (("grey", 1, 1), ("colour", 3, 1), ("heads", 1, 2)):
         content = convert(classifier(channels, heads))
-        write_release(HERE / name, content, manifest(content, name))
+        write_release(HERE / name, content, classifier_manifest(content, name))
     content = convert(detector())
     write_release(HERE / "face", content, detector_manifest(content, "face"))
     (HERE / "float.tflite").write_bytes(convert(classifier(1), quantised=False))

@@ -4,8 +4,8 @@ import pytest
 
 from edge.errors import ModelError
 from edge.model.flatbuffer import verify_model
+from tests.support.paths import TINY
 
-TINY = Path(__file__).parents[2] / "data" / "tiny"
 MODELS = sorted(TINY.rglob("*.tflite"))
 
 

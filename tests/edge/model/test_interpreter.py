@@ -8,8 +8,7 @@ from edge.errors import DelegateError, ModelError
 from edge.model import interpreter
 from edge.model.interpreter import Interpreter
 from edge.model.manifest import TensorSpec
-
-TINY = Path(__file__).parents[2] / "data" / "tiny"
+from tests.support.paths import TINY
 
 
 def model(name: str) -> bytes:

@@ -10,12 +10,11 @@ from edge.config import InferenceConfig, ModelConfig
 from edge.errors import ConfigError, ModelError
 from edge.parts import open_classifier
 from edge.vision.classifier import load_release
+from tests.support.paths import TINY
 
 ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519", reason="needs fer-edge[sign]")
 x25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.x25519")
 serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
-
-TINY = Path(__file__).parents[2] / "data" / "tiny"
 
 
 def pem(public_key: object) -> bytes:

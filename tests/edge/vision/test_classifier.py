@@ -11,12 +11,12 @@ import pytest
 import edge
 from edge.errors import ConfigError, DelegateError, ModelError
 from edge.labels import EMOTIONS
-from edge.model.classifier_manifest import Head, Manifest
-from edge.model.manifest import GoldenVector, TensorSpec
+from edge.model.classifier_manifest import ClassifierManifest, Head
+from edge.model.golden import GoldenVector
+from edge.model.manifest import TensorSpec
 from edge.model.release import Release
 from edge.vision.classifier import EmotionClassifier, load_release
-
-TINY = Path(__file__).parents[2] / "data" / "tiny"
+from tests.support.paths import TINY
 
 WHITE = np.full((48, 48), 255, np.uint8)
 BLACK = np.zeros((48, 48), np.uint8)
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(TINY / "grey", tmp_path / "release"))
 
 
-def changed(**fields: object) -> Release[Manifest]:
+def changed(**fields: object) -> Release[ClassifierManifest]:
     release = load_release(TINY / "grey")
     return Release(replace(release.manifest, **fields), release.model)  # type: ignore[arg-type]
 
@@ -232,7 +232,7 @@ def test_a_manifest_without_its_last_line_end_or_with_another_figure_is_refused(
 
     for changed_json in (whole[:-1], whole.replace(b"weights by hand", b"weights by hand!"), whole + b" "):
         path.write_bytes(changed_json)
-        with pytest.raises(ModelError, match="does not fit its checksum; copy the release again"):
+        with pytest.raises(ModelError, match="does not match its checksum; copy the release again"):
             load_release(folder)
 
 

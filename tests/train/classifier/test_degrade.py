@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.model.classifier_manifest import golden_input
+from edge.model.golden import golden_input
 from edge.records import Face
 from edge.vision.crop import CropRule, crop_face
 from train.classifier.degrade import DEGRADATIONS, Degradation, measure_curves

@@ -14,7 +14,8 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError  # noqa: E402
 from edge.labels import EMOTIONS  # noqa: E402
-from edge.model.classifier_manifest import Manifest, golden_input  # noqa: E402
+from edge.model.classifier_manifest import ClassifierManifest  # noqa: E402
+from edge.model.golden import golden_input  # noqa: E402
 from train.classifier.evaluate import evaluate  # noqa: E402
 from train.classifier.report import write_report  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
@@ -93,7 +94,7 @@ def test_a_report_does_without_votes_and_without_mistakes(run: Path, faces: Face
 
 
 def test_a_released_model_is_reported_with_its_temperature(run: Path, faces: FaceSet) -> None:
-    manifest = Manifest.from_json((TINY / "model.json").read_bytes(), TINY)
+    manifest = ClassifierManifest.from_json((TINY / "model.json").read_bytes(), TINY)
     shutil.copy(TINY / "model.tflite", run)
     heads = (replace(manifest.heads[0], temperature=4.0),)
     (run / "model.json").write_text(replace(manifest, heads=heads).to_json(), "utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.model.classifier_manifest import golden_input
+from edge.model.golden import golden_input
 from train.data.photographs import Photograph
 from train.detector.synthesis.sprites import Collection
 

@@ -16,7 +16,8 @@ from edge.cli import main
 from edge.commands.check import check
 from edge.config import CameraConfig, Config, DetectorConfig, InferenceConfig
 from edge.errors import DelegateError, ModelError
-from edge.model.manifest import GoldenVector, TensorSpec
+from edge.model.golden import GoldenVector
+from edge.model.manifest import TensorSpec
 from edge.model.release import Release
 from edge.parts import open_detector
 from edge.records import Face, Pixels
@@ -24,8 +25,7 @@ from edge.vision.crop import CropRule
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.letterbox import MARGIN_GREY, letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
-
-TINY = Path(__file__).parents[3] / "data" / "tiny"
+from tests.support.paths import TINY
 
 NO_CAMERA = CameraConfig(kind="replay", path="absent")
 
