@@ -1,14 +1,14 @@
-"""From a Keras file to an int8 release that a device may load, with proof.
+"""From a Keras file to an int8 release that a device may load, checked at every step.
 
-    model.keras -convert-> int8 bytes -graph-> Graph -verify-> accepted or ModelError
-        -answers-> int8 logits -compare-> Comparison -layers-> LayerError* -report-> comparison.md, comparison.png
-        -release-> model.tflite, model.json, MODEL_CARD.md
+``release`` reads a run folder and fills a release folder; between the two, ``classifier`` and ``detector`` take the
+same way, each with its own agreement of float and int8, its own manifest, card and report::
 
-    a detector's model.keras -detector-> the same, with boxes instead of answers -> the same release folder
+    model.keras -tflite.convert-> int8 file -tflite.verify-> accepted, or ModelError
+        -agreement-> passes the gate, or ModelError
+        -tflite.layers, tflite.latency, tflite.runtimes-> noise, speed and rounding
+        -manifest, card, report-> model.json, MODEL_CARD.md, comparison.md, comparison.png
+        -release.publish-> release folder, signed on request
 
-    model of other people -foreign-> Keras model -adopt-> the same release folder
-
-``calibration`` is the committed sample of faces that sets the ranges; ``equalise`` mends a network that quantises
-badly; ``edgetpu`` says what an accelerator would take; ``runtimes`` runs one release in every TFLite runtime at hand;
-``sign`` signs it. ``cli``, ``release`` and ``adopt`` put it together.
+``classifier.import_model`` takes a classifier that somebody else trained. ``manifest``, ``report`` and ``charts`` hold
+what the manifests and reports of both kinds share.
 """

@@ -1,1 +1,1 @@
-"""A classifier from a Keras file to a verified release."""
+"""Classifiers: a trained run, or a model that somebody else trained, becomes a release."""

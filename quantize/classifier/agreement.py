@@ -1,117 +1,136 @@
-"""A model file's int8 answers to many pictures, in this process or in another Python with another TFLite runtime.
-
-An answer is one row of numbers: of a model with several outputs, all of them one after another in the file's order.
-
-``python -m quantize.classifier.agreement MODEL < pixels.npy > answers.npz`` is the other process; it needs ``edge``
-alone.
-"""
+"""A float classifier against its int8 file on one split, the gate between them, and the temperatures of the softmax."""
 
 from __future__ import annotations
 
-import io
-import math
-import os
-import subprocess
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError, ModelError
-from edge.model import int8
-from edge.model.interpreter import Interpreter
+from edge.errors import ModelError
+from edge.labels import HEADS
+from edge.model.probabilities import softmax
+from quantize.tflite.inference import run
+from train.classifier.evaluate import Evaluation, Logits, evaluate_logits
+from train.classifier.metrics import reliability
+from train.classifier.targets import soft_targets
+from train.data.fer2013 import FaceSet
+
+MAX_LOST = 0.005
+MIN_AGREEMENT = 0.97
+
+_ADVICE = (
+    "see the noisiest layer with fer-quantize compare, then train again with batch normalisation behind it or a longer "
+    "run"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Answers to n pictures as the model gives them, int8 (n, numbers), and the runtime that computed them.
+class CalibratedHead:
+    """What the logits of a head are divided by, and the calibration errors that float and int8 then have."""
 
-    One step of a number is its ``scale`` wide, its ``zero_point`` stands for 0: (numbers,) each.
+    temperature: float
+    errors: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What one network reaches in float and in int8 on the same faces.
+
+    ``agreement`` is the share of faces with the same emotion on top, of the head that agrees least. Logit errors are
+    absolute differences, in logits. ``calibrated`` is by head; the evaluations are of the plain logits. ``crossed`` is
+    int8, with each head measured against the labels of the other.
     """
 
-    runtime: str
-    steps: npt.NDArray[np.int8]
-    scale: npt.NDArray[np.float64]
-    zero_point: npt.NDArray[np.int64]
+    original: Evaluation
+    quantised: Evaluation
+    agreement: float
+    largest_logit_error: float
+    mean_logit_error: float
+    calibrated: Mapping[str, CalibratedHead]
+    crossed: Evaluation
 
     @property
-    def logits(self) -> npt.NDArray[np.float32]:
-        """The real numbers, float32 (n, numbers)."""
-        return int8.dequantize(self.steps, self.scale, self.zero_point)
+    def lost(self) -> float:
+        """Accuracy that int8 loses, 0..1, on FER2013's labels or on FER+'s majority, whichever is more.
+
+        Negative if int8 happens to be better.
+        """
+        lost = self.original.fer2013.accuracy - self.quantised.fer2013.accuracy
+        if self.original.ferplus is None or self.quantised.ferplus is None:
+            return lost
+        return max(lost, self.original.ferplus.accuracy - self.quantised.ferplus.accuracy)
+
+    def check(self) -> None:
+        """Pass the gate.
+
+        Raises:
+            ModelError: int8 loses more accuracy, or agrees with float on fewer faces, than is accepted.
+        """
+        if self.lost > MAX_LOST:
+            raise ModelError(
+                f"int8 loses {100 * self.lost:.2f} points on {self.original.split}, at most {100 * MAX_LOST} are "
+                f"accepted; {_ADVICE}"
+            )
+        if self.agreement < MIN_AGREEMENT:
+            raise ModelError(
+                f"int8 agrees with float on {100 * self.agreement:.2f} % of {self.original.split}, at least "
+                f"{100 * MIN_AGREEMENT:.0f} % are needed; {_ADVICE}"
+            )
 
 
-def in_one_row(outputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """All numbers of ``outputs``, one after another."""
-    return np.concatenate([output.ravel() for output in outputs])
+def float_logits(network: Any, pixels: npt.NDArray[np.uint8]) -> Logits:
+    """The logits of a Keras network for faces, uint8 (n, height, width): float32 (n, heads, labels)."""
+    return np.stack(network.predict(pixels[..., np.newaxis], batch_size=256, verbose=0), axis=1)
 
 
-def per_number(outputs: Iterable[tuple[int, float, int]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Scale and zero point of every number in such a row, from those of ``outputs`` with so many numbers each."""
-    counts, scales, zero_points = zip(*outputs, strict=True)
-    return np.repeat(np.array(scales, np.float64), counts), np.repeat(np.array(zero_points, np.int64), counts)
+def int8_logits(model: bytes, pixels: npt.NDArray[np.uint8]) -> Logits:
+    """The same of an int8 file whose heads all have as many labels as ``HEADS``."""
+    return run(model, pixels).dequantized.reshape(len(pixels), len(HEADS), -1)
 
 
-def as_input(pixels: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[Any]:
-    """Pictures as a model takes them, (n, height, width, channels): grey ones without a channel axis are repeated into
-    every channel, as the daemon does.
+def compare(
+    original: Logits, quantised: Logits, faces: FaceSet, temperatures: Mapping[str, float] | None = None
+) -> Comparison:
+    """Compare the logits (n, 2, 7) of the float network and of the int8 file for ``faces``.
+
+    ``temperatures`` are by head; without them they are 1.
     """
-    return pixels if pixels.ndim == 4 else np.repeat(pixels[..., np.newaxis], channels, axis=3)
-
-
-def answer(model: bytes, pixels: npt.NDArray[np.uint8]) -> Answers:
-    """Run ``model`` over pictures, see ``as_input``, one at a time as the daemon does.
-
-    Raises:
-        ModelError: the runtime refuses the file, or it takes other pictures.
-    """
-    interpreter = Interpreter(model)
-    taken = interpreter.inputs[0]
-    pictures = as_input(pixels, taken.shape[-1])
-    if len(interpreter.inputs) != 1 or taken.shape != (1, *pictures.shape[1:]):
-        shapes = ", ".join(str(spec.shape) for spec in interpreter.inputs)
-        raise ModelError(f"model takes {shapes}, expected one picture {(1, *pictures.shape[1:])}")
-    pictures = int8.quantize(pictures, taken.scale, taken.zero_point)
-    steps = np.array([in_one_row(interpreter.run(picture[np.newaxis])) for picture in pictures])
-    outputs = ((math.prod(spec.shape), spec.scale, spec.zero_point) for spec in interpreter.outputs)
-    return Answers(interpreter.runtime, steps, *per_number(outputs))
-
-
-def answer_in(python: Path, model: Path, pixels: npt.NDArray[np.uint8]) -> Answers:
-    """The same in another interpreter, for example ``.venv-pi/bin/python`` with tflite-runtime.
-
-    Raises:
-        ConfigError: ``python`` does not exist, or the model does not run there.
-    """
-    question = io.BytesIO()
-    np.save(question, pixels)
-    home = Path(__file__).parents[2]
-    try:
-        done = subprocess.run(
-            [python, "-m", "quantize.classifier.agreement", model.resolve()],
-            input=question.getvalue(),
-            capture_output=True,
-            check=True,
-            env=os.environ | {"PYTHONPATH": str(home)},
+    errors = np.abs(original - quantised)
+    targets = soft_targets(faces)
+    calibrated = {}
+    for i, head in enumerate(HEADS):
+        temperature = temperatures[head] if temperatures else 1.0
+        before, after = (
+            reliability(softmax(each[:, i], temperature), targets[:, i]).calibration_error
+            for each in (original, quantised)
         )
-    except OSError as error:
-        raise ConfigError(f"python {python}: cannot be run ({error.strerror}), expected an interpreter") from error
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise ConfigError(f"python {python}: cannot run {model} (status {error.returncode}: {last})") from error
-    with np.load(io.BytesIO(done.stdout)) as arrays:
-        return Answers(str(arrays["runtime"]), arrays["steps"], arrays["scale"], arrays["zero_point"])
+        calibrated[head] = CalibratedHead(temperature, (before, after))
+    return Comparison(
+        original=evaluate_logits("float", original, faces),
+        quantised=evaluate_logits("int8", quantised, faces),
+        agreement=float((original.argmax(axis=2) == quantised.argmax(axis=2)).mean(axis=0).min()),
+        largest_logit_error=float(errors.max()),
+        mean_logit_error=float(errors.mean()),
+        calibrated=calibrated,
+        crossed=evaluate_logits("int8, heads crossed", quantised[:, ::-1], faces),
+    )
 
 
-def _serve(model: Path) -> None:
-    answers = answer(model.read_bytes(), np.load(io.BytesIO(sys.stdin.buffer.read())))
-    reply = io.BytesIO()
-    np.savez(reply, runtime=answers.runtime, steps=answers.steps, scale=answers.scale, zero_point=answers.zero_point)
-    sys.stdout.buffer.write(reply.getvalue())
+def best_temperatures(logits: Logits, faces: FaceSet) -> dict[str, float]:
+    """The temperature of each head with the least cross-entropy to its targets, 0.25..4 in steps of 1 %.
+
+    A temperature changes confidences, never the emotion on top: Guo et al., "On Calibration of Modern Neural Networks",
+    2017. The targets of FER+'s head are the votes, so that its probabilities are shares of annotators.
+    """
+    targets = soft_targets(faces)
+    return {head: _best_temperature(logits[:, i], targets[:, i]) for i, head in enumerate(HEADS)}
 
 
-if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))
+def _best_temperature(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]) -> float:
+    temperatures = np.geomspace(0.25, 4, 280).round(3)
+    scaled = [logits / t for t in temperatures]
+    losses = [(np.logaddexp.reduce(each, axis=1) - (each * targets).sum(axis=1)).mean() for each in scaled]
+    return float(temperatures[np.argmin(losses)])

@@ -1,4 +1,4 @@
-"""The faces that set the ranges of the int8 tensors: balanced, seeded, and committed as row numbers."""
+"""The faces that set the ranges of the int8 tensors: a balanced sample, committed as row numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge.labels import EMOTIONS
 from train.data.fer2013 import FaceSet
 
 COMMITTED = Path(__file__).with_name("calibration.json")
-"""The sample that every release of ours was calibrated with."""
+"""The sample that our releases are calibrated with."""
 
 SEED = 2013
 PER_EMOTION = 60
@@ -25,7 +25,7 @@ largest logit error falls from 2.2 to 1.0 (at 60) and 0.7."""
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A sample of Training by row number, and the fingerprint of what lies in those rows."""
+    """A sample of Training by row number, and the fingerprint of the faces in those rows."""
 
     seed: int
     per_emotion: int
@@ -51,10 +51,10 @@ class Calibration:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a sample that was written before.
+        """Read a sample from its file.
 
         Raises:
-            DataError: the file cannot be read or is no calibration sample.
+            DataError: the file cannot be read, or is no calibration sample.
         """
         try:
             document = json.loads(path.read_text("utf-8"))
@@ -64,7 +64,7 @@ class Calibration:
             raise DataError(f"calibration {path}: cannot be read ({error.strerror}), expected a json file") from error
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"calibration {path}: is no sample ({error!r}); write one with fer-quantize calibration"
+                f"calibration {path}: is no sample ({error!r}); write one with fer-quantize calibration --out FILE"
             ) from error
 
     def to_json(self) -> str:
@@ -75,14 +75,16 @@ class Calibration:
         """The faces of the sample.
 
         Raises:
-            DataError: ``training`` lacks a row, or other pixels or labels lie there than when the sample was drawn.
+            DataError: ``training`` lacks a row, or its faces or labels are not those from which the sample was drawn.
         """
-        places = {row: place for place, row in enumerate(training.rows.tolist())}
-        missing = [row for row in self.rows if row not in places]
-        advice = "expected the csv of the challenge; draw a sample from this data with fer-quantize calibration"
+        positions = {row: i for i, row in enumerate(training.rows.tolist())}
+        missing = [row for row in self.rows if row not in positions]
+        advice = (
+            "expected the csv of the challenge; draw a sample from this data with fer-quantize calibration --out FILE"
+        )
         if missing:
             raise DataError(f"calibration: Training has no row {missing[0]}, {advice}")
-        sample = training.select(np.array([places[row] for row in self.rows], np.intp))
+        sample = training.select(np.array([positions[row] for row in self.rows], np.intp))
         if _fingerprint(sample) != self.sha256:
             raise DataError(f"calibration: the {len(self.rows)} sampled rows of Training hold other faces, {advice}")
         return sample

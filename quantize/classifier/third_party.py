@@ -1,4 +1,4 @@
-"""Opens a classifier that somebody else trained: its file, its labels, the range of its input."""
+"""Reads a classifier that somebody else trained: its file, its labels, the range of its input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge.errors import ModelError
 from edge.labels import EMOTIONS
 
 LABELS = (*EMOTIONS, "contempt")
-"""What a label may be called in a manifest; the daemon counts contempt as neutral."""
+"""The labels that a manifest may name; the daemon counts contempt as neutral."""
 
 SYNONYMS = {
     "anger": "angry",
@@ -21,22 +21,26 @@ SYNONYMS = {
     "sadness": "sad",
     "surprised": "surprise",
 }
-"""What other data sets and repositories call the same."""
+"""Other names for these labels, in data sets and repositories."""
 
 INPUT_RANGES = {"0..255": (1.0, 0.0), "0..1": (1 / 255, 0.0), "-1..1": (1 / 127.5, -1.0)}
-"""What a network was fed in training: scale and offset from grey levels to that range."""
+"""The range of a network's input in training: scale and offset that take grey levels there."""
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels in ``path``, one a line in the order of the model's outputs, by our names; empty lines do not count.
+    """The labels in ``path``, one per line in the order of the model's outputs.
+
+    Synonyms are replaced, empty lines skipped.
 
     Raises:
-        ModelError: the file cannot be read, or a label is unknown or comes twice.
+        ModelError: the file cannot be read, or a label is unknown or listed twice.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"labels {path}: cannot be read ({error}); expected a text file, one label a line") from error
+        raise ModelError(
+            f"labels {path}: cannot be read ({error}); expected a text file, one label per line"
+        ) from error
     labels: list[str] = []
     for number, line in enumerate(lines, 1):
         word = line.strip().lower()
@@ -49,22 +53,22 @@ def read_labels(path: Path) -> tuple[str, ...]:
                 f"synonyms {', '.join(SYNONYMS)}"
             )
         if label in labels:
-            raise ModelError(f"labels {path} line {number}: {label!r} comes twice, expected each once")
+            raise ModelError(f"labels {path} line {number}: {label!r} is listed twice; list each label once")
         labels.append(label)
     return tuple(labels)
 
 
-def load_foreign(path: Path, labels: tuple[str, ...], input_range: str) -> Any:
+def open_third_party(path: Path, labels: tuple[str, ...], input_range: str) -> Any:
     """Open a ``.keras`` or ``.h5`` file or a SavedModel folder as a Keras model of raw grey levels 0..255.
 
     Args:
         path: the classifier. Keras refuses code in a file (Lambda layers); a SavedModel is a program, so open only what
             you trust.
-        labels: names of its outputs.
-        input_range: what it was fed in training, one of ``INPUT_RANGES``; becomes part of the graph.
+        labels: the names of its outputs.
+        input_range: one of ``INPUT_RANGES``; becomes part of the graph.
 
     Raises:
-        ModelError: it cannot be opened, or is no classifier of one square picture with as many outputs as ``labels``.
+        ModelError: it cannot be opened, or is no classifier of one square image with as many outputs as ``labels``.
     """
     import keras
 
@@ -75,18 +79,21 @@ def load_foreign(path: Path, labels: tuple[str, ...], input_range: str) -> Any:
             pass
         case _:
             raise ModelError(
-                f"model {path}: takes {taken}, accepted is one square picture, (None, size, size, 1) grey or "
+                f"model {path}: takes {taken}, accepted is one square image, (None, size, size, 1) grey or "
                 "(None, size, size, 3) RGB"
             )
     if not isinstance(given, tuple) or len(given) != 2:
         raise ModelError(f"model {path}: gives {given}, accepted is one vector of logits or probabilities")
     if given[1] != len(labels):
-        raise ModelError(f"model {path}: gives {given[1]} numbers for {len(labels)} labels, expected one label each")
+        raise ModelError(
+            f"model {path}: gives {given[1]} numbers, but {len(labels)} labels are listed; "
+            "list one label for each number"
+        )
     scale, offset = INPUT_RANGES[input_range]
     pixels = keras.Input(taken[1:])
     scaled = pixels if (scale, offset) == (1, 0) else keras.layers.Rescaling(scale, offset, name="range")(pixels)
-    # Names end up in the converted file: where Keras would count up, the same input would not give the same bytes.
-    return keras.Model(pixels, network(scaled, training=False), name="foreign")
+    # Names end up in the converted file; if Keras numbered them, the same input would not give the same bytes.
+    return keras.Model(pixels, network(scaled, training=False), name="third_party")
 
 
 def _open(path: Path) -> Any:

@@ -1,1 +1,1 @@
-"""A face detector from a Keras file to a verified release."""
+"""Face detectors: a trained run becomes a release."""

@@ -1,4 +1,4 @@
-"""The float detector against its int8 file on the development set, the gate between them, and the threshold."""
+"""A float detector against its int8 file on the development set, the gate between them, and the threshold."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from train.detector.evaluate import MAX_FALSE_POSITIVES_PER_IMAGE, Evaluation, e
 from train.detector.predict import letterboxed, predict
 
 MAX_LOST = 0.005
-"""Of average precision, which looks at every score."""
+"""Of average precision, which counts every score."""
 
 MAX_RECALL_LOST = 0.01
-"""Of recall at one score: there, faces near it fall to either side by chance, more of them the less a network knows."""
+"""Of recall at one threshold: faces with a score near it fall to either side by chance."""
 
 
 @dataclass(frozen=True, slots=True)
-class BoxComparison:
+class Comparison:
     """What one detector reaches in float and in int8 on the same frames, both at the threshold of int8."""
 
     original: Evaluation
     quantised: Evaluation
 
     @property
-    def rows(self) -> dict[str, tuple[float, float]]:
-        """The figures of the gate: what they are, float, int8."""
+    def gated(self) -> dict[str, tuple[float, float]]:
+        """The figures that the gate looks at, by name: (float, int8)."""
         pairs = {
             "recall of faces of 40 px and more": "recall_40",
             "recall of faces of 20 px and more": "recall_20",
@@ -45,24 +45,24 @@ class BoxComparison:
         """
         if not self.quantised.recall_20:
             raise ModelError(
-                f"detector finds no face at the score {self.quantised.threshold:.2f}, below which it finds more than "
-                f"{MAX_FALSE_POSITIVES_PER_IMAGE} false ones a picture; train it for longer"
+                f"detector finds no face with a score of {self.quantised.threshold:.2f} or more, and below it more "
+                f"than {MAX_FALSE_POSITIVES_PER_IMAGE} false ones per image; train it for longer"
             )
-        for title, (before, after) in self.rows.items():
+        for title, (before, after) in self.gated.items():
             accepted = MAX_RECALL_LOST if title.startswith("recall") else MAX_LOST
             if before - after > accepted:
                 raise ModelError(
-                    f"int8 loses {100 * (before - after):.2f} points of {title}, accepted are {100 * accepted:g}; "
-                    "train it for longer"
+                    f"int8 loses {100 * (before - after):.2f} points of {title}, at most {100 * accepted:g} are "
+                    "accepted; train it for longer"
                 )
 
 
-def compare_boxes(network: Any, detector: BuiltinDetector, development: Mapping[str, Sequence[Frame]]) -> BoxComparison:
-    """Let both look at ``development``.
+def compare(network: Any, detector: BuiltinDetector, development: Mapping[str, Sequence[Frame]]) -> Comparison:
+    """Run both over ``development``.
 
     Args:
         network: the Keras model.
-        detector: its int8 file, with a threshold so low that ``MAX_FALSE_POSITIVES_PER_IMAGE`` decides which to use.
+        detector: its int8 file, with a threshold so low that the false faces decide which one to use.
         development: see ``train.detector.development.compose``.
     """
     size_px = network.input_shape[1:3]
@@ -70,4 +70,4 @@ def compare_boxes(network: Any, detector: BuiltinDetector, development: Mapping[
     in_float = Candidate("float", lambda frames: iter(predict(network, *letterboxed(frames, size_px))), None)
     quantised = evaluate(int8, find_faces(int8, development), development)
     in_float = replace(in_float, threshold=quantised.threshold)
-    return BoxComparison(evaluate(in_float, find_faces(in_float, development), development), quantised)
+    return Comparison(evaluate(in_float, find_faces(in_float, development), development), quantised)

@@ -1,4 +1,4 @@
-"""``fer-quantize detector``: make a release from a detector's run."""
+"""The command of ``fer-quantize`` that makes detector releases: detector."""
 
 from __future__ import annotations
 
@@ -6,46 +6,36 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from quantize.classifier.release import HELD_OUT
-from quantize.classifier.report import speed
-from quantize.classifier.screen import busy, say, show_boxes, show_differences, show_forecast, show_layers
-from train.data import fer2013
-from train.run.progress import progress_bar
+from quantize.release import HELD_OUT
+from quantize.report import describe_latency
+from quantize.terminal import busy, say, show_changes, show_differences, show_forecast, show_layers
+from train.data.options import fer2013_options, load_faces, photograph_options
 
 
-def add_detector(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
-    """Add the command to ``commands``, with the options of ``parents``: data, signature, interpreters."""
-    face = commands.add_parser(
-        "detector", parents=parents, help="the same for a face detector: convert, check, compare, write"
+def add_command(commands: Any, signing: argparse.ArgumentParser, runtimes: argparse.ArgumentParser) -> None:
+    """Add the command to ``commands``, with the options of ``signing`` and ``runtimes``."""
+    make = commands.add_parser(
+        "detector",
+        parents=[fer2013_options(), photograph_options(), runtimes, signing],
+        help="a trained face detector becomes a release",
+        description="Convert a run's face detector to int8, check it, compare it with float and write a release "
+        "folder. It is refused if int8 loses faces of the development set.",
     )
-    face.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train detector: model.keras, run.json")
-    face.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
-    face.add_argument(
-        "--faces", type=Path, required=True, metavar="DIR", help="photographs it was trained on, with their boxes"
-    )
-    face.add_argument(
-        "--wider",
-        nargs=2,
-        type=Path,
-        action="append",
-        default=[],
-        metavar=("LABELS", "DIR"),
-        help="a label file of WIDER FACE and its pictures, if it was trained on them; may be repeated",
-    )
-    face.set_defaults(command=_release)
+    make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train detector fit")
+    make.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
+    make.set_defaults(command=_release)
 
 
 def _release(options: argparse.Namespace) -> None:
     with busy("reading photographs") as status:
-        from quantize.detector.release import release_detector
-        from quantize.detector.report import detector_figures
+        from quantize.detector.release import release
+        from quantize.detector.report import TOP_CHANGED, figures
         from train.detector.development import compose
         from train.detector.sources import read_sources
 
-        with progress_bar(f"reading {options.data.name}") as progress:
-            faces = fer2013.load(options.data, options.votes, options.cache, progress)
+        faces = load_faces(options)
         sources = read_sources(options.faces, options.wider, faces)
-        outcome = release_detector(
+        outcome = release(
             options.run,
             sources.training,
             compose(sources.held_back, sources.clips),
@@ -55,13 +45,16 @@ def _release(options: argparse.Namespace) -> None:
             key=options.sign,
             announce=lambda step: status.update(f"{step} ..."),
         )
-    show_boxes(outcome.manifest.threshold, detector_figures(outcome.comparison))
-    show_layers(outcome.layers)
-    say(speed(outcome.latency))
-    show_differences(outcome.differences, "other cell")
-    show_forecast(outcome.graph)
     manifest = outcome.manifest
+    show_changes(
+        f"development set, boxes with a score of at least {manifest.threshold:.3f}", figures(outcome.comparison)
+    )
+    show_layers(outcome.layers)
+    say(describe_latency(outcome.latency))
+    show_differences(outcome.differences, TOP_CHANGED)
+    show_forecast(outcome.graph)
     say(
-        f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, score from {manifest.threshold}, "
-        f"square {manifest.crop.side} x box height, golden answers within {manifest.golden_tolerance} steps"
+        f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, threshold {manifest.threshold}, "
+        f"crop {manifest.crop.side} x box height, golden vectors within {manifest.golden_tolerance} steps; see "
+        f"{options.out / 'comparison.md'}"
     )

@@ -1,88 +1,74 @@
-"""The comparison of a detector in float and in int8 for people: a page of tables and one picture."""
+"""The comparison of a detector in float and in int8, for people: tables, a page and a chart."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from math import isnan
 
-import numpy as np
-
-from quantize.classifier.report import (
-    FLOAT,
-    INK,
-    INT8,
-    change_row,
-    draw_layers,
-    layer_lines,
-    percent,
-    plain,
-    runtime_lines,
-    speed,
-    table,
-)
-from quantize.detector.agreement import BoxComparison
+from quantize.detector.agreement import Comparison
+from quantize.report import Row, change_row, describe_latency, percent, render
 from quantize.tflite.latency import Latency
 from quantize.tflite.layers import LayerError
 from quantize.tflite.runtimes import Difference
 
-Row = tuple[str, str, str, str]
+TOP_CHANGED = "other cell"
+"""What it means when another value of the maps is the highest."""
 
 
-def detector_figures(comparison: BoxComparison) -> list[Row]:
-    """Rows of (what, float, int8, change) that tell the outcome."""
+def figures(comparison: Comparison) -> list[Row]:
+    """The figures of the development set."""
     original, quantised = comparison.original, comparison.quantised
-    rows = [change_row(title, *pair) for title, pair in comparison.rows.items()]
+    rows = [change_row(title, *pair) for title, pair in comparison.gated.items()]
     rows += _recalls(original.sizes, quantised.sizes, "recall of faces of {}")
     rows += _recalls(original.sets, quantised.sets, "recall in {}")
     for name, after in quantised.false_faces.items():
         before = original.false_faces[name]
-        rows.append((f"false faces per picture in {name}", f"{before:.3f}", f"{after:.3f}", ""))
+        rows.append((f"false faces per image in {name}", f"{before:.3f}", f"{after:.3f}", ""))
     return rows
 
 
-def _recalls(before: Mapping[str, float], after: Mapping[str, float], title: str) -> list[Row]:
-    return [change_row(title.format(name), before[name], after[name]) for name in after if after[name] == after[name]]
-
-
-def detector_markdown(
-    comparison: BoxComparison, layers: Sequence[LayerError], differences: Sequence[Difference], latency: Latency
-) -> str:
+def comparison_page(
+    comparison: Comparison, layers: Sequence[LayerError], differences: Sequence[Difference], latency: Latency
+) -> bytes:
     """The page ``comparison.md``."""
-    lines = ["# Float against int8", "", "![float against int8](comparison.png)", "", speed(latency), ""]
-    lines += ["## Development set", ""]
-    lines += [f"Boxes with a score of at least {comparison.quantised.threshold:.3f}, float and int8.", ""]
-    lines += table(("", "float", "int8", "change in points"), detector_figures(comparison))
-    return "\n".join(
-        [*lines, *layer_lines(layers), *runtime_lines(differences, "maps, of some dozen numbers of each answer,")]
+    return render(
+        "detector/comparison.md.j2",
+        threshold=comparison.quantised.threshold,
+        figures=figures(comparison),
+        layers=layers,
+        differences=differences,
+        latency=describe_latency(latency),
     )
 
 
-def save_detector_picture(comparison: BoxComparison, layers: Sequence[LayerError], png: Path) -> None:
-    """Draw the recall by size and by set, and the noise per layer."""
+def chart(comparison: Comparison, layers: Sequence[LayerError]) -> bytes:
+    """The chart ``comparison.png``: recall by size and by set, noise of each layer."""
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from quantize.charts import draw_layers, draw_shares, to_png
+    from train.run.plots import INK
+
     figure = Figure(figsize=(13, 8), layout="constrained")
-    axes: dict[str, Any] = figure.subplot_mosaic([["sizes", "sets"], ["layers", "layers"]])
+    axes: dict[str, Axes] = figure.subplot_mosaic([["sizes", "sets"], ["layers", "layers"]])
     original, quantised = comparison.original, comparison.quantised
-    _draw_recalls(axes["sizes"], original.sizes, quantised.sizes, "Recall by height of the face, percent")
-    _draw_recalls(axes["sets"], original.sets, quantised.sets, "Recall by set, percent")
+    for name, title, before, after in (
+        ("sizes", "Recall by height of the face", original.sizes, quantised.sizes),
+        ("sets", "Recall by set", original.sets, quantised.sets),
+    ):
+        known = measured(after)
+        draw_shares(axes[name], list(known), [before[each] for each in known], list(known.values()), title)
     axes["sets"].legend(frameon=False, labelcolor=INK, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     draw_layers(axes["layers"], layers)
     title = f"Average precision: float {percent(original.average_precision)}"
     figure.suptitle(f"{title}, int8 {percent(quantised.average_precision)}", color=INK, size=14)
-    figure.savefig(png, dpi=110, metadata={"Software": None})
+    return to_png(figure)
 
 
-def _draw_recalls(axes: Any, before: Mapping[str, float], after: Mapping[str, float], title: str) -> None:
-    names = [name for name in after if after[name] == after[name]]  # not nan: there are faces
-    places = np.arange(len(names))
-    for shift, label, colour, recalls in ((-0.2, "float", FLOAT, before), (0.2, "int8", INT8, after)):
-        heights = [100 * recalls[name] for name in names]
-        axes.bar(places + shift, heights, 0.38, color=colour, label=label)
-        for place, height in zip(places + shift, heights, strict=True):
-            axes.text(place, height + 1, f"{height:.0f}", ha="center", color=INK, size=8)
-    axes.set_xticks(places, names)
-    axes.set_ylim(0, 105)
-    axes.set_title(title, color=INK, loc="left")
-    plain(axes)
+def measured(recalls: Mapping[str, float]) -> dict[str, float]:
+    """Those of ``recalls`` for which there are faces; the others are nan."""
+    return {name: recall for name, recall in recalls.items() if not isnan(recall)}
+
+
+def _recalls(before: Mapping[str, float], after: Mapping[str, float], title: str) -> list[Row]:
+    return [change_row(title.format(name), before[name], recall) for name, recall in measured(after).items()]

@@ -1,1 +1,1 @@
-"""TFLite files of either kind of model: conversion, verification, the Edge TPU, runtimes and signatures."""
+"""TFLite files of either kind of model: conversion, verification, inference in every runtime, the Edge TPU."""

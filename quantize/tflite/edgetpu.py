@@ -1,8 +1,8 @@
-"""Would this file run on an Edge TPU? A static answer per operator, and the real compiler where it is installed.
+"""Whether an Edge TPU would run a file: a prediction for each operator, and the real compiler if it is installed.
 
 Rules: "Supported operations" and "Model requirements" of https://coral.ai/docs/edgetpu/models-intro/ (compiler 16,
-runtime 14). What Coral does not document, sizes that the compiler turns down and the schedule of its 8 MB of memory,
-only the compiler knows.
+runtime 14). Coral does not document which sizes the compiler turns
+down and how it schedules the 8 MB of memory: only the compiler knows.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Forecast:
 
     @property
     def mapped(self) -> int:
-        """Operators on the Edge TPU: the compiler cuts once, before the first that it cannot map."""
+        """Operators on the Edge TPU: the compiler cuts the graph once, before the first that it cannot map."""
         return next((i for i, each in enumerate(self.placements) if each.reasons), len(self.placements))
 
     @property
@@ -59,13 +59,13 @@ class Forecast:
 
 
 def forecast(graph: Graph) -> Forecast:
-    """Judge every operator of ``graph``."""
+    """Predict where every operator of ``graph`` would run."""
     loops = ("the file has more than one subgraph (control flow)",) if graph.subgraphs != 1 else ()
     return Forecast(tuple(Placement(operator, (*loops, *_reasons(operator))) for operator in graph.operators))
 
 
 def compile_for_edgetpu(model: Path, folder: Path) -> Path:
-    """Run Coral's compiler on ``model``; answers the path of the compiled file in ``folder``.
+    """Run Coral's compiler on ``model`` and return the path of the compiled file in ``folder``.
 
     Raises:
         ModelError: the compiler is not installed, fails, or leaves an operator on the CPU.

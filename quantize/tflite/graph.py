@@ -1,4 +1,4 @@
-"""A .tflite file's graph as records, read from the flatbuffer itself and not from what a converter was asked."""
+"""The graph of a .tflite file as records, read from the flatbuffer itself."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _LEAST_INPUTS = {
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), 2),
     "STRIDED_SLICE": 4,
 }
-"""What an operator needs, where that is more than one tensor; whoever reads the graph may rely on it."""
+"""Inputs that an operator must have, where that is more than one; ``read_graph`` refuses a file with fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor. ``dtype`` has the schema's name (INT8); ``scales`` holds one number, or one per channel, or none.
 
-    ``data`` are the values of a constant (its raw bytes for types we never release), None for what is computed.
-    ``open_shape`` tells of a dimension that is fixed only when the model runs.
+    ``data`` are the values of a constant (raw bytes for types that are never released), None for a computed tensor.
+    ``open_shape`` means that a dimension is fixed only when the model runs.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Tensor:
 
     @property
     def layer(self) -> str:
-        """The layer it comes from, for people: the converter joins the names of all that it fused."""
+        """The layer it comes from, for people: the converter joins the names of all layers that it fused."""
         return self.name.partition(";")[0]
 
 
@@ -59,7 +59,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What a file holds. ``subgraphs`` above 1 means control flow; the other fields then tell of the first."""
+    """What a file holds. More than one of ``subgraphs`` means control flow; the other fields describe the first."""
 
     size_bytes: int
     subgraphs: int

@@ -1,4 +1,4 @@
-"""How long one picture takes in float and in int8, side by side on this machine."""
+"""How long one inference takes in float and in int8, side by side on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quantize.tflite.runtimes import open_in_tensorflow
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Medians of one forward pass in milliseconds, one thread; of one machine, unlike (nearly) their ratio."""
+    """Medians of one inference in milliseconds, one thread. They belong to one machine; their ratio hardly does."""
 
     original_ms: float
     quantised_ms: float
@@ -25,16 +25,16 @@ class Latency:
 
 
 def measure_latency(original: bytes, quantised: bytes, repeats: int = 100) -> Latency:
-    """Run a float and an int8 file in turns, so that whatever else the machine does meets both alike.
+    """Run a float and an int8 file in turns, so that other load on the machine affects both alike.
 
     XNNPACK computes both: the daemon's runtime has the same kernels.
     """
     interpreters = [open_in_tensorflow(model, "AUTO") for model in (original, quantised)]
-    durations_s = np.array([[_forward_s(each) for each in interpreters] for _ in range(repeats)])
+    durations_s = np.array([[_inference_s(each) for each in interpreters] for _ in range(repeats)])
     return Latency(*(1000 * np.median(durations_s, axis=0)).tolist())
 
 
-def _forward_s(interpreter: Any) -> float:
+def _inference_s(interpreter: Any) -> float:
     begun_s = time.perf_counter()
     interpreter.invoke()
     return time.perf_counter() - begun_s

@@ -1,23 +1,27 @@
-"""How much noise quantising adds, layer by layer: the same pictures through the float and the int8 graph."""
+"""How much noise quantising adds, layer by layer: the same images through the float and the int8 graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.model import int8
-from quantize.classifier.agreement import as_input
 from quantize.tflite.graph import Operator, read_graph
+from quantize.tflite.inference import with_channels
 from quantize.tflite.runtimes import open_in_tensorflow
+
+LOW_SNR_DB = 15.0
+"""Below it, error is over 18 % of the signal's amplitude: look at such a layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerError:
-    """The output of one operator: power of the float signal over that of the error that has gathered up to there.
+    """The error in the output of one operator, its own and that of the operators before it.
 
-    ``snr_db`` is that ratio in decibels, infinite where nothing differs.
+    ``snr_db`` is the power of the float signal over that of the error, in decibels; infinite where nothing differs.
     """
 
     operator: int
@@ -27,13 +31,13 @@ class LayerError:
     snr_db: float
 
 
-def layer_errors(original: bytes, quantised: bytes, pixels: npt.NDArray[np.uint8]) -> tuple[LayerError, ...]:
+def layer_errors(original: bytes, quantised: bytes, images: npt.NDArray[np.uint8]) -> tuple[LayerError, ...]:
     """Compare the output of every operator that both files hold.
 
     Args:
         original: the float file of ``convert_float``.
         quantised: the int8 file of the same network; the converter gives its tensors the same names.
-        pixels: pictures to run, see ``as_input``, n > 0; some dozens settle the figures.
+        images: what to run, see ``with_channels``, n > 0; a few dozen are enough.
     """
     kernels = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"  # XNNPACK keeps no tensor between layers
     in_float = open_in_tensorflow(original, kernels, keep_all=True)
@@ -42,10 +46,10 @@ def layer_errors(original: bytes, quantised: bytes, pixels: npt.NDArray[np.uint8
     int8_ids = {tensor["name"]: tensor["index"] for tensor in in_int8.get_tensor_details()}
     operators = [o for o in read_graph(quantised).operators if o.outputs[0].name in float_ids]
     powers = np.zeros((len(operators), 2))  # of the signal, of the error
-    for picture in as_input(pixels, in_float.get_input_details()[0]["shape"][-1]):
+    for image in with_channels(images, in_float.get_input_details()[0]["shape"][-1]):
         for interpreter, values in (
-            (in_float, picture.astype(np.float32)),
-            (in_int8, int8.quantize(picture, *in_int8.get_input_details()[0]["quantization"])),
+            (in_float, image.astype(np.float32)),
+            (in_int8, int8.quantize(image, *in_int8.get_input_details()[0]["quantization"])),
         ):
             interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values[np.newaxis])
             interpreter.invoke()
@@ -56,6 +60,11 @@ def layer_errors(original: bytes, quantised: bytes, pixels: npt.NDArray[np.uint8
             error = expected - int8.dequantize(steps, output.scales[0], output.zero_points[0])
             powers[i] += np.square(expected).sum(), np.square(error).sum()
     return tuple(_layer_error(operator, *power) for operator, power in zip(operators, powers, strict=True))
+
+
+def worst(layers: Sequence[LayerError]) -> LayerError:
+    """The layer with the most noise."""
+    return min(layers, key=lambda layer: layer.snr_db)
 
 
 def _layer_error(operator: Operator, signal: float, error: float) -> LayerError:

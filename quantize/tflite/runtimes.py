@@ -1,9 +1,9 @@
-"""One release in every TFLite runtime at hand: how far their integer answers lie apart.
+"""One file in every TFLite runtime at hand: how far their integer outputs differ.
 
 The format fixes the arithmetic only up to rounding, so TensorFlow's reference kernels are taken as the truth here. With
 those kernels TensorFlow 2.21 and tflite-runtime 2.14 agree bit for bit after every operator (measured on a residual
-network of 31). By default they run others, which rescale a sum a step off now and then, and the layers behind carry it
-on: in tflite-runtime ADD alone, in TensorFlow depthwise convolutions too, in XNNPACK all.
+network of 31). By default they run others, which are a step off now and then when they rescale a sum, and the layers
+behind carry the error on: in tflite-runtime ADD alone, in TensorFlow depthwise convolutions too, in XNNPACK all.
 """
 
 from __future__ import annotations
@@ -12,82 +12,71 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.model import int8
-from edge.model.manifest import golden_stride
-from quantize.classifier.agreement import Answers, answer, answer_in, as_input, in_one_row, per_number
-
-Places: TypeAlias = npt.NDArray[np.intp]
-"""Where numbers lie in an answer, which has those of all outputs one after another."""
+from edge.model.golden import golden_stride
+from quantize.tflite.inference import Outputs, flatten, quantization_per_value, run, run_in, with_channels
 
 KERNELS = {"BUILTIN_REF": "reference", "BUILTIN_WITHOUT_DEFAULT_DELEGATES": "optimised", "AUTO": "XNNPACK"}
-"""TensorFlow's ways to run one file, and what people call them."""
+"""TensorFlow's ways to run one file, and what reports call them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How the answers of one runtime differ from the reference kernels', over ``pictures`` pictures.
+    """How the outputs of one runtime differ from those of the reference kernels, over ``images`` images.
 
-    Of long answers those numbers count that a golden vector would keep.
+    Of many output values only those count that a golden vector would keep.
 
-    ``equal`` is the share of pictures with every number equal, ``changed`` the share with another number on top: of a
-    classifier, another emotion. ``largest`` and ``mean`` count int8 steps.
+    ``equal`` is the share of images with every value equal, ``top_changed`` the share in which another value is the
+    highest: of a classifier, another emotion. ``largest`` and ``mean`` are int8 steps.
     """
 
     runtime: str
-    pictures: int
+    images: int
     equal: float
     largest: int
     mean: float
-    changed: float
+    top_changed: float
 
 
 def compare_runtimes(
-    model: Path, pixels: npt.NDArray[np.uint8], pythons: Sequence[Path], places: Places | None = None
+    model: bytes, images: npt.NDArray[np.uint8], pythons: Sequence[Path], order: npt.NDArray[np.intp] | None = None
 ) -> tuple[Difference, ...]:
-    """Run a file over pictures, see ``as_input``, in TensorFlow, in this process's runtime and in ``pythons``.
+    """Run a file over images, see ``with_channels``, in TensorFlow, in this process's runtime and in ``pythons``.
 
-    ``places`` puts the numbers of several outputs into the manifest's order.
+    ``order`` are the positions of the output values in the manifest's order; without it, they are compared as they are.
 
     Raises:
         ModelError: a runtime of this process refuses the file.
         ConfigError: a Python of ``pythons`` cannot be run, or refuses the file.
     """
-    content = model.read_bytes()
-    reference, *others = (answer_in_tensorflow(content, pixels, kernels) for kernels in KERNELS)
-    others.append(answer(content, pixels))
-    others.extend(answer_in(python, model, pixels) for python in pythons)
-    return tuple(difference(reference, each, places) for each in others)
+    reference, *others = (run_in_tensorflow(model, images, kernels) for kernels in KERNELS)
+    others.append(run(model, images))
+    others.extend(run_in(python, model, images) for python in pythons)
+    return tuple(difference(reference, each, order) for each in others)
 
 
-def answer_in_tensorflow(model: bytes, pixels: npt.NDArray[np.uint8], kernels: str) -> Answers:
-    """Run a file over pictures in TensorFlow with one of ``KERNELS``."""
+def run_in_tensorflow(model: bytes, images: npt.NDArray[np.uint8], kernels: str) -> Outputs:
+    """Run an int8 file over images in TensorFlow with one of ``KERNELS``."""
     interpreter = open_in_tensorflow(model, kernels)
     taken = interpreter.get_input_details()[0]
-    pictures = int8.quantize(as_input(pixels, taken["shape"][-1]), *taken["quantization"])
-    steps = _run(interpreter, pictures)
-    outputs = ((math.prod(each["shape"]), *each["quantization"]) for each in interpreter.get_output_details())
-    return Answers(f"tensorflow {_tensorflow_version()}, {KERNELS[kernels]}", steps, *per_number(outputs))
+    steps = _run(interpreter, int8.quantize(with_channels(images, taken["shape"][-1]), *taken["quantization"]))
+    tensors = ((math.prod(each["shape"]), *each["quantization"]) for each in interpreter.get_output_details())
+    runtime = f"tensorflow {metadata.version('tensorflow')}, {KERNELS[kernels]}"
+    return Outputs(runtime, steps, *quantization_per_value(tensors))
 
 
-def answer_in_float(model: bytes, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Answers (n, numbers) of a float file to pictures, see ``as_input``."""
+def run_float(model: bytes, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """What a float file outputs for images, see ``with_channels``: (n, values)."""
     interpreter = open_in_tensorflow(model, "AUTO")
-    return _run(interpreter, as_input(pixels, interpreter.get_input_details()[0]["shape"][-1]).astype(np.float32))
-
-
-def _run(interpreter: Any, pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    answers = []
-    for picture in pictures:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[np.newaxis])
-        interpreter.invoke()
-        answers.append(in_one_row([interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]))
-    return np.array(answers)
+    channels = interpreter.get_input_details()[0]["shape"][-1]
+    return _run(interpreter, with_channels(images, channels).astype(np.float32))
 
 
 def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) -> Any:
@@ -110,23 +99,26 @@ def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) ->
     return interpreter
 
 
-def difference(reference: Answers, other: Answers, places: Places | None = None) -> Difference:
-    """Count the steps between two answers to the same pictures; ``places`` as in ``compare_runtimes``."""
-    numbers = np.arange(reference.steps.shape[1]) if places is None else places
-    kept = numbers[:: golden_stride(len(numbers))]
-    ours, theirs = reference.steps[:, kept].astype(np.int64), other.steps[:, kept]
-    steps = np.abs(ours - theirs)
+def difference(reference: Outputs, other: Outputs, order: npt.NDArray[np.intp] | None = None) -> Difference:
+    """Count the steps between two outputs for the same images; ``order`` as in ``compare_runtimes``."""
+    positions = np.arange(reference.steps.shape[1]) if order is None else order
+    kept = positions[:: golden_stride(len(positions))]
+    expected, actual = reference.steps[:, kept].astype(np.int64), other.steps[:, kept]
+    steps = np.abs(expected - actual)
     return Difference(
         runtime=other.runtime,
-        pictures=len(steps),
+        images=len(steps),
         equal=float((steps.max(axis=1) == 0).mean()),
         largest=int(steps.max()),
         mean=float(steps.mean()),
-        changed=float((ours.argmax(axis=1) != theirs.argmax(axis=1)).mean()),
+        top_changed=float((expected.argmax(axis=1) != actual.argmax(axis=1)).mean()),
     )
 
 
-def _tensorflow_version() -> str:
-    from importlib.metadata import version
-
-    return version("tensorflow")
+def _run(interpreter: Any, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    rows = []
+    for image in batch:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[np.newaxis])
+        interpreter.invoke()
+        rows.append(flatten([interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]))
+    return np.array(rows)

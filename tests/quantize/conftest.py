@@ -1,4 +1,4 @@
-"""Small networks, their files and pictures for them."""
+"""Small networks, their files, and images for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from train.classifier.network import Stage, build, heads
 from train.data.fer2013 import FaceSet
 
 CODES = ((1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 0), (0, 1, 0, 1), (1, 1, 0, 0), (0, 0, 1, 1), (1, 0, 0, 1))
-"""Which quarters of a picture are bright, for each emotion."""
+"""Which quarters of a image are bright, for each emotion."""
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def network() -> Any:
 
 @pytest.fixture(scope="session")
 def pixels() -> Pixels:
-    """Forty pictures from black to white, blurred so that they hold shapes."""
+    """Forty images from black to white, of coarse noise."""
     noise = np.random.RandomState(5).randint(0, 256, (40, 12, 12)).repeat(4, axis=1).repeat(4, axis=2)
     return noise.astype(np.uint8)
 
@@ -48,7 +48,7 @@ def float_file(network: Any) -> bytes:
 
 @pytest.fixture(scope="session")
 def quarters() -> Any:
-    """A network that needs no training: it tells an emotion by the quarters that are bright."""
+    """A network that needs no training: the bright quarters of an image decide the emotion."""
     signs = 2.0 * np.array(CODES) - 1
     model = keras.Sequential(
         [
@@ -64,8 +64,8 @@ def quarters() -> Any:
 
 
 @pytest.fixture(scope="session")
-def crooked(quarters: Any) -> Any:
-    """``quarters`` behind a depthwise convolution whose channels differ by a factor of up to 3000 in range."""
+def uneven_channels(quarters: Any) -> Any:
+    """``quarters`` behind channels whose ranges differ by a factor of up to 3000: int8 ruins it."""
     ranges = np.geomspace(0.1, 300, 8)
     model = keras.Sequential(
         [
@@ -85,20 +85,20 @@ def crooked(quarters: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def asked_twice() -> Callable[[Any], Any]:
-    """``asked_twice(model)``: one that ends with a dense layer, with two of it, as fer-train would have both heads."""
+def with_both_heads() -> Callable[[Any], Any]:
+    """``with_both_heads(model)`` has the last, dense layer of ``model`` twice: the two heads of fer-train's models."""
 
-    def asked_twice(model: Any) -> Any:
+    def double(model: Any) -> Any:
         whole = keras.Model(model.inputs, heads(model.layers[-2].output))
         whole.set_weights([*model.get_weights(), *model.layers[-1].get_weights()])
         return whole
 
-    return asked_twice
+    return double
 
 
 @pytest.fixture(scope="session")
 def faces() -> dict[str, FaceSet]:
-    """Pictures that ``quarters`` reads, ten of each emotion for training and eight held out."""
+    """Images that ``quarters`` classifies: ten of each emotion for training, eight held out."""
     return {"Training": _draw("Training", 10), "PublicTest": _draw("PublicTest", 8)}
 
 
@@ -114,7 +114,7 @@ def _draw(split: str, per_emotion: int) -> FaceSet:
 
 @pytest.fixture(scope="session")
 def altered(int8_file: bytes) -> Callable[[Callable[[Any], None]], bytes]:
-    """``int8_file`` after a change to the schema's own objects, packed again."""
+    """``altered(change)`` is ``int8_file`` after ``change`` to the objects of its schema."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 

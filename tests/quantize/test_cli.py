@@ -25,14 +25,14 @@ def write_csv(path: Path, *splits: FaceSet) -> None:
 
 
 @pytest.fixture(scope="module")
-def workplace(quarters: Any, asked_twice: Any, faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data, calibration sample and run as a user has them."""
+def workplace(quarters: Any, with_both_heads: Any, faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data, calibration sample and run, as a user has them."""
     folder = tmp_path_factory.mktemp("workplace")
     write_csv(folder / "training.csv", faces["Training"])
     write_csv(folder / "faces.csv", *faces.values())
     (folder / "sample.json").write_text(Calibration.draw(faces["Training"], 0, 8).to_json())
     (folder / "run").mkdir()
-    asked_twice(quarters).save(folder / "run" / "model.keras")
+    with_both_heads(quarters).save(folder / "run" / "model.keras")
     quarters.save(folder / "theirs.keras")
     (folder / "run" / "run.json").write_text("{}")
     return folder
@@ -50,38 +50,38 @@ def test_a_run_becomes_a_release_with_a_table_at_the_end(
 
     released = main(["release", run, *data, "--calibration", sample, "--out", out, "--python", sys.executable])
     verified = main(["verify", out]) or main(["verify", f"{out}/model.tflite"])
-    compared = main(["compare", f"{run}/model.keras", out, *data, "--picture", str(workplace / "picture.png")])
+    compared = main(["compare", f"{run}/model.keras", out, *data, "--plot", str(workplace / "plot.png")])
 
     assert (released, verified, compared) == (0, 0, 0)
-    assert (workplace / "picture.png").exists()
+    assert (workplace / "plot.png").read_bytes().startswith(b"\x89PNG")
     shown = capsys.readouterr().out
     assert "FER2013 accuracy" in shown
     assert "Edge TPU, predicted: 4 of 4 operators map; one single part" in shown
-    assert "is a whole release" in shown
+    assert "passes every check of a release" in shown
     assert "may be released" in shown
     assert "Noisiest of 4 layers" in shown
 
 
-def test_a_model_of_other_people_becomes_a_release_and_can_be_looked_into(
+def test_a_model_that_somebody_else_trained_becomes_a_release_and_can_be_examined(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keras_file, out = str(workplace / "theirs.keras"), str(workplace / "adopted")
+    keras_file, out = str(workplace / "theirs.keras"), str(workplace / "imported")
     model = f"{out}/model.tflite"
     (workplace / "labels.txt").write_text("\n".join(EMOTIONS))
-    labels, pictures = ["--labels", str(workplace / "labels.txt")], ["--calibration", str(workplace / "faces.csv")]
+    labels, images = ["--labels", str(workplace / "labels.txt")], ["--calibration", str(workplace / "faces.csv")]
 
     statuses = [
-        main(["convert", keras_file, *labels, *pictures, "--cache", str(workplace / "cache"), "--out", out]),
+        main(["convert", keras_file, *labels, *images, "--cache", str(workplace / "cache"), "--out", out]),
         main(["verify", out]),
-        main(["runtimes", model, "--pictures", "4"]),
+        main(["runtimes", model, "--images", "4"]),
         main(["edgetpu", model]),
     ]
 
     assert statuses == [0] * 4
     shown = capsys.readouterr().out
     assert "int8 agrees with float on 100.00 % of 35 faces" in shown
-    assert "is a whole release" in shown
-    assert "4 pictures, int8 steps away from TensorFlow's reference kernels" in shown
+    assert "passes every check of a release" in shown
+    assert "4 images, int8 steps from TensorFlow's reference kernels" in shown
 
 
 def test_a_sample_of_other_data_is_drawn_by_command(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def test_a_sample_comes_back_from_its_file(faces: Faces, tmp_path: Path) -> None
 def test_other_pixels_other_labels_or_missing_rows_are_noticed(faces: Faces) -> None:
     training = faces["Training"]
     sample = Calibration.draw(training, 1, 4)
-    advice = "draw a sample from this data with fer-quantize calibration"
+    advice = "draw a sample from this data with fer-quantize calibration --out FILE"
 
     with pytest.raises(DataError, match=f"hold other faces, .*{advice}"):
         sample.select(replace(training, pixels=255 - training.pixels))
@@ -60,7 +60,9 @@ def test_too_few_faces_of_an_emotion_are_named(faces: Faces) -> None:
 def test_a_file_that_is_no_sample_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "sample.json").write_text(content)
 
-    with pytest.raises(DataError, match=r"sample.json: is no sample .*; write one with fer-quantize calibration"):
+    with pytest.raises(
+        DataError, match=r"sample.json: is no sample .*; write one with fer-quantize calibration --out FILE"
+    ):
         Calibration.read(tmp_path / "sample.json")
 
 

@@ -1,4 +1,4 @@
-"""Other people's classifiers, small but built as published ones are, run by the daemon's own classifier."""
+"""Classifiers built like published ones, only smaller, imported and run by the daemon's own classifier."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from edge.errors import ModelError
 from edge.labels import EMOTIONS, INPUT_SIZE_PX
 from edge.records import Pixels
 from edge.vision.classifier import EmotionClassifier, load_release
-from quantize.classifier.import_model import Adoption, adopt
-from quantize.classifier.release import prove
+from quantize.classifier.import_model import ImportOutcome, import_model
+from quantize.release import check_release
 from quantize.tflite.graph import read_graph
 from train.data.fer2013 import FaceSet
 
@@ -28,11 +28,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Keras and Tens
 
 
 def sized(pixels: Pixels, size_px: int = 64) -> Pixels:
-    return np.array([cv2.resize(picture, (size_px, size_px)) for picture in pixels])
+    return np.array([cv2.resize(image, (size_px, size_px)) for image in pixels])
 
 
 def scaled(pixels: Pixels) -> Any:
-    """Pictures in -1..1."""
+    """Images in -1..1."""
     return pixels[..., np.newaxis] / np.float32(127.5) - 1
 
 
@@ -40,8 +40,8 @@ def scaled(pixels: Pixels) -> Any:
 def mini_xception(faces: Faces) -> Any:
     """In the style of Arriaga et al. 2017, https://arxiv.org/abs/1710.07557: 64x64 grey in -1..1, softmax last."""
     keras.utils.set_random_seed(1)
-    picture = keras.Input((64, 64, 1))
-    x = layers.Conv2D(8, 3, use_bias=False)(picture)
+    image = keras.Input((64, 64, 1))
+    x = layers.Conv2D(8, 3, use_bias=False)(image)
     x = layers.Activation("relu")(layers.BatchNormalization()(x))
     for channels in (8, 16):
         shortcut = layers.Conv2D(channels, 1, strides=2, padding="same", use_bias=False)(x)
@@ -52,16 +52,16 @@ def mini_xception(faces: Faces) -> Any:
         x = layers.add([x, shortcut])
     features = layers.AveragePooling2D(8)(x)
     last = layers.Conv2D(len(EMOTIONS), 3, padding="same")
-    model = keras.Model(picture, layers.Activation("softmax")(layers.GlobalAveragePooling2D()(last(features))))
+    model = keras.Model(image, layers.Activation("softmax")(layers.GlobalAveragePooling2D()(last(features))))
     training = faces["Training"]
-    seen = keras.Model(picture, features).predict(scaled(sized(training.pixels)), verbose=0)
+    seen = keras.Model(image, features).predict(scaled(sized(training.pixels)), verbose=0)
     last.set_weights(solve(seen, 4 * np.eye(len(EMOTIONS))[training.labels]))
     return model
 
 
 def solve(seen: Any, logits: Any) -> Any:
     """Kernel and bias of the last convolution by least squares, so that nothing needs training: over a map of 2x2, each
-    corner of a 3x3 kernel sees one place, and the mean of four answers is a weighted sum over them all.
+    corner of a 3x3 kernel sees one place, and the mean of the four outputs is a weighted sum over them all.
     """
     flat = np.column_stack([seen.reshape(len(seen), -1), np.ones(len(seen))])
     weights = np.linalg.solve(flat.T @ flat + 1e-3 * np.eye(flat.shape[1]), flat.T @ logits)
@@ -71,7 +71,7 @@ def solve(seen: Any, logits: Any) -> Any:
 
 
 def reorder(model: Any, labels: Sequence[str]) -> Any:
-    """A copy of ``model`` that gives its answers in another order."""
+    """A copy of ``model`` with its outputs in another order."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     kernel, bias = copy.layers[-3].get_weights()
@@ -88,17 +88,17 @@ def write(model: Any, path: Path) -> None:
         model.export(path, verbose=False)
 
 
-def adopt_into(
+def import_into(
     folder: Path, model: Path, labels: Sequence[str], pixels: Pixels, input_range: str = "-1..1", **options: Any
-) -> Adoption:
+) -> ImportOutcome:
     (folder / "labels.txt").write_text("\n".join(labels))
-    return adopt(
+    return import_model(
         model, folder / "labels.txt", input_range, lambda side: sized(pixels, side), folder / "release", **options
     )
 
 
 @pytest.mark.parametrize(("name", "labels"), [("mini.keras", EMOTIONS), ("mini.keras", SHUFFLED), ("saved", SHUFFLED)])
-def test_a_mini_xception_is_run_from_its_manifest_and_answers_as_in_keras(
+def test_a_mini_xception_is_run_from_its_manifest_and_outputs_what_it_does_in_keras(
     name: str, labels: tuple[str, ...], mini_xception: Any, faces: Faces, tmp_path: Path
 ) -> None:
     model = reorder(mini_xception, labels)
@@ -106,23 +106,23 @@ def test_a_mini_xception_is_run_from_its_manifest_and_answers_as_in_keras(
     held_out = sized(faces["PublicTest"].pixels)
     probabilities = mini_xception.predict(scaled(held_out), verbose=0)
 
-    adoption = adopt_into(tmp_path, tmp_path / name, labels, faces["Training"].pixels)
+    outcome = import_into(tmp_path, tmp_path / name, labels, faces["Training"].pixels)
 
     classifier = EmotionClassifier(load_release(tmp_path / "release"))
     scores = classifier.classify(list(held_out))
     assert classifier.input_size_px == 64
-    assert adoption.agreement >= 0.97
-    assert adoption.manifest.labels == labels
+    assert outcome.agreement >= 0.97
+    assert outcome.manifest.labels == labels
     assert [each.dominant for each in scores] == [EMOTIONS[i] for i in probabilities.argmax(axis=1)]
     assert np.abs(np.array([each.probabilities for each in scores]) - probabilities).max() < 0.1
 
 
-def test_it_is_taught_well_enough_for_its_answers_to_matter(mini_xception: Any, faces: Faces) -> None:
+def test_the_mini_xception_is_accurate_enough_for_its_outputs_to_matter(mini_xception: Any, faces: Faces) -> None:
     held_out = faces["PublicTest"]
 
-    answers = mini_xception.predict(scaled(sized(held_out.pixels)), verbose=0)
+    probabilities = mini_xception.predict(scaled(sized(held_out.pixels)), verbose=0)
 
-    assert (answers.argmax(axis=1) == held_out.labels).mean() > 0.9
+    assert (probabilities.argmax(axis=1) == held_out.labels).mean() > 0.9
 
 
 def test_an_rgb_h5_with_contempt_is_run_on_grey_and_contempt_counts_as_neutral(
@@ -138,31 +138,31 @@ def test_an_rgb_h5_with_contempt_is_run_on_grey_and_contempt_counts_as_neutral(
         ]
     )
     kernel, bias = quarters.layers[-1].get_weights()
-    neutral = EMOTIONS.index("neutral")  # whose weights contempt gets, so that neutral itself never answers
+    neutral = EMOTIONS.index("neutral")  # whose weights contempt gets, so that neutral itself never wins
     model.layers[-1].set_weights(
         [np.column_stack([kernel, kernel[:, neutral]]), np.append(bias - 9 * np.eye(7)[neutral], bias[neutral])]
     )
     model.save(tmp_path / "model.h5")
 
-    adopt_into(tmp_path, tmp_path / "model.h5", (*EMOTIONS, "contempt"), faces["Training"].pixels, "0..1")
+    import_into(tmp_path, tmp_path / "model.h5", (*EMOTIONS, "contempt"), faces["Training"].pixels, "0..1")
 
     held_out = faces["PublicTest"]
     scores = EmotionClassifier(load_release(tmp_path / "release")).classify(list(held_out.pixels))
     assert [each.dominant for each in scores] == [EMOTIONS[label] for label in held_out.labels]
 
 
-def test_the_release_says_where_it_comes_from_and_is_proved_like_ours(
+def test_the_release_says_where_it_comes_from_and_is_checked_like_ours(
     mini_xception: Any, faces: Faces, tmp_path: Path
 ) -> None:
     mini_xception.save(tmp_path / "mini.keras")
 
-    adoption = adopt_into(tmp_path, tmp_path / "mini.keras", EMOTIONS, faces["Training"].pixels)
+    outcome = import_into(tmp_path, tmp_path / "mini.keras", EMOTIONS, faces["Training"].pixels)
 
-    manifest = prove(tmp_path / "release")
+    manifest = check_release(tmp_path / "release")
     assert manifest == load_release(tmp_path / "release").manifest
     assert manifest.id.startswith("mini-")
     assert manifest.training["converted_from"] == "mini.keras"
-    assert manifest.metrics["agreement"] == adoption.agreement
+    assert manifest.metrics["agreement"] == outcome.agreement
     assert len(manifest.golden) == 8
     assert "SOFTMAX" not in {o.name for o in read_graph((tmp_path / "release" / "model.tflite").read_bytes()).operators}
 
@@ -173,7 +173,7 @@ def test_the_same_file_gives_the_same_release(name: str, mini_xception: Any, fac
     releases = []
 
     for _ in range(2):
-        adopt_into(tmp_path, tmp_path / name, EMOTIONS, faces["Training"].pixels)
+        import_into(tmp_path, tmp_path / name, EMOTIONS, faces["Training"].pixels)
         releases.append({file.name: file.read_bytes() for file in (tmp_path / "release").iterdir()})
 
     assert releases[0] == releases[1]
@@ -185,7 +185,7 @@ def test_the_same_file_gives_the_same_release(name: str, mini_xception: Any, fac
         (layers.Activation("sigmoid"), r"ends with a sigmoid, accepted are logits or a softmax"),
         (
             layers.Activation("hard_silu"),
-            r"HARD_SWISH.* not accepted; build with the layers of network.py",
+            r"HARD_SWISH.* not accepted; build with the layers of train/classifier/network.py",
         ),
     ],
     ids=["sigmoid", "hard-swish"],
@@ -196,15 +196,13 @@ def test_a_model_that_no_device_should_run_is_refused(
     keras.Sequential([keras.Input((48, 48, 1)), quarters, last]).save(tmp_path / "model.keras")
 
     with pytest.raises(ModelError, match=message):
-        adopt_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces["Training"].pixels, "0..255")
+        import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces["Training"].pixels, "0..255")
 
     assert not (tmp_path / "release").exists()
 
 
-def test_answers_that_change_in_int8_are_refused_with_what_to_do(crooked: Any, faces: Faces, tmp_path: Path) -> None:
-    crooked.save(tmp_path / "model.keras")
+def test_a_model_that_int8_ruins_is_refused_with_what_to_do(uneven_channels: Any, faces: Faces, tmp_path: Path) -> None:
+    uneven_channels.save(tmp_path / "model.keras")
 
-    with pytest.raises(
-        ModelError, match=r"agrees with float on .* % of 35 pictures, .*more and real faces with --calib"
-    ):
-        adopt_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces["Training"].pixels, "0..255")
+    with pytest.raises(ModelError, match=r"agrees with float on .* % of 35 images, .*more and real faces with --calib"):
+        import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces["Training"].pixels, "0..255")

@@ -12,15 +12,16 @@ import pytest
 from keras import layers
 
 from edge.errors import ConfigError, ModelError
+from edge.records import Pixels
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
-from edge.vision.detector.decode import Floats
-from quantize.classifier.release import prove
 from quantize.cli import main
-from quantize.detector.release import SCENES, DetectorOutcome, draw_scenes, release_detector
-from quantize.tflite.convert import convert_float, convert_int8, load_keras_detector
+from quantize.detector.calibration import SCENES, draw_scenes
+from quantize.detector.release import Outcome, open_detector, release
+from quantize.release import check_release
+from quantize.tflite.convert import convert_float, convert_int8
 from quantize.tflite.graph import read_graph
-from quantize.tflite.runtimes import answer_in_float
-from quantize.tflite.verify import DetectorContract, verify
+from quantize.tflite.runtimes import run_float
+from quantize.tflite.verify import detector_requirements, verify
 from train.data.fer2013 import FaceSet
 from train.data.photographs import Photograph
 from train.detector.development import Frame
@@ -40,12 +41,12 @@ def spots() -> Any:
     fine, middle, coarse = (layers.AveragePooling2D(stride)(pixels) for stride in STRIDES)
     fine = layers.Add()([fine, layers.UpSampling2D(2)(middle)])
     maps = dict(zip(STRIDES, (fine, middle, coarse), strict=True))
-    answers = [
+    outputs = [
         layers.Conv2D(depth, 1, name=f"{name}{stride}")(maps[stride])
         for name, depth in (("logit", 1), ("box", 4))
         for stride in STRIDES
     ]
-    model = keras.Model(pixels, answers)
+    model = keras.Model(pixels, outputs)
     for name, kernel, bias in (
         ("logit8", [[[[-0.01]]]], [-5]),
         ("logit16", [[[[-0.1]]]], [6.5]),
@@ -94,11 +95,11 @@ def development() -> dict[str, list[Frame]]:
 
 
 @pytest.fixture(scope="module")
-def faces() -> Floats:
-    """Pictures of FER2013's size that have their block where the network looks for one once they are enlarged."""
-    pictures = np.full((5, 48, 48), 160, np.uint8)
-    pictures[:, 8:24, 8:24] = 10
-    return pictures
+def faces() -> Pixels:
+    """Images of FER2013's size whose block, once they are enlarged, lies where the network looks for one."""
+    images = np.full((5, 48, 48), 160, np.uint8)
+    images[:, 8:24, 8:24] = 10
+    return images
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +118,12 @@ def released(
     development: dict[str, list[Frame]],
     faces: Any,
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, DetectorOutcome]:
+) -> tuple[Path, Outcome]:
     folder = tmp_path_factory.mktemp("releases") / "spots"
-    return folder, release_detector(run, collection, development, faces, folder)
+    return folder, release(run, collection, development, faces, folder)
 
 
-def test_a_release_finds_on_the_device_what_the_network_was_made_for(released: tuple[Path, DetectorOutcome]) -> None:
+def test_the_daemon_finds_with_the_release_what_the_network_was_made_for(released: tuple[Path, Outcome]) -> None:
     detector = BuiltinDetector(load_detector(released[0]), min_face_px=20)
 
     (face,) = detector.detect(frame((2, 3)).pixels)
@@ -131,7 +132,7 @@ def test_a_release_finds_on_the_device_what_the_network_was_made_for(released: t
     assert detector.detect(frame().pixels) == ()
 
 
-def test_the_manifest_tells_what_was_measured(released: tuple[Path, DetectorOutcome]) -> None:
+def test_the_manifest_holds_what_was_measured(released: tuple[Path, Outcome]) -> None:
     manifest = load_detector(released[0]).manifest
 
     assert manifest.id.startswith("spots-0-")
@@ -144,14 +145,14 @@ def test_the_manifest_tells_what_was_measured(released: tuple[Path, DetectorOutc
     assert len(manifest.golden[0].output) == 63  # every 20th of 1260 numbers
 
 
-def test_the_crop_rule_is_how_the_picture_lies_about_the_box(released: tuple[Path, DetectorOutcome]) -> None:
+def test_the_crop_rule_is_where_the_image_lies_around_the_box(released: tuple[Path, Outcome]) -> None:
     rule = load_detector(released[0]).manifest.crop
 
-    # In the letterbox the picture of 48 pixels lies from 24 to 72, the box of 64 around 40.
+    # In the letterbox the image of 48 pixels lies from 24 to 72, the box of 64 around 40.
     assert (rule.side, rule.offset_x, rule.offset_y) == pytest.approx((48 / 64, 8 / 64, 8 / 64), abs=0.001)
 
 
-def test_a_release_folder_explains_itself(released: tuple[Path, DetectorOutcome]) -> None:
+def test_a_release_folder_documents_itself(released: tuple[Path, Outcome]) -> None:
     folder, outcome = released
 
     card, page = ((folder / name).read_text() for name in ("MODEL_CARD.md", "comparison.md"))
@@ -162,10 +163,10 @@ def test_a_release_folder_explains_itself(released: tuple[Path, DetectorOutcome]
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_whole_release_is_proven_and_a_changed_one_is_not(released: tuple[Path, DetectorOutcome]) -> None:
+def test_a_whole_release_passes_the_check_and_a_changed_one_does_not(released: tuple[Path, Outcome]) -> None:
     folder = released[0]
 
-    assert prove(folder).id == released[1].manifest.id
+    assert check_release(folder).id == released[1].manifest.id
     assert main(["verify", str(folder)]) == 0
     whole = (folder / "model.tflite").read_bytes()
     try:
@@ -176,14 +177,14 @@ def test_a_whole_release_is_proven_and_a_changed_one_is_not(released: tuple[Path
 
 
 def test_the_same_run_gives_the_same_release(
-    released: tuple[Path, DetectorOutcome],
+    released: tuple[Path, Outcome],
     run: Path,
     collection: Collection,
     development: dict[str, list[Frame]],
     faces: Any,
     tmp_path: Path,
 ) -> None:
-    release_detector(run, collection, development, faces, tmp_path)
+    release(run, collection, development, faces, tmp_path)
 
     for name in ("model.tflite", "model.json", "MODEL_CARD.md"):
         assert (tmp_path / name).read_bytes() == (released[0] / name).read_bytes(), name
@@ -196,15 +197,17 @@ def test_upsampling_becomes_one_operator_that_an_edge_tpu_takes_and_changes_no_n
 
     names = [
         operator.name
-        for operator in verify(convert_int8(spots, sample), DetectorContract((1, HEIGHT, WIDTH, 1), STRIDES)).operators
+        for operator in verify(
+            convert_int8(spots, sample), detector_requirements((1, HEIGHT, WIDTH, 1), STRIDES)
+        ).operators
     ]
     in_float = convert_float(spots)
 
     assert names.count("RESIZE_NEAREST_NEIGHBOR") == 1
     assert "TILE" not in names
-    expected = {answer.shape[1:]: answer for answer in spots.predict(sample[:3, ..., np.newaxis], verbose=0)}
+    expected = {output.shape[1:]: output for output in spots.predict(sample[:3, ..., np.newaxis], verbose=0)}
     ordered = [expected[output.shape[1:]].reshape(3, -1) for output in read_graph(in_float).outputs]
-    np.testing.assert_allclose(answer_in_float(in_float, sample[:3]), np.concatenate(ordered, axis=1), atol=1e-4)
+    np.testing.assert_allclose(run_float(in_float, sample[:3]), np.concatenate(ordered, axis=1), atol=1e-4)
 
 
 def test_normalisation_vanishes_into_the_first_convolution() -> None:
@@ -229,44 +232,44 @@ def test_a_detector_that_finds_nothing_is_not_released(
     blind.save(tmp_path / "model.keras")
     (tmp_path / "run.json").write_text("{}")
 
-    with pytest.raises(ModelError, match=r"detector finds no face at the score .*; train it for longer"):
-        release_detector(tmp_path, collection, development, faces, tmp_path / "out")
+    with pytest.raises(ModelError, match=r"detector finds no face with a score of .*; train it for longer"):
+        release(tmp_path, collection, development, faces, tmp_path / "out")
 
     assert not (tmp_path / "out").exists()
 
 
-def test_maps_of_the_classifier_are_no_detector(quarters: Any, tmp_path: Path) -> None:
+def test_a_classifier_is_no_detector(quarters: Any, tmp_path: Path) -> None:
     quarters.save(tmp_path / "model.keras")
 
     with pytest.raises(
         ModelError, match=r"takes \(None, 48, 48, 1\) and gives \(None, 7\); accepted are maps of logits"
     ):
-        load_keras_detector(tmp_path / "model.keras")
+        open_detector(tmp_path / "model.keras")
 
 
 def test_maps_that_do_not_fit_the_strides_are_refused(spots: Any, tmp_path: Path) -> None:
     keras.Model(spots.inputs, spots.outputs[::-1]).save(tmp_path / "model.keras")
 
     with pytest.raises(ModelError, match=r"gives \[.*\], expected \[.*\]; accepted are maps of logits"):
-        load_keras_detector(tmp_path / "model.keras")
+        open_detector(tmp_path / "model.keras")
 
 
-def test_a_file_with_other_maps_than_the_contracts_is_refused(spots: Any, collection: Collection) -> None:
+def test_a_file_with_other_maps_than_required_is_refused(spots: Any, collection: Collection) -> None:
     model = convert_int8(spots, draw_scenes(collection, (HEIGHT, WIDTH), 20))
 
     with pytest.raises(ModelError, match=r"has 1 inputs and 6 outputs, expected 1 and 4"):
-        verify(model, DetectorContract((1, HEIGHT, WIDTH, 1), (8, 16)))
+        verify(model, detector_requirements((1, HEIGHT, WIDTH, 1), (8, 16)))
     with pytest.raises(
         ModelError, match=r"has the shape .*, accepted is .*maps of logits and boxes at the strides 4, 8, 16"
     ):
-        verify(model, DetectorContract((1, HEIGHT, WIDTH, 1), (4, 8, 16)))
+        verify(model, detector_requirements((1, HEIGHT, WIDTH, 1), (4, 8, 16)))
 
 
 def test_a_folder_that_is_no_run_is_refused(
     collection: Collection, development: dict[str, list[Frame]], faces: Any, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"run\.json cannot be read"):
-        release_detector(tmp_path, collection, development, faces, tmp_path / "out")
+        release(tmp_path, collection, development, faces, tmp_path / "out")
 
 
 def test_the_command_shows_what_was_measured(
@@ -291,8 +294,8 @@ def test_the_command_shows_what_was_measured(
     assert "recall of faces of 40 px and more" in shown
     assert "Edge TPU, predicted:" in shown
     assert f"{out}: released spots-0-" in shown
-    assert "square 0.75 x box height" in shown
-    assert prove(out).id.startswith("spots-0-")
+    assert "crop 0.75 x box height" in shown
+    assert check_release(out).id.startswith("spots-0-")
 
 
 def test_photographs_that_are_missing_are_named(
@@ -306,8 +309,8 @@ def test_photographs_that_are_missing_are_named(
     assert capsys.readouterr().err.startswith(f"fer-quantize: folder {tmp_path}/portraits: ")
 
 
-def test_a_manifest_of_no_kind_is_left_to_the_classifiers_check(tmp_path: Path) -> None:
+def test_a_manifest_of_neither_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text(json.dumps([]))
 
     with pytest.raises(ModelError, match="model manifest"):
-        prove(tmp_path)
+        check_release(tmp_path)

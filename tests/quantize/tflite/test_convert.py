@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
 
 from edge.errors import ConfigError
 from edge.records import Pixels
-from quantize.tflite.convert import convert_float, convert_int8, float_logits
+from quantize.tflite.convert import convert_float, convert_int8
 from quantize.tflite.graph import read_graph
 from train.run.saved import open_classifier
 
@@ -61,18 +60,11 @@ def test_convolutions_have_a_scale_per_channel_and_the_dense_layer_one_for_the_e
     assert scales["FULLY_CONNECTED"] == 1
 
 
-def test_float_logits_are_those_of_the_model(network: Any, pixels: Pixels) -> None:
-    logits = float_logits(network, pixels[:3])
-
-    heads = network(pixels[:3, ..., np.newaxis].astype(np.float32), training=False)
-    assert np.allclose(logits, np.stack(heads, axis=1), atol=1e-5)
-
-
 def test_outputs_come_in_the_order_of_the_keras_model(pixels: Pixels) -> None:
-    picture = keras.Input((48, 48, 1))
-    mean = keras.layers.GlobalAveragePooling2D()(picture)
+    image = keras.Input((48, 48, 1))
+    mean = keras.layers.GlobalAveragePooling2D()(image)
     lengths = (3, 1, 5, 2, 4)
-    model = keras.Model(picture, [keras.layers.Dense(length)(mean) for length in lengths])
+    model = keras.Model(image, [keras.layers.Dense(length)(mean) for length in lengths])
 
     for content in (convert_int8(model, pixels), convert_float(model)):
         assert [output.shape for output in read_graph(content).outputs] == [(1, length) for length in lengths]
@@ -81,5 +73,5 @@ def test_outputs_come_in_the_order_of_the_keras_model(pixels: Pixels) -> None:
 def test_another_keras_backend_is_refused(network: Any, pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
 
-    with pytest.raises(ConfigError, match="KERAS_BACKEND is 'jax', accepted for converting is 'tensorflow'"):
+    with pytest.raises(ConfigError, match="KERAS_BACKEND is 'jax', converting needs 'tensorflow'"):
         convert_int8(network, pixels)

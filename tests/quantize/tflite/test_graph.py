@@ -22,9 +22,9 @@ def test_operators_come_in_order_with_versions_options_and_tensors(int8_file: by
 
 
 def test_constants_have_values_and_computed_tensors_have_none(int8_file: bytes) -> None:
-    picture, weights, bias = read_graph(int8_file).operators[0].inputs
+    image, weights, bias = read_graph(int8_file).operators[0].inputs
 
-    assert picture.data is None
+    assert image.data is None
     assert weights.data is not None
     assert weights.data.shape == weights.shape == (4, 3, 3, 1)
     assert bias.data is not None

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from edge.records import Pixels
-from quantize.classifier.report import LOW_SNR_DB
 from quantize.tflite.convert import convert_int8
-from quantize.tflite.layers import layer_errors
+from quantize.tflite.layers import LOW_SNR_DB, layer_errors
 
 
 def test_every_operator_of_a_good_file_is_far_above_the_noise(
@@ -20,7 +19,7 @@ def test_every_operator_of_a_good_file_is_far_above_the_noise(
     assert all(layer.snr_db > LOW_SNR_DB for layer in layers)
 
 
-def test_a_file_calibrated_in_the_dark_shows_noise_on_bright_pictures(network: Any, float_file: bytes) -> None:
+def test_a_file_calibrated_in_the_dark_shows_noise_on_bright_images(network: Any, float_file: bytes) -> None:
     dark = np.random.RandomState(4).randint(0, 40, (8, 48, 48)).astype(np.uint8)
     calibrated_in_the_dark = convert_int8(network, dark)
 

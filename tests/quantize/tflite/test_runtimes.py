@@ -6,25 +6,23 @@ from pathlib import Path
 import numpy as np
 
 from edge.records import Pixels
-from quantize.classifier.agreement import Answers
+from quantize.tflite.inference import Outputs
 from quantize.tflite.runtimes import Difference, compare_runtimes, difference
 
 
-def answers(*rows: list[int]) -> Answers:
-    return Answers("runtime 1.0", np.array(rows, np.int8), 0.1, 0)
+def outputs(*rows: list[int]) -> Outputs:
+    scale, zero_point = np.full(len(rows[0]), 0.1), np.zeros(len(rows[0]), np.int64)
+    return Outputs("runtime 1.0", np.array(rows, np.int8), scale, zero_point)
 
 
 def test_differences_count_steps_without_wrapping_round() -> None:
-    counted = difference(answers([-128, 127], [3, 1], [9, 2]), answers([127, 127], [1, 3], [9, 2]))
+    counted = difference(outputs([-128, 127], [3, 1], [9, 2]), outputs([127, 127], [1, 3], [9, 2]))
 
-    assert counted == Difference("runtime 1.0", pictures=3, equal=1 / 3, largest=255, mean=259 / 6, changed=2 / 3)
+    assert counted == Difference("runtime 1.0", images=3, equal=1 / 3, largest=255, mean=259 / 6, top_changed=2 / 3)
 
 
-def test_all_runtimes_at_hand_stay_within_a_few_steps(int8_file: bytes, pixels: Pixels, tmp_path: Path) -> None:
-    model = tmp_path / "model.tflite"
-    model.write_bytes(int8_file)
-
-    differences = compare_runtimes(model, pixels[:10], [Path(sys.executable)])
+def test_all_runtimes_at_hand_stay_within_a_few_steps(int8_file: bytes, pixels: Pixels) -> None:
+    differences = compare_runtimes(int8_file, pixels[:10], [Path(sys.executable)])
 
     names = [each.runtime for each in differences]
     assert [name.partition(", ")[2] for name in names[:2]] == ["optimised", "XNNPACK"]

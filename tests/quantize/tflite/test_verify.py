@@ -64,7 +64,7 @@ def test_a_dynamic_range_file_with_int8_weights_alone_is_refused() -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (small("hard_swish"), r"operator 1 HARD_SWISH.* not accepted; .*\(ReLU or ReLU6 to activate\)"),
+        (small("hard_swish"), r"operator 1 HARD_SWISH.* not accepted; .*\(ReLU or ReLU6 as activation\)"),
         (small(last="softmax"), r"operator \d SOFTMAX.* not accepted; let the model end with logits"),
         (small(size_px=64), r"input .* has the shape \(1, 64, 64, 1\), accepted is \(1, 48, 48, 1\)"),
         (small(classes=8), r"output .* has the shape \(1, 8\), accepted is \(1, 7\), logits of angry, disgust"),
@@ -73,14 +73,14 @@ def test_a_dynamic_range_file_with_int8_weights_alone_is_refused() -> None:
 )
 def test_a_network_that_devices_cannot_run_is_refused_with_what_to_do(network: Any, message: str) -> None:
     size_px = network.input_shape[1]
-    pictures = np.random.RandomState(0).randint(0, 256, (8, size_px, size_px)).astype(np.uint8)
+    images = np.random.RandomState(0).randint(0, 256, (8, size_px, size_px)).astype(np.uint8)
 
     with pytest.raises(ModelError, match=message):
-        verify(convert_int8(network, pictures))
+        verify(convert_int8(network, images))
 
 
 def test_calibration_without_black_and_white_is_refused(network: Any, pixels: Pixels) -> None:
-    with pytest.raises(ModelError, match="calibrate with pictures from black 0 to white 255"):
+    with pytest.raises(ModelError, match="calibrate with images from black 0 to white 255"):
         verify(convert_int8(network, pixels // 2))
 
 
@@ -123,7 +123,7 @@ def add_an_output(document: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (raise_version, "has version 9, tflite-runtime 2.14 was tried up to 3"),
+        (raise_version, "has version 9, tflite-runtime 2.14 was tested up to 3"),
         (add_subgraph, "has 2 subgraphs, accepted is 1"),
         (zero_a_scale, "operator 1 CONV_2D, tensor .*: has the scale 0.0, expected a positive number"),
         (shift_the_weights, "zero point of weights is not 0"),
@@ -140,7 +140,7 @@ def test_an_altered_file_is_refused(change: Callable[[Any], None], message: str,
 
 
 def test_a_file_over_a_megabyte_is_refused(int8_file: bytes) -> None:
-    with pytest.raises(ModelError, match="has 1000001 bytes, accepted are 1000000"):
+    with pytest.raises(ModelError, match="has 1000001 bytes, at most 1000000 are accepted"):
         verify(int8_file.ljust(1_000_001, b"\0"))
 
 
@@ -152,5 +152,5 @@ def test_logits_of_the_float_network_beyond_the_int8_range_are_refused(int8_file
     )
 
     check_range(graph, fitting, highest)
-    with pytest.raises(ModelError, match=r"output .* saturates: it holds .*, the calibration pictures need"):
+    with pytest.raises(ModelError, match=r"output .* saturates: its range is .*, the calibration images need"):
         check_range(graph, fitting, highest + 2 * second.scales[0])

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from edge.errors import ConfigError
-from quantize.tflite.sign import sign
+from quantize.sign import sign
 
 ADVICE = "make one with openssl genpkey -algorithm ed25519"
 
@@ -40,9 +40,9 @@ def test_openssl_alone_makes_the_keys_and_checks_the_signature(tmp_path: Path) -
     ("content", "message"),
     [
         (None, "cannot be read"),
-        (b"nothing", f"is no private key without password in PEM form; {ADVICE}"),
-        (pem(Ed25519PrivateKey.generate(), b"secret"), f"is no private key without password in PEM form; {ADVICE}"),
-        (pem(generate_private_key(SECP256R1())), f"is not of the kind Ed25519; {ADVICE}"),
+        (b"nothing", f"is no PEM file with a private key without password; {ADVICE}"),
+        (pem(Ed25519PrivateKey.generate(), b"secret"), f"is no PEM file with a private key without password; {ADVICE}"),
+        (pem(generate_private_key(SECP256R1())), f"is no Ed25519 key; {ADVICE}"),
     ],
     ids=["absent", "no key", "with a password", "another kind"],
 )

@@ -1,4 +1,4 @@
-"""Signs a release, so that a device that knows the public key runs no other: see ``edge.model.signature``."""
+"""Signs a release; a device that has the public key runs no other releases. See ``edge.model.signature``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def sign(manifest: Path, key: Path) -> None:
     """Write the signature of ``manifest`` by ``key``, a PEM file with an Ed25519 private key, beside it.
 
     Raises:
-        ConfigError: the key cannot be read or is of another kind, or ``cryptography`` is not installed.
+        ConfigError: the key cannot be read or is no Ed25519 key, or ``cryptography`` is not installed.
     """
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,11 +24,11 @@ def sign(manifest: Path, key: Path) -> None:
         private = load_pem_private_key(key.read_bytes(), password=None)
     except OSError as error:
         raise ConfigError(f"key {key}: cannot be read ({error.strerror}), expected a PEM file") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a password
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: the key has a password
         raise ConfigError(
-            f"key {key}: is no private key without password in PEM form; make one with openssl genpkey -algorithm "
+            f"key {key}: is no PEM file with a private key without password; make one with openssl genpkey -algorithm "
             "ed25519"
         ) from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConfigError(f"key {key}: is not of the kind Ed25519; make one with openssl genpkey -algorithm ed25519")
+        raise ConfigError(f"key {key}: is no Ed25519 key; make one with openssl genpkey -algorithm ed25519")
     manifest.with_name(SIGNATURE_FILE).write_bytes(private.sign(manifest.read_bytes()))

@@ -1,8 +1,8 @@
-"""Takes the softmax off the end of a converted file, so that it answers with logits as ours do.
+"""Removes the softmax at the end of a .tflite file, so that the file outputs logits.
 
-In the file and not in Keras: there a softmax hides in an activation, in a layer of its own or in a SavedModel, here it
-is always the last operator. Its int8 answer has steps of 1/256, in which small probabilities vanish; the logits in
-front of it have a scale of their own, and the host's softmax takes a temperature.
+This is done in the file and not in Keras: there, a softmax may be an activation, a layer of its own or part of a
+SavedModel; in the file it is always the last operator. An int8 softmax has steps of 1/256, in which small
+probabilities vanish; the logits before it have a scale of their own, and the host's softmax takes a temperature.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _OPERATORS, _TENSOR_INDEX = 10, 6  # vtable offsets of SubGraph.operators and Te
 
 
 def without_softmax(model: bytes) -> bytes:
-    """``model`` with the input of its final softmax as output; a file that ends with anything else as it is.
+    """``model`` with the input of its final softmax as its output; unchanged if it ends with another operator.
 
-    Three numbers change where they stand, so that constants keep their alignment: the count of operators, the output of
-    the graph and that of its signature.
+    Three numbers change in place, so that constants keep their alignment: the number of operators, the output of the
+    graph and the output of its signature.
 
     Raises:
         ModelError: the bytes are no whole TFLite model.
@@ -30,7 +30,7 @@ def without_softmax(model: bytes) -> bytes:
     graph = document.Subgraphs(0)
     count = graph.OperatorsLength() - 1
     logits = graph.Operators(count).Inputs(0)
-    vector = graph._tab.Vector(graph._tab.Offset(_OPERATORS))  # its length stands in the four bytes before it
+    vector = graph._tab.Vector(graph._tab.Offset(_OPERATORS))  # the four bytes before it hold its length
     struct.pack_into("<I", content, vector - 4, count)
     graph.OutputsAsNumpy()[0] = logits  # a view of ``content``
     for i in range(document.SignatureDefsLength()):

@@ -9,11 +9,11 @@ from keras import layers
 
 from edge.model.probabilities import softmax
 from edge.records import Pixels
-from quantize.classifier.agreement import answer
-from quantize.classifier.logits import without_softmax
 from quantize.tflite.convert import convert_float, convert_int8
 from quantize.tflite.graph import read_graph
-from quantize.tflite.runtimes import answer_in_float
+from quantize.tflite.inference import run
+from quantize.tflite.runtimes import run_float
+from quantize.tflite.softmax import without_softmax
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def probable(network: Any) -> Any:
     return keras.Model(network.inputs, layers.Softmax()(network.outputs[0]))
 
 
-def test_the_softmax_is_gone_and_its_input_is_the_answer(probable: Any, pixels: Pixels) -> None:
+def test_the_softmax_is_gone_and_its_input_is_the_output(probable: Any, pixels: Pixels) -> None:
     whole = convert_int8(probable, pixels)
 
     cut = without_softmax(whole)
@@ -34,14 +34,14 @@ def test_the_softmax_is_gone_and_its_input_is_the_answer(probable: Any, pixels: 
     assert len(cut) == len(whole)
 
 
-def test_what_remains_answers_with_the_logits_of_the_probabilities(probable: Any, pixels: Pixels) -> None:
+def test_what_remains_outputs_the_logits_of_the_probabilities(probable: Any, pixels: Pixels) -> None:
     taken = pixels[..., np.newaxis].astype(np.float32)
 
-    logits = answer_in_float(without_softmax(convert_float(probable)), pixels)
-    steps = answer(without_softmax(convert_int8(probable, pixels)), pixels)
+    logits = run_float(without_softmax(convert_float(probable)), pixels)
+    outputs = run(without_softmax(convert_int8(probable, pixels)), pixels)
 
-    assert np.allclose(softmax(logits), probable.predict(taken, verbose=0), atol=1e-5)
-    assert np.abs(steps.logits - logits).max() < 4 * steps.scale[0]
+    assert np.allclose(softmax(logits, 1.0), probable.predict(taken, verbose=0), atol=1e-5)
+    assert np.abs(outputs.dequantized - logits).max() < 4 * outputs.scale[0]
 
 
 def test_a_file_that_ends_with_logits_stays_as_it_is(int8_file: bytes) -> None:

@@ -1,0 +1,218 @@
+"""The commands of ``fer-quantize`` that make classifier releases: release, convert, compare, calibration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import ConfigError
+from quantize.classifier import calibration
+from quantize.classifier.calibration import Calibration
+from quantize.classifier.third_party import INPUT_RANGES
+from quantize.release import HELD_OUT, PROBES
+from quantize.report import describe_latency, percent
+from quantize.terminal import busy, say, show_changes, show_differences, show_forecast, show_layers
+from train.data import fer2013
+from train.data.options import fer2013_options, load_faces
+from train.data.selection import require_split, training_faces
+
+if TYPE_CHECKING:
+    from quantize.classifier.agreement import Comparison
+
+
+def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argparse.ArgumentParser) -> None:
+    """Add the commands to ``commands``, some with the options of ``signing`` and ``runtimes``."""
+    data = fer2013_options()
+
+    make = commands.add_parser(
+        "release",
+        parents=[data, runtimes, signing],
+        help="a trained classifier becomes a release",
+        description="Convert a run's classifier to int8, check it, compare it with float and write a release folder. "
+        f"It is refused if int8 loses accuracy on {HELD_OUT}.",
+    )
+    make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train fit")
+    make.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
+    make.add_argument(
+        "--calibration",
+        type=Path,
+        default=calibration.COMMITTED,
+        metavar="FILE",
+        help="sample of faces that sets the int8 ranges (default: the one in the package, for FER2013)",
+    )
+    make.add_argument(
+        "--split",
+        action="append",
+        default=[],
+        choices=fer2013.SPLITS,
+        help=f"also measure this split, besides {HELD_OUT}; may be repeated",
+    )
+    make.set_defaults(command=_release)
+
+    convert = commands.add_parser(
+        "convert",
+        parents=[runtimes, signing],
+        help="a classifier that somebody else trained becomes a release",
+        description="Convert a Keras classifier of any input size to int8, compare it with float and write a release "
+        "folder. Its accuracy is not measured.",
+    )
+    convert.add_argument("model", type=Path, metavar="MODEL", help="a .keras or .h5 file, or a SavedModel folder")
+    convert.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="text file with one label per line, in the order of the model's outputs",
+    )
+    convert.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
+    convert.add_argument(
+        "--input-range",
+        default="0..255",
+        choices=INPUT_RANGES,
+        help="range of the model's input in training (default: %(default)s)",
+    )
+    convert.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="PATH",
+        help="faces that set the int8 ranges: a folder of images or FER2013's csv (default: drawn masks)",
+    )
+    convert.add_argument(
+        "--cache", type=Path, default=Path("data/cache"), metavar="DIR", help="where a parsed csv is kept"
+    )
+    convert.set_defaults(command=_convert)
+
+    against = commands.add_parser(
+        "compare",
+        parents=[data],
+        help="a classifier in float against int8: accuracy, agreement, noise of each layer",
+        description="Run a Keras classifier and its int8 file over one split. The status is 78 if int8 is too far off.",
+    )
+    against.add_argument("original", type=Path, metavar="MODEL.keras", help="the Keras file")
+    against.add_argument("model", type=Path, metavar="MODEL", help="its int8 .tflite file, or a release folder")
+    against.add_argument(
+        "--split", default=HELD_OUT, choices=fer2013.SPLITS, help="what to measure (default: %(default)s)"
+    )
+    against.add_argument("--plot", type=Path, metavar="PNG", help="draw confusions, recalls and layers")
+    against.set_defaults(command=_compare)
+
+    draw = commands.add_parser(
+        "calibration",
+        parents=[data],
+        help="draw the sample of faces that sets the int8 ranges",
+        description="Draw a balanced sample of Training; needed for other data than FER2013.",
+    )
+    draw.add_argument("--seed", type=int, default=calibration.SEED, help="seed of the choice (default: %(default)s)")
+    draw.add_argument(
+        "--per-emotion",
+        type=int,
+        default=calibration.PER_EMOTION,
+        metavar="N",
+        help="faces of each emotion (default: %(default)s)",
+    )
+    draw.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
+    draw.set_defaults(command=_calibration)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """The figures of one split."""
+    from quantize.classifier.report import figures
+
+    show_changes(
+        f"{comparison.original.split}, {comparison.original.fer2013.faces} faces",
+        [
+            *figures(comparison),
+            ("same emotion on top", "", percent(comparison.agreement), ""),
+            ("largest logit error", "", f"{comparison.largest_logit_error:.3f}", ""),
+        ],
+    )
+
+
+def _release(options: argparse.Namespace) -> None:
+    from quantize.classifier.report import TOP_CHANGED
+
+    sample, faces = Calibration.read(options.calibration), load_faces(options)
+    with busy("opening the run") as status:
+        from quantize.classifier.release import release
+
+        outcome = release(
+            options.run,
+            faces,
+            sample,
+            options.out,
+            splits=options.split,
+            pythons=options.python,
+            key=options.sign,
+            announce=lambda step: status.update(f"{step} ..."),
+        )
+    for comparison in outcome.comparisons:
+        show_comparison(comparison)
+    show_layers(outcome.layers)
+    say(describe_latency(outcome.latency))
+    show_differences(outcome.differences, TOP_CHANGED)
+    show_forecast(outcome.graph)
+    manifest = outcome.manifest
+    say(
+        f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, golden vectors within "
+        f"{manifest.golden_tolerance} steps; see {options.out / 'comparison.md'}"
+    )
+
+
+def _convert(options: argparse.Namespace) -> None:
+    with busy(f"converting {options.model}"):
+        from quantize.classifier.images import read_images
+        from quantize.classifier.import_model import import_model
+
+        outcome = import_model(
+            options.model,
+            options.labels,
+            options.input_range,
+            lambda size_px: read_images(options.calibration, size_px, options.cache),
+            options.out,
+            pythons=options.python,
+            key=options.sign,
+        )
+    what = "faces" if options.calibration else "drawn masks (name real faces with --calibration)"
+    say(
+        f"{options.out}: released {outcome.manifest.id}, {outcome.size_bytes} bytes; int8 agrees with float on "
+        f"{percent(outcome.agreement)} of {outcome.images} {what}, logits differ by {outcome.largest_logit_error:.3f} "
+        "at most; accuracy was not measured"
+    )
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from quantize.release import read_model
+
+    model = read_model(options.model)
+    faces = require_split(load_faces(options), options.split)
+    with busy("running both models"):
+        from quantize.classifier.agreement import compare, float_logits, int8_logits
+        from quantize.tflite.convert import convert_float
+        from quantize.tflite.layers import layer_errors
+        from train.run.saved import open_classifier
+
+        network = open_classifier(options.original)
+        comparison = compare(float_logits(network, faces.pixels), int8_logits(model, faces.pixels), faces)
+        layers = layer_errors(convert_float(network), model, faces.pixels[:PROBES])
+    show_comparison(comparison)
+    show_layers(layers)
+    if options.plot:
+        from quantize.classifier.report import chart
+
+        _write(options.plot, chart(comparison, layers), "--plot")
+    comparison.check()
+
+
+def _calibration(options: argparse.Namespace) -> None:
+    faces = training_faces(load_faces(options))
+    sample = Calibration.draw(faces, options.seed, options.per_emotion)
+    _write(options.out, sample.to_json().encode(), "--out")
+    say(f"{options.out}: {len(sample.rows)} faces of Training, {sample.per_emotion} of each emotion")
+
+
+def _write(path: Path, content: bytes, option: str) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); name another file with {option}") from error
