@@ -102,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _verify(options: argparse.Namespace) -> None:
     if options.model.is_dir():
-        say(f"{options.model}: {check_release(options.model).id} passes every check of a release")
+        with busy(f"checking {options.model}"):
+            manifest = check_release(options.model)
+        say(f"{options.model}: {manifest.id} passes every check of a release")
         return
     from quantize.tflite.verify import verify
 
