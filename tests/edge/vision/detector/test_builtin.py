@@ -181,7 +181,7 @@ def test_a_picture_of_three_channels_is_no_input_of_a_detector(tmp_path: Path) -
     document = json.loads((TINY / "face" / "model.json").read_bytes())
     document["input"]["shape"] = [1, 96, 128, 3]
 
-    with pytest.raises(ModelError, match=r"input shape \(1, 96, 128, 3\) is no grey picture"):
+    with pytest.raises(ModelError, match=r"input shape \(1, 96, 128, 3\) is no grey image"):
         DetectorManifest.from_json(json.dumps(document).encode(), tmp_path / "model.json")
 
 
