@@ -1,142 +1,150 @@
 "use strict";
-// Shares of the emotions over time as a stacked area, and below it how many people there were.
+// A stacked area chart of the emotions over time, with columns below it that count people.
 
 const SVG = "http://www.w3.org/2000/svg";
 const GAP_PX = 6;
-const STRIP_PX = 48; // at most
-const LABEL_PX = 20; // a band this thick carries its name, where the chart is tall
+const MAX_COLUMNS_PX = 48;
+const LABEL_PX = 20; // an area at least this thick is labelled, in a chart of at least TALL_PX
 const TALL_PX = 120;
-const SPANS = { 1: { bins: 120, binMs: 30e3 }, 24: { bins: 144, binMs: 600e3 } };
-const UNFINISHED = 6; // newest spaces of a chart whose window may still be under way
-const RANK = { none: 0, blind: 1, nobody: 2, withheld: 3, mood: 4 };
+const SPANS = { 1: { count: 120, binMs: 30e3 }, 24: { count: 144, binMs: 600e3 } }; // by hours
+const UNFINISHED_BINS = 6; // the newest bins, whose window may not have ended yet
+const PRECEDENCE = { empty: 0, noFrames: 1, nobody: 2, withheld: 3, emotions: 4 }; // of the kinds of windows in a bin
 
-/** Windows into equal spaces of time: {from, people, kind, emotions}; kind is one of RANK. */
-function bin(windows, span, now) {
-  const { bins, binMs } = SPANS[span];
-  const start = (Math.floor(now / binMs) + 1 - bins) * binMs;
-  const spaces = Array.from({ length: bins }, (_, i) => emptySpace(start + i * binMs));
+/** Sort windows into bins of equal length: {start, people, kind, emotions}; kind is a key of PRECEDENCE. */
+function binWindows(windows, hours, now) {
+  const { count, binMs } = SPANS[hours];
+  const start = (Math.floor(now / binMs) + 1 - count) * binMs;
+  const bins = Array.from({ length: count }, (_, i) => emptyBin(start + i * binMs));
   for (let i = windows.length - 1; i >= 0; i -= 1) {
     const window = windows[i];
-    if (window.at === null || window.at <= start) break; // they are in order of time
-    const long = window.durationS * 1000;
-    const first =
-      long < binMs
-        ? Math.floor((window.at - long / 2 - start) / binMs)
-        : Math.round((window.at - long - start) / binMs);
-    const last = long < binMs ? first : Math.round((window.at - start) / binMs) - 1;
-    for (const space of spaces.slice(Math.max(first, 0), Math.max(last + 1, 0))) pour(window, space);
+    if (window.at === null || window.at <= start) break; // windows are in order of time
+    const durationMs = window.durationS * 1000;
+    const isShort = durationMs < binMs;
+    const first = isShort
+      ? Math.floor((window.at - durationMs / 2 - start) / binMs)
+      : Math.round((window.at - durationMs - start) / binMs);
+    const last = isShort ? first : Math.round((window.at - start) / binMs) - 1;
+    for (const bin of bins.slice(Math.max(first, 0), Math.max(last + 1, 0))) addToBin(window, bin);
   }
-  return spaces;
+  return bins;
 }
 
-const emptySpace = (from) => ({ from, people: 0, weight: 0, kind: "none", emotions: null, sums: {}, windows: 0 });
+const emptyBin = (start) => ({ start, people: 0, weight: 0, kind: "empty", emotions: null, sums: {} });
 
-function pour(window, space) {
-  const kind = window.emotions ? "mood" : window.suppressed ? "withheld" : window.analysed ? "nobody" : "blind";
-  if (RANK[kind] > RANK[space.kind]) space.kind = kind;
-  space.windows += 1;
-  space.people = Math.max(space.people, window.people);
+function kindOf(window) {
+  if (window.emotions) return "emotions";
+  if (window.suppressed) return "withheld";
+  return window.analysed ? "nobody" : "noFrames";
+}
+
+function addToBin(window, bin) {
+  const kind = kindOf(window);
+  if (PRECEDENCE[kind] > PRECEDENCE[bin.kind]) bin.kind = kind;
+  bin.people = Math.max(bin.people, window.people);
   if (!window.emotions) return;
-  const people = Math.max(window.people, 1); // every person counts the same
-  space.weight += people;
-  for (const name of EMOTIONS) space.sums[name] = (space.sums[name] ?? 0) + people * window.emotions[name];
-  space.emotions = Object.fromEntries(EMOTIONS.map((name) => [name, space.sums[name] / space.weight]));
+  const people = Math.max(window.people, 1); // every person has the same weight
+  bin.weight += people;
+  for (const name of LABELS) bin.sums[name] = (bin.sums[name] ?? 0) + people * window.emotions[name];
+  bin.emotions = Object.fromEntries(LABELS.map((name) => [name, bin.sums[name] / bin.weight]));
 }
 
-/** Draw the spaces into `host`, which is so large; `cursor` is the index of a space to mark, or null. */
-function draw(host, { width: wide, height }, spaces, cursor) {
-  if (!wide) return;
-  const strip = height < 60 ? 0 : Math.min(Math.round(height / 5), STRIP_PX);
-  const tall = height - (strip && strip + GAP_PX);
-  const step = wide / spaces.length;
-  const svg = shape("svg", { viewBox: `0 0 ${wide} ${height}`, width: wide, height, "aria-hidden": "true" });
-  svg.append(shape("rect", { class: "plot", width: wide, height: tall }));
-  for (const y of [0.25, 0.5, 0.75].map((at) => at * tall))
-    svg.append(shape("line", { class: "grid", x2: wide, y1: y, y2: y }));
-  for (const [first, last, kind] of runs(spaces)) {
-    const [x, width] = [first * step, (last + 1 - first) * step];
-    if (kind === "mood") svg.append(...areas(spaces, first, last, step, tall));
-    if (kind === "withheld") svg.append(...hatch(x, x + width, tall));
-    if (kind === "nobody") svg.append(shape("rect", { class: "nobody", x, width, y: tall - 2, height: 2 }));
-    if (kind === "blind") svg.append(shape("rect", { class: "blind", x, width, y: tall - 5, height: 5 }));
-  }
-  const most = Math.max(4, ...spaces.map((space) => space.people));
-  spaces.forEach(({ people }, i) => {
-    const high = (people / most) * strip;
-    if (high) {
-      const column = { x: i * step, width: Math.max(step - 0.6, 0.8), y: height - high, height: high };
-      svg.append(shape("rect", { class: "count", ...column }));
-    }
+/** Draw the bins into `host`, which has the given size in pixels. `cursor` is the index of a bin to mark, or null. */
+function drawChart(host, { width, height }, bins, cursor) {
+  if (!width) return;
+  const columnsHeight = height < 60 ? 0 : Math.min(Math.round(height / 5), MAX_COLUMNS_PX);
+  const plotHeight = height - (columnsHeight && columnsHeight + GAP_PX);
+  const binWidth = width / bins.length;
+  const svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" });
+  svg.append(svgElement("rect", { class: "plot", width, height: plotHeight }));
+  for (const y of [0.25, 0.5, 0.75].map((share) => share * plotHeight))
+    svg.append(svgElement("line", { class: "grid", x2: width, y1: y, y2: y }));
+  for (const run of runsOf(bins)) svg.append(...drawRun(bins, run, binWidth, plotHeight));
+  const most = Math.max(4, ...bins.map((bin) => bin.people));
+  bins.forEach(({ people }, i) => {
+    const column = (people / most) * columnsHeight;
+    if (!column) return;
+    const size = { width: Math.max(binWidth - 0.6, 0.8), height: column };
+    svg.append(svgElement("rect", { class: "count", x: i * binWidth, y: height - column, ...size }));
   });
-  if (strip) svg.append(shape("line", { class: "floor", x2: wide, y1: height - 0.5, y2: height - 0.5 }));
+  if (columnsHeight) svg.append(svgElement("line", { class: "floor", x2: width, y1: height - 0.5, y2: height - 0.5 }));
   if (cursor !== null) {
-    const x = (cursor + 0.5) * step;
-    svg.append(shape("line", { class: "cursor", x1: x, x2: x, y2: height }));
+    const x = (cursor + 0.5) * binWidth;
+    svg.append(svgElement("line", { class: "cursor", x1: x, x2: x, y2: height }));
   }
   host.replaceChildren(svg);
 }
 
-/** Neighbours of one kind: [first, last, kind]. */
-function runs(spaces) {
-  const found = [];
-  spaces.forEach(({ kind }, i) => {
-    const run = found.at(-1);
-    if (run?.[2] === kind) run[1] = i;
-    else found.push([i, i, kind]);
+/** Group neighbouring bins of one kind: {first, last, kind}. */
+function runsOf(bins) {
+  const runs = [];
+  bins.forEach(({ kind }, i) => {
+    const run = runs.at(-1);
+    if (run?.kind === kind) run.last = i;
+    else runs.push({ first: i, last: i, kind });
   });
-  return found;
+  return runs;
 }
 
-function areas(spaces, first, last, step, tall) {
-  const columns = spaces.slice(first, last + 1);
-  const xs = columns.map((_, i) => (first + i + 0.5) * step);
-  xs[0] = first * step;
+function drawRun(bins, { first, last, kind }, binWidth, plotHeight) {
+  const [x, width] = [first * binWidth, (last + 1 - first) * binWidth];
+  if (kind === "emotions") return areas(bins, first, last, binWidth, plotHeight);
+  if (kind === "withheld") return hatch(x, x + width, plotHeight);
+  if (kind === "nobody") return [svgElement("rect", { class: "nobody", x, width, y: plotHeight - 2, height: 2 })];
+  if (kind === "noFrames") return [svgElement("rect", { class: "no-frames", x, width, y: plotHeight - 5, height: 5 })];
+  return [];
+}
+
+function areas(bins, first, last, binWidth, plotHeight) {
+  const columns = bins.slice(first, last + 1);
+  const xs = columns.map((_, i) => (first + i + 0.5) * binWidth);
+  xs[0] = first * binWidth;
   if (columns.length === 1) {
     columns.push(columns[0]);
-    xs.push(xs[0] + step);
-  } else xs[xs.length - 1] = (last + 1) * step;
-  const total = columns.map(({ emotions }) => EMOTIONS.reduce((sum, name) => sum + emotions[name], 0) || 1);
+    xs.push(xs[0] + binWidth);
+  } else xs[xs.length - 1] = (last + 1) * binWidth;
+  const names = LABELS.filter((name) => columns.some(({ emotions }) => emotions[name] > 0));
+  const totals = columns.map(({ emotions }) => names.reduce((sum, name) => sum + emotions[name], 0) || 1);
   let upper = columns.map(() => 0);
   const labels = [];
-  const bands = EMOTIONS.map((name) => {
-    const lower = upper.map((y, i) => y + (columns[i].emotions[name] / total[i]) * tall);
-    const there = upper.map((y, i) => `${xs[i].toFixed(1)},${y.toFixed(1)}`);
+  const polygons = names.map((name) => {
+    const lower = upper.map((y, i) => y + (columns[i].emotions[name] / totals[i]) * plotHeight);
+    const outline = upper.map((y, i) => `${xs[i].toFixed(1)},${y.toFixed(1)}`);
     const back = lower.map((y, i) => `${xs[i].toFixed(1)},${y.toFixed(1)}`).reverse();
-    labels.push(...label(name, xs, upper, lower, tall));
+    labels.push(...areaLabel(name, xs, upper, lower, plotHeight));
     upper = lower;
-    return shape("polygon", { class: `share ${name}`, points: [...there, ...back].join(" ") });
+    return svgElement("polygon", { class: `share ${name}`, points: [...outline, ...back].join(" ") });
   });
-  return [...bands, ...labels];
+  return [...polygons, ...labels];
 }
 
-/** The name of a band where it is first about as thick as it gets, if it fits in there. */
-function label(name, xs, upper, lower, tall) {
-  const half = name.length * 4 + 6;
-  const [left, right] = [xs[0] + half, xs.at(-1) - half];
-  const places = xs.map((_, i) => i).filter((i) => xs[i] >= left && xs[i] <= right);
-  if (tall < TALL_PX || !places.length) return [];
-  const thick = Math.max(...places.map((i) => lower[i] - upper[i]));
-  if (thick < LABEL_PX) return [];
-  const at = places.find((i) => lower[i] - upper[i] >= 0.9 * thick);
-  const text = shape("text", { class: `label ${name}`, x: xs[at], y: (upper[at] + lower[at]) / 2 });
-  text.textContent = name;
-  return [text];
+/** The label of an area, at the first place where the area is about as thick as it gets; none where it does not fit. */
+function areaLabel(name, xs, upper, lower, plotHeight) {
+  const halfWidth = name.length * 4 + 6;
+  const [left, right] = [xs[0] + halfWidth, xs.at(-1) - halfWidth];
+  const candidates = xs.map((_, i) => i).filter((i) => xs[i] >= left && xs[i] <= right);
+  if (plotHeight < TALL_PX || !candidates.length) return [];
+  const thickest = Math.max(...candidates.map((i) => lower[i] - upper[i]));
+  if (thickest < LABEL_PX) return [];
+  const at = candidates.find((i) => lower[i] - upper[i] >= 0.9 * thickest);
+  const label = svgElement("text", { class: `label ${name}`, x: xs[at], y: (upper[at] + lower[at]) / 2 });
+  label.textContent = name;
+  return [label];
 }
 
-/** Slanted lines, because a colour would be read as an emotion. */
-function hatch(left, right, tall) {
+/** Slanted lines instead of a colour, which would be read as an emotion. */
+function hatch(left, right, plotHeight) {
   const lines = [];
-  for (let x = Math.floor(left / 7) * 7 - Math.ceil(tall / 7) * 7; x < right; x += 7) {
-    const low = Math.max(x, left);
-    const high = Math.min(x + tall, right);
-    if (low < high)
-      lines.push(shape("line", { class: "hatch", x1: low, y1: tall - (low - x), x2: high, y2: tall - (high - x) }));
+  for (let x = Math.floor(left / 7) * 7 - Math.ceil(plotHeight / 7) * 7; x < right; x += 7) {
+    const x1 = Math.max(x, left);
+    const x2 = Math.min(x + plotHeight, right);
+    if (x1 < x2)
+      lines.push(svgElement("line", { class: "hatch", x1, y1: plotHeight - (x1 - x), x2, y2: plotHeight - (x2 - x) }));
   }
-  return [shape("rect", { class: "withheld", x: left, width: right - left, height: tall }), ...lines];
+  return [svgElement("rect", { class: "withheld", x: left, width: right - left, height: plotHeight }), ...lines];
 }
 
-function shape(name, attributes) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
+function svgElement(name, attributes) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  return element;
 }

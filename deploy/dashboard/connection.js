@@ -1,103 +1,114 @@
 "use strict";
-// The connection and its settings. ?broker=wss://host:port names a broker that is not this server.
+// The connection to the broker and the dialog of its settings. ?broker=wss://host:port selects another broker than the
+// server of the page.
 
-const element = (id) => document.getElementById(id);
-const settings = element("settings");
+const settings = byId("settings");
 const fields = settings.querySelector("form").elements;
-let house = new House();
-let record = new Record();
+let registry = new DeviceRegistry();
+let windowHistory = new WindowHistory();
 let client = null;
 let address = "";
-let lostAt = null;
+let disconnectedAt = null;
 
 function defaultAddress() {
-  const asked = new URLSearchParams(location.search).get("broker");
-  if (asked) return asked;
+  const requested = new URLSearchParams(location.search).get("broker");
+  if (requested) return requested;
   return location.host ? `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}` : "";
 }
 
 async function connect(to, username, password) {
   client?.end(true);
-  if (to !== address) {
-    house = new House();
-    record = new Record();
-    address = to;
-    const [mine, opened] = [house, record];
-    try {
-      const kept = await opened.open(to, Date.now());
-      for (const window of kept.sort((a, b) => a.received - b.received)) mine.keep(window, Date.now());
-    } catch (error) {
-      console.warn("windows are not kept in this browser", error);
-    }
-    if (mine !== house) return; // somebody chose another broker meanwhile
-  }
-  lostAt = Date.now();
-  element("address").textContent = `to ${to}`;
-  tell("connecting", "connecting");
-  // Timers of the page, not of a worker made from text, which the content security policy forbids. Browsers slow them
-  // to one a minute in a hidden tab, so the keepalive is long. Not every dashboard should dial at the same moment.
+  if (to !== address && !(await openBroker(to))) return;
+  disconnectedAt = Date.now();
+  byId("address").textContent = `to ${to}`;
+  showConnection("connecting", "connecting");
   try {
-    client = mqtt.connect(to, {
-      protocolVersion: 4, // spoken by every broker, and nothing of 5 is needed here
-      clientId: `fer-page-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
-      username: username || undefined,
-      password: password || undefined,
-      clean: true,
-      resubscribe: false,
-      keepalive: 50,
-      timerVariant: "native",
-      connectTimeout: 5e3,
-      reconnectPeriod: 1000 + Math.random() * 1000,
-    });
-  } catch (error) {
-    return ask(`${to} is no address of a broker.`);
+    client = dial(to, username, password);
+  } catch {
+    return askForBroker(`“${to}” is not a broker address; use ws://host:port or wss://host:port.`);
   }
-  const mine = client;
-  mine.on("connect", () => {
-    lostAt = null;
-    house.listenAnew();
-    mine.subscribe("fer/v1/+/#", { qos: 1 });
-    tell("connected", "connected");
-  });
-  mine.on("close", () => {
-    if (mine === client) lostAt ??= Date.now();
-  });
-  mine.on("error", (error) => {
-    if (error.code === 4 || error.code === 5) {
-      mine.end(true);
-      ask("The broker wants another user or password.");
-    }
-  });
-  mine.on("message", (topic, payload, packet) => {
-    if (mine !== client) return;
-    const window = house.take(topic, payload, packet.retain, Date.now());
-    if (window) record.add(window);
+  listen(client);
+}
+
+/** Start with what this browser stored of a broker; false if another broker was chosen meanwhile. */
+async function openBroker(to) {
+  registry = new DeviceRegistry();
+  windowHistory = new WindowHistory();
+  address = to;
+  const [opened, stored] = [registry, windowHistory];
+  try {
+    const windows = await stored.open(to, Date.now());
+    for (const window of windows.sort((a, b) => a.received - b.received)) opened.addWindow(window, Date.now());
+  } catch (error) {
+    console.warn("windows are not stored in this browser", error);
+  }
+  return opened === registry;
+}
+
+// Timers of the page ("native"): those of a worker made from text are forbidden by the content security policy.
+// Browsers slow the page's timers to one a minute in a hidden tab, hence the long keepalive. The random delay spreads
+// the dashboards that lost the same broker.
+function dial(to, username, password) {
+  return /** @type {any} */ (globalThis).mqtt.connect(to, {
+    protocolVersion: 4, // every broker speaks 3.1.1, and the page needs nothing of 5
+    clientId: `fer-page-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
+    username: username || undefined,
+    password: password || undefined,
+    clean: true,
+    resubscribe: false,
+    keepalive: 50,
+    timerVariant: "native",
+    connectTimeout: 5e3,
+    reconnectPeriod: 1000 + Math.random() * 1000,
   });
 }
 
-/** Say how the connection is, and for how long it has been lost. */
-function tellLoss(now) {
-  if (!client || lostAt === null || client.disconnecting !== false) return;
-  const away = Math.floor((now - lostAt) / 5000) * 5; // a screen reader need not hear every second
-  tell("lost", `no connection${away ? ` for ${span(away * 1000)}` : ""}, trying again`);
+function listen(dialled) {
+  dialled.on("connect", () => {
+    disconnectedAt = null;
+    registry.resetSequences();
+    dialled.subscribe("fer/v1/+/#", { qos: 1 });
+    showConnection("connected", "connected");
+  });
+  dialled.on("close", () => {
+    if (dialled === client) disconnectedAt ??= Date.now();
+  });
+  dialled.on("error", (error) => {
+    if (error.code !== 4 && error.code !== 5) return; // bad user name or password, not authorized
+    dialled.end(true);
+    askForBroker("The broker refused this user name and password.");
+  });
+  dialled.on("message", (topic, payload, packet) => {
+    if (dialled !== client) return;
+    const window = registry.receive(topic, payload, packet.retain, Date.now());
+    if (window) windowHistory.add(window);
+  });
 }
 
-function tell(state, sentence) {
-  element("broker").dataset.state = state;
-  say(element("connection"), sentence);
+/** Show for how long the connection has been lost. */
+function showDisconnected(now) {
+  if (!client || disconnectedAt === null || client.disconnecting !== false) return;
+  const lostS = Math.floor((now - disconnectedAt) / 5000) * 5; // in steps, so that screen readers are not kept busy
+  showConnection("lost", `disconnected${lostS ? ` for ${formatDuration(lostS * 1000)}` : ""}, reconnecting`);
 }
 
-function ask(refusal = "") {
+function showConnection(state, sentence) {
+  byId("broker").dataset.state = state;
+  setText(byId("connection"), sentence);
+}
+
+/** Open the dialog of the broker, with the reason why the last attempt failed. */
+function askForBroker(reason = "") {
   fields.address.value = address || defaultAddress();
-  element("refusal").textContent = refusal;
-  element("refusal").hidden = !refusal;
+  byId("refusal").textContent = reason;
+  byId("refusal").hidden = !reason;
   if (!settings.open) settings.showModal();
 }
 
-element("broker").addEventListener("click", () => ask());
+byId("broker").addEventListener("click", () => askForBroker());
 settings.addEventListener("close", () => {
   if (settings.returnValue === "connect") connect(fields.address.value, fields.username.value, fields.password.value);
 });
-addEventListener("pagehide", () => record.flush());
-setInterval(() => record.flush(), 2e3);
-setInterval(() => house.forget(Date.now()), 60e3);
+addEventListener("pagehide", () => windowHistory.flush());
+setInterval(() => windowHistory.flush(), 2e3);
+setInterval(() => registry.removeOldWindows(Date.now()), 60e3);

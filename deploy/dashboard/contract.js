@@ -1,102 +1,112 @@
 "use strict";
-// What messages may say. Everybody may write to a broker: what is not of the contract is thrown out here.
+// The messages of docs/mqtt.md, checked. Anybody may publish to a broker: what does not match is rejected here.
 
-const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"]; // from bright to dark, as drawn
-const SUPPRESSED = [null, "too_few_people", "counts_only", "windows_only"];
-const STATES = ["starting", "running", "degraded", "stopping"];
+const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"]; // in the order of the charts
+const LABELS = [...EMOTIONS, "other"]; // "other" adds up the further labels of a model that has some
 const TOPIC = /^fer\/v1\/([a-z0-9-]{3,32})\/(?:(availability|status|info)|([a-z0-9_-]{1,32})\/(live|aggregate))$/;
+const WORD = /^[a-z0-9_]{1,64}$/; // of a state, or a reason to withhold emotions: newer versions may add some
+const MAX_PAYLOAD_BYTES = 65536;
 const MAX_TEXT = 300;
 const MAX_PROBLEMS = 20;
 
-class Malformed extends Error {}
+class MalformedMessage extends Error {}
 
-/** Take a message apart: {kind, device, source, body}; throws Malformed. An emptied retained topic has a null body. */
-function readMessage(topic, payload) {
+/**
+ * Parse a message into {kind, device, source, body}. The body is null where a retained topic was cleared.
+ * Throws MalformedMessage.
+ */
+function parseMessage(topic, payload) {
   const match = TOPIC.exec(topic);
-  if (!match) throw new Malformed("topic");
-  const [, device, own, source, ofSource] = match;
-  const kind = own ?? ofSource;
-  if (payload.length > 65536) throw new Malformed("too long");
-  const text = new TextDecoder().decode(payload);
-  if (text === "") return { kind, device, source, body: null };
-  if (kind === "availability") return { kind, device, body: one(text, ["online", "offline"]) };
-  let json;
+  if (!match) throw new MalformedMessage("topic");
+  const [, device, deviceKind, source, sourceKind] = match;
+  const kind = deviceKind ?? sourceKind;
+  if (payload.length > MAX_PAYLOAD_BYTES) throw new MalformedMessage("too long");
+  const json = new TextDecoder().decode(payload);
+  if (json === "") return { kind, device, source, body: null };
+  if (kind === "availability") return { kind, device, source, body: matching(json, /^(online|offline)$/) };
+  let value;
   try {
-    json = JSON.parse(text);
+    value = JSON.parse(json);
   } catch {
-    throw new Malformed("not JSON");
+    throw new MalformedMessage("not JSON");
   }
-  const body = READERS[kind](object(json));
-  return { kind, device, source, body };
+  return { kind, device, source, body: PARSERS[kind](object(value)) };
 }
 
-const READERS = {
+const PARSERS = {
   status: (json) => ({
-    state: one(json.state, STATES),
-    problems: list(json.problems)
+    state: word(json.state),
+    problems: objects(json.problems)
       .slice(0, MAX_PROBLEMS)
-      .map((problem) => words(problem.sentence)),
-    fps: optional(json.camera?.fps, amount),
-    frameAge: optional(json.camera?.last_frame_age_s, amount),
-    device: optional(json.inference?.device, words),
-    classifyMs: optional(json.inference?.classify_ms?.p95, amount),
-    waiting: optional(json.mqtt?.outbox, amount),
+      .map((problem) => text(problem.sentence)),
+    camera: optional(json.camera?.name, text),
+    fps: optional(json.camera?.fps, nonNegative),
+    frameAge: optional(json.camera?.last_frame_age_s, nonNegative),
+    device: optional(json.inference?.device, text),
+    classifyMs: optional(json.inference?.classify_ms?.p95, nonNegative),
+    waiting: optional(json.mqtt?.outbox, nonNegative),
     temperature: optional(json.host?.cpu_temp_c, number),
-    uptime: optional(json.uptime_s, amount),
-    version: optional(json.version, words),
+    uptime: optional(json.uptime_s, nonNegative),
+    version: optional(json.version, text),
   }),
   info: (json) => ({
     source: matching(json.source, /^[a-z0-9_-]{1,32}$/),
-    model: words(json.model?.id),
-    windowS: amount(json.window_s),
-    minPeople: amount(json.privacy?.min_people),
-    site: optional(json.context?.site, words) ?? "",
-    room: optional(json.context?.room, words) ?? "",
+    camera: optional(json.camera, text),
+    model: text(json.model?.id),
+    windowS: nonNegative(json.window_s),
+    minPeople: nonNegative(json.privacy?.min_people),
+    site: optional(json.context?.site, text) ?? "",
+    room: optional(json.context?.room, text) ?? "",
   }),
-  live: (json) => ({ people: amount(json.people), ...mood(json) }),
+  live: (json) => ({ people: nonNegative(json.people), ...parseEmotions(json) }),
   aggregate: (json) => ({
-    id: matching(json.id, /^[a-z0-9-]{3,32}-\d{12,}$/),
-    seq: whole(json.seq),
-    start: optional(json.window?.start, time),
-    end: optional(json.window?.end, time),
-    durationS: amount(json.window?.duration_s),
+    id: matching(json.id, /^[a-z0-9-]{3,32}(-[0-9a-f]{8})?-\d{12}$/),
+    seq: integer(json.seq),
+    start: optional(json.window?.start, timestamp),
+    end: optional(json.window?.end, timestamp),
+    durationS: nonNegative(json.window?.duration_s),
     historical: json.historical === true,
-    captured: amount(json.frames?.captured),
-    analysed: amount(json.frames?.analysed),
-    dropped: amount(json.frames?.dropped),
-    people: amount(json.faces?.people),
-    maxAtOnce: amount(json.faces?.max_at_once),
-    meanAtOnce: amount(json.faces?.mean_at_once),
-    uncertain: optional(json.uncertain, amount),
-    model: words(json.model?.id),
-    ...mood(json),
+    captured: nonNegative(json.frames?.captured),
+    analysed: nonNegative(json.frames?.analysed),
+    dropped: nonNegative(json.frames?.dropped),
+    people: nonNegative(json.faces?.people),
+    maxAtOnce: nonNegative(json.faces?.max_at_once),
+    meanAtOnce: nonNegative(json.faces?.mean_at_once),
+    uncertain: optional(json.uncertain, nonNegative),
+    model: text(json.model?.id),
+    ...parseEmotions(json),
   }),
 };
 
-function mood(json) {
-  const emotions = optional(json.emotions, (shares) =>
-    Object.fromEntries(EMOTIONS.map((name) => [name, amount(object(shares)[name], 1.001)])),
-  );
-  return { emotions, suppressed: one(json.suppressed ?? null, SUPPRESSED) };
+function parseEmotions(json) {
+  return { emotions: optional(json.emotions, parseShares), suppressed: optional(json.suppressed, word) };
+}
+
+function parseShares(json) {
+  const shares = Object.fromEntries(LABELS.map((name) => [name, 0]));
+  const entries = Object.entries(object(json));
+  check(entries.length >= 2 && entries.length <= 20, json);
+  for (const [label, share] of entries) shares[EMOTIONS.includes(label) ? label : "other"] += nonNegative(share, 1.001);
+  return shares;
 }
 
 /** The emotion with the largest share, or null. */
 function dominant(emotions) {
-  return emotions && EMOTIONS.reduce((best, name) => (emotions[name] > emotions[best] ? name : best));
+  return emotions && LABELS.reduce((best, name) => (emotions[name] > emotions[best] ? name : best));
 }
 
-function check(holds, value) {
-  if (!holds) throw new Malformed(typeof value);
+function check(valid, value) {
+  if (!valid) throw new MalformedMessage(typeof value);
   return value;
 }
 
-const optional = (value, read) => (value === null || value === undefined ? null : read(value));
+const optional = (value, parse) => (value === null || value === undefined ? null : parse(value));
 const object = (value) => check(typeof value === "object" && value !== null && !Array.isArray(value), value);
-const list = (value) => check(Array.isArray(value) && value.every((item) => object(item)), value);
-const words = (value) => check(typeof value === "string", value).slice(0, MAX_TEXT);
+const objects = (value) => check(Array.isArray(value) && value.every((item) => object(item)), value);
+const text = (value) => check(typeof value === "string", value).slice(0, MAX_TEXT);
 const matching = (value, pattern) => check(typeof value === "string" && pattern.test(value), value);
-const one = (value, accepted) => check(accepted.includes(value), value);
+const word = (value) => matching(value, WORD);
 const number = (value) => check(Number.isFinite(value), value);
-const amount = (value, most = 1e9) => check(number(value) >= 0 && value <= most, value);
-const whole = (value) => check(Number.isSafeInteger(value) && value >= 0, value);
-const time = (value) => number(Date.parse(words(value)));
+const nonNegative = (value, most = 1e9) => check(number(value) >= 0 && value <= most, value);
+const integer = (value) => check(Number.isSafeInteger(value) && value >= 0, value);
+const timestamp = (value) => number(Date.parse(text(value)));

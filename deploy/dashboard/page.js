@@ -1,110 +1,113 @@
 "use strict";
-// What is shown: all rooms, or with #device/source in the address the page of one.
+// What is shown: all rooms, or the page of one room where the address ends with #device/source.
 
 const DRAW_MS = 250;
-const FULL_PX = { width: 416, height: 430 }; // of a card; when they are too many for the screen, all become small
+const CARD_PX = { width: 416, height: 430 }; // when cards of this size do not fit on the screen, all become compact
 
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 
-const missing = element("missing");
+const waiting = byId("waiting");
 const cards = new Map();
-let shown = null; // the house whose rooms these are
-let own = null;
+let shownRegistry = null;
+let roomPage = null;
 let hours = 1;
-let chartsAt = 0;
+let chartsDrawnAt = 0;
 
-const named = () => location.hash.slice(1);
+const selectedRoom = () => location.hash.slice(1);
 
-/** Bring the page up to date; charts only now and then, or when a window came. */
-function show(force = false) {
+/** Update the page. Charts are drawn again when a window came, or a third of a bin has passed. */
+function render(force = false) {
   const now = Date.now();
-  tellLoss(now);
-  totals(now);
-  if (shown !== house) leave();
-  const all = force || now - chartsAt > SPANS[named() ? 1 : hours].binMs / 3;
-  if (all) chartsAt = now;
-  if (named()) showOwn(now, all);
-  else showAll(now, all);
+  showDisconnected(now);
+  renderTotals(now);
+  if (shownRegistry !== registry) clear();
+  const charts = force || now - chartsDrawnAt > SPANS[selectedRoom() ? 1 : hours].binMs / 3;
+  if (charts) chartsDrawnAt = now;
+  if (selectedRoom()) renderRoom(now, charts);
+  else renderRooms(now, charts);
 }
 
-function showAll(now, all) {
-  for (const key of [...cards.keys()].filter((key) => !house.rooms.has(key))) {
+function renderRooms(now, charts) {
+  for (const key of [...cards.keys()].filter((key) => !registry.rooms.has(key))) {
     cards.get(key).element.remove();
     cards.delete(key);
   }
-  for (const [key, room] of house.rooms) if (!cards.has(key)) cards.set(key, new Card(room));
-  arrange();
+  for (const [key, room] of registry.rooms) if (!cards.has(key)) cards.set(key, new RoomCard(room));
+  arrangeCards();
   for (const card of cards.values()) {
     card.update(now);
-    if (all || card.room.changed) card.chart(hours, now);
+    if (charts || card.room.changed) card.updateChart(hours, now);
   }
 }
 
-function showOwn(now, all) {
-  const room = house.rooms.get(named());
-  if (!room) return say(missing, `Waiting for ${named()}.`);
-  const fresh = own?.room !== room;
-  if (fresh) {
-    own = new RoomPage(room);
-    element("own").replaceChildren(own.element);
+function renderRoom(now, charts) {
+  const room = registry.rooms.get(selectedRoom());
+  if (!room) return setText(waiting, `Waiting for ${selectedRoom()}.`);
+  const isNew = roomPage?.room !== room;
+  if (isNew) {
+    roomPage = new RoomPage(room);
+    byId("room-page").replaceChildren(roomPage.element);
   }
-  element("own").ariaLabel = naming(room).name;
-  own.update(now);
-  if (all || fresh || room.changed) own.chart(now);
+  byId("room-page").ariaLabel = roomLabel(room).name;
+  roomPage.update(now);
+  if (charts || isNew || room.changed) roomPage.updateCharts(now);
 }
 
-function leave() {
-  shown = house;
-  own = null;
+function clear() {
+  shownRegistry = registry;
+  roomPage = null;
   cards.clear();
-  element("rooms").replaceChildren();
-  element("own").replaceChildren(missing);
-  say(missing, "");
+  byId("rooms").replaceChildren();
+  byId("room-page").replaceChildren(waiting);
+  setText(waiting, "");
 }
 
-/** From all rooms to one and back: the focus goes along, and comes back to where it was. */
-function turn() {
-  const last = own?.room.key;
-  const single = Boolean(named());
-  element("own").hidden = !single;
-  element("rooms").hidden = document.querySelector(".range").hidden = single;
-  leave();
-  show(true);
+/** Change between all rooms and one. The focus moves along, and returns to the link it came from. */
+function navigate() {
+  const previous = roomPage?.room.key;
+  const single = Boolean(selectedRoom());
+  byId("room-page").hidden = !single;
+  byId("rooms").hidden = byId("range").hidden = single;
+  clear();
+  render(true);
   if (single) {
     scrollTo(0, 0);
-    element("own").focus({ preventScroll: true });
-  } else cards.get(last)?.element.querySelector("a").focus();
+    byId("room-page").focus({ preventScroll: true });
+  } else cards.get(previous)?.element.querySelector("a").focus();
 }
 
-/** Cards stand in order of site, room and id; one that is in its place is not touched, it may hold the focus. */
-function arrange() {
-  const rooms = element("rooms");
-  const sorted = [...cards.values()].sort((a, b) => COLLATOR.compare(a.order, b.order));
-  sorted.forEach(({ element: wanted }, i) => {
-    const place = rooms.children[i];
-    if (place !== wanted) rooms.insertBefore(wanted, place ?? null);
+/** Sort the cards. One that is in its place is not moved, because it may hold the focus. */
+function arrangeCards() {
+  const rooms = byId("rooms");
+  const sorted = [...cards.values()].sort((a, b) => COLLATOR.compare(a.sortKey, b.sortKey));
+  sorted.forEach(({ element }, i) => {
+    if (rooms.children[i] !== element) rooms.insertBefore(element, rooms.children[i] ?? null);
   });
-  const beside = Math.max(1, Math.floor(innerWidth / FULL_PX.width));
-  const compact = cards.size > beside * Math.max(2, Math.floor(innerHeight / FULL_PX.height));
+  const columns = Math.max(1, Math.floor(innerWidth / CARD_PX.width));
+  const rows = Math.max(2, Math.floor(innerHeight / CARD_PX.height));
+  const compact = cards.size > columns * rows;
   rooms.classList.toggle("compact", compact);
   for (const card of cards.values()) card.compact = compact;
 }
 
-function totals(now) {
-  const devices = [...house.devices.values()];
-  const words = devices.map((device) => stateOf(device, now).word);
-  const away = words.filter((word) => word === "offline" || word === "silent").length;
-  const troubled = devices.filter((device, i) => device.status?.problems.length && words[i] !== "offline").length;
+function renderTotals(now) {
+  const devices = [...registry.devices.values()];
+  const states = devices.map((device) => deviceState(device, now).state);
+  const away = states.filter((state) => state === "offline" || state === "silent").length;
+  const withProblems = devices.filter((device, i) => device.status?.problems.length && states[i] !== "offline").length;
   const parts = [
     `${devices.length} ${devices.length === 1 ? "device" : "devices"}`,
-    away && `${away} away`,
-    troubled && `${troubled} with problems`,
+    away && `${away} offline`,
+    withProblems && `${withProblems} with problems`,
   ];
-  say(element("totals"), devices.length ? parts.filter(Boolean).join(" · ") : "");
-  element("empty").hidden = devices.length > 0 || Boolean(named());
-  const { ignored } = house;
-  const sentence = ignored === 1 ? "1 message was ignored" : `${ignored.toLocaleString("en")} messages were ignored`;
-  say(element("ignored"), ignored ? `${sentence}: not of the contract.` : "");
+  setText(byId("totals"), devices.length ? parts.filter(Boolean).join(" · ") : "");
+  byId("empty").hidden = devices.length > 0 || Boolean(selectedRoom());
+  const { ignored } = registry;
+  const sentence =
+    ignored === 1
+      ? "1 message was ignored: it does not match the contract."
+      : `${ignored.toLocaleString("en")} messages were ignored: they do not match the contract.`;
+  setText(byId("ignored"), ignored ? sentence : "");
 }
 
 for (const name of EMOTIONS) {
@@ -112,16 +115,16 @@ for (const name of EMOTIONS) {
   entry.className = name;
   entry.textContent = name;
 }
-document.querySelector(".range").addEventListener("change", (event) => {
+byId("range").addEventListener("change", (event) => {
   hours = Number(event.target.value);
-  show(true);
+  render(true);
 });
-addEventListener("hashchange", turn);
+addEventListener("hashchange", navigate);
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && named() && !settings.open) location.hash = "";
+  if (event.key === "Escape" && selectedRoom() && !settings.open) location.hash = "";
 });
-setInterval(() => show(), DRAW_MS);
+setInterval(() => render(), DRAW_MS);
 
 if (defaultAddress()) connect(defaultAddress());
-else ask();
-turn();
+else askForBroker();
+navigate();

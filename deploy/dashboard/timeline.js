@@ -1,94 +1,95 @@
 "use strict";
-// A chart with its axis and its caption, which a pointer and the keyboard walk through.
+// A chart with its axis and its caption. Pointer and keyboard move a cursor through it.
 
 class Timeline {
   #figure;
   #cursor = null;
-  #spaces = [];
+  #bins = [];
   #hours = 1;
-  #size = { width: 0, height: 0 }; // told by the browser: asking for it would lay the page out once per chart
+  #size = { width: 0, height: 0 }; // kept by the ResizeObserver: to measure would force a layout for every chart
 
-  /** `figure` is made of the template. */
+  /** `figure` comes from a template of index.html. */
   constructor(figure) {
     this.#figure = figure;
-    const chart = this.#part(".chart");
+    const chart = this.#find(".chart");
     new ResizeObserver(([{ contentRect }]) => {
       this.#size = contentRect;
-      this.#axis();
-      this.#point(this.#cursor);
+      this.#drawAxis();
+      this.#moveTo(this.#cursor);
     }).observe(chart);
     chart.addEventListener("pointermove", (event) => {
       const { left, width } = chart.getBoundingClientRect();
-      this.#point(Math.floor(((event.clientX - left) / width) * this.#spaces.length));
+      this.#moveTo(Math.floor(((event.clientX - left) / width) * this.#bins.length));
     });
-    chart.addEventListener("pointerleave", () => this.#point(null));
-    chart.addEventListener("blur", () => this.#point(null));
-    chart.addEventListener("keydown", (event) => this.#key(event));
+    chart.addEventListener("pointerleave", () => this.#moveTo(null));
+    chart.addEventListener("blur", () => this.#moveTo(null));
+    chart.addEventListener("keydown", (event) => this.#handleKey(event));
   }
 
-  /** Show the last `hours` (1 or 24) of windows; `name` is whose they are. */
+  /** Show the windows of the last `hours` (1 or 24) in the room called `name`. */
   show(windows, hours, now, name) {
     this.#hours = hours;
-    this.#spaces = bin(windows, hours, now);
-    const chart = this.#part(".chart");
+    this.#bins = binWindows(windows, hours, now);
+    const chart = this.#find(".chart");
     chart.setAttribute("aria-label", `Emotions and people in ${name}, last ${hours === 1 ? "hour" : "24 hours"}`);
     chart.setAttribute("aria-valuemin", 0);
-    chart.setAttribute("aria-valuemax", this.#spaces.length - 1);
-    this.#axis();
-    this.#point(this.#cursor);
+    chart.setAttribute("aria-valuemax", this.#bins.length - 1);
+    this.#drawAxis();
+    this.#moveTo(this.#cursor);
   }
 
-  /** Marks at full quarters of an hour or full hours, by the clock on the wall. */
-  #axis() {
+  /** Label full hours, or quarters of an hour, in local time. */
+  #drawAxis() {
     const { width } = this.#size;
-    if (!width || !this.#spaces.length) return;
-    const from = this.#spaces[0].from;
-    const length = this.#spaces.length * (this.#spaces[1].from - from);
+    if (!width || !this.#bins.length) return;
+    const start = this.#bins[0].start;
+    const lengthMs = this.#bins.length * (this.#bins[1].start - start);
     const minutes = this.#hours === 1 ? 15 : width > 700 ? 120 : 360;
-    const at = new Date(from);
-    at.setHours(0, 0, 0, 0);
-    const marks = [];
-    for (; at < from + length; at.setMinutes(at.getMinutes() + minutes)) {
-      const place = (100 * (at - from)) / length;
-      if (place < 0 || place > 96) continue;
-      const mark = document.createElement("span");
-      mark.textContent = clock(at);
-      mark.style.left = `${place}%`;
-      mark.className = place * width < 1600 ? "first" : "";
-      marks.push(mark);
+    const time = new Date(start);
+    time.setHours(0, 0, 0, 0);
+    const labels = [];
+    for (; time.getTime() < start + lengthMs; time.setMinutes(time.getMinutes() + minutes)) {
+      const leftPercent = (100 * (time.getTime() - start)) / lengthMs;
+      if (leftPercent < 0 || leftPercent > 96) continue;
+      const label = document.createElement("span");
+      label.textContent = formatTime(time);
+      label.style.left = `${leftPercent}%`;
+      label.className = leftPercent * width < 1600 ? "first" : "";
+      labels.push(label);
     }
-    this.#part(".axis").replaceChildren(...marks);
+    this.#find(".axis").replaceChildren(...labels);
   }
 
-  #part(selector) {
+  #find(selector) {
     return this.#figure.querySelector(selector);
   }
 
-  #point(index) {
-    const count = this.#spaces.length;
+  /** Move the cursor to the bin with this index; null removes it. */
+  #moveTo(index) {
+    const count = this.#bins.length;
     if (!count) return;
     this.#cursor = index === null ? null : Math.min(Math.max(index, 0), count - 1);
-    const chart = this.#part(".chart");
-    const sentence = this.#cursor === null ? overview(this.#spaces) : describe(this.#spaces[this.#cursor]);
+    const chart = this.#find(".chart");
+    const sentence = this.#cursor === null ? summarizeChart(this.#bins) : describeBin(this.#bins[this.#cursor]);
     chart.setAttribute("aria-valuenow", this.#cursor ?? count - 1);
     chart.setAttribute("aria-valuetext", sentence);
-    say(this.#part("figcaption"), sentence);
-    draw(chart, this.#size, this.#spaces, this.#cursor);
+    setText(this.#find("figcaption"), sentence);
+    drawChart(chart, this.#size, this.#bins, this.#cursor);
   }
 
-  #key(event) {
-    const last = this.#spaces.length - 1;
-    const here = this.#cursor ?? last;
-    const to = {
-      ArrowLeft: here - 1,
-      ArrowRight: here + 1,
-      PageUp: here - 10,
-      PageDown: here + 10,
+  #handleKey(event) {
+    const last = this.#bins.length - 1;
+    const index = this.#cursor ?? last;
+    const target = {
+      ArrowLeft: index - 1,
+      ArrowRight: index + 1,
+      PageUp: index - 10,
+      PageDown: index + 10,
       Home: 0,
       End: last,
     }[event.key];
-    if (to === undefined) return;
+    if (target === undefined) return;
     event.preventDefault();
-    this.#point(to);
+    this.#moveTo(target);
   }
 }

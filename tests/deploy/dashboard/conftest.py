@@ -1,22 +1,21 @@
-"""Devices that are not there but speak as real ones do, and a broker that serves the page."""
+"""Devices that exist only as their messages, and a broker that serves the page."""
 
 from __future__ import annotations
 
 import math
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.labels import EMOTIONS
+from edge.mqtt import compose
 from edge.mqtt.codec import Message, encode
-from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.messages import Availability, Context, Device, Model, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
@@ -31,34 +30,35 @@ from edge.records import (
     RoomReading,
     WindowSummary,
 )
+from tests.support.mosquitto import Mosquitto, StartMosquitto, free_port
 
-FOLDER = Path(__file__).parents[3] / "deploy" / "dashboard"
+DASHBOARD = Path(__file__).parents[3] / "deploy" / "dashboard"
 CLOCK = WallClock(is_set=lambda _: True)
 
 
-def mean(**shares: float) -> EmotionScores:
-    """These shares, scaled to a sum of one; little of the emotions that are not named."""
+def emotion_scores(**shares: float) -> EmotionScores:
+    """These shares, scaled to a sum of one; emotions that are not named get a little."""
     parts = [shares.get(name, 0.02) for name in EMOTIONS]
     return EmotionScores(tuple(part / sum(parts) for part in parts))
 
 
 @dataclass(frozen=True)
-class Sensor:
-    """What one device would say, as messages."""
+class FakeDevice:
+    """The messages that one device would publish."""
 
     device: Device
 
     @property
-    def room(self) -> str:
-        """How the page names its card."""
+    def key(self) -> str:
+        """The key of its room on the page."""
         return f"{self.device.id}/{self.device.source}"
 
-    def introduce(self, *problems: Problem, online: bool = True, **changes: Any) -> list[Message]:
-        """All that is retained."""
+    def retained(self, *problems: Problem, online: bool = True, **changes: Any) -> list[Message]:
+        """Its retained messages."""
         fields: dict[str, Any] = {
             "state": "degraded" if problems else "running",
             "problems": problems,
-            "camera": CameraHealth("csi", 9.8, 0.1, 0, 0),
+            "camera": CameraHealth("csi imx708", 9.8, 0.1, 0, 0),
             "inference": InferenceHealth("cpu", Percentiles(24, 31), Percentiles(2.1, 3.4)),
             "mqtt": DeliveryHealth(0, None, 0, 0, 0.4),
             "host": HostHealth(52.0, False, 141.0, 21000.0),
@@ -67,14 +67,14 @@ class Sensor:
         }
         return [
             encode(self.device),
-            encode(status(self.device, Health(**fields | changes), CLOCK)),
+            encode(compose.status(self.device, Health(**fields | changes), CLOCK)),
             encode(Availability(self.device.id, online)),
         ]
 
     def live(self, people: int, emotions: EmotionScores | None = None) -> Message:
-        """A reading of this moment; without emotions as a device with a threshold sends it."""
+        """A reading of this moment; without emotions, as a device with a privacy threshold sends it."""
         room = RoomReading(people, emotions, None if emotions else "windows_only")
-        return encode(live(self.device, room, CLOCK))
+        return encode(compose.live(self.device, room, CLOCK))
 
     def window(
         self,
@@ -86,7 +86,7 @@ class Sensor:
         historical: bool = False,
         **changes: Any,
     ) -> Message:
-        """A window that ended ``ago_s`` ago."""
+        """A window that ended ``ago_s`` ago; ``historical`` if it was delivered after an outage."""
         end_s = time.monotonic() - ago_s
         fields: dict[str, Any] = {
             "start_s": end_s - self.device.window_s,
@@ -96,15 +96,15 @@ class Sensor:
             "people": people,
             "max_at_once": people,
             "mean_at_once": people * 0.8,
-            "emotions": mean(happy=0.5, neutral=0.4) if people else None,
+            "emotions": emotion_scores(happy=0.5, neutral=0.4) if people else None,
             "uncertain": 0.1 if people else None,
             "suppressed": None,
         }
-        window = aggregate(self.device, seq, WindowSummary(**fields | changes), clock)
+        window = compose.aggregate(self.device, seq, WindowSummary(**fields | changes), clock)
         return encode(window.replayed() if historical else window)
 
     def day(self, phase: float, until_s: float = 0.0) -> list[Message]:
-        """A day as a house has it: many people now, few some hours ago, nobody half a day ago."""
+        """The windows of a day: many people now, few some hours ago, nobody half a day ago."""
         windows = []
         count = int(86000 / self.device.window_s)
         for seq in range(1, count + 1):
@@ -112,7 +112,7 @@ class Sensor:
             tide = math.cos(hours * math.pi / 12 + phase * 0.1) + 0.25 * math.sin(phase + hours * 2.1)
             people = max(0, round(3 + 7 * tide))
             few = 0 < people < self.device.privacy.min_people
-            mood = mean(
+            emotions = emotion_scores(
                 happy=0.38 + 0.2 * math.sin(phase * 2 + hours * 1.3),
                 surprise=0.12 + 0.07 * math.sin(phase + hours * 2.9),
                 neutral=0.40 + 0.15 * math.cos(phase + hours * 0.9),
@@ -120,29 +120,39 @@ class Sensor:
                 fear=0.03 + 0.02 * math.sin(hours * 2.3),
                 angry=0.06 + 0.04 * math.sin(hours * 1.1 + phase),
             )
-            changes: dict[str, Any] = {"emotions": None if few or not people else mood, "uncertain": None}
-            withheld = "too_few_people" if few else None
-            changes |= {"suppressed": withheld, "historical": seq < count}
+            changes: dict[str, Any] = {"emotions": None if few or not people else emotions, "uncertain": None}
+            changes |= {"suppressed": "too_few_people" if few else None, "historical": seq < count}
             windows.append(self.window(seq, hours * 3600 + until_s, people, **changes))
         return windows
 
 
 @pytest.fixture
 def scores() -> Callable[..., EmotionScores]:
-    """``scores(happy=0.5, neutral=0.4)``, see ``mean``."""
-    return mean
+    """``scores(happy=0.5, neutral=0.4)``, see ``emotion_scores``."""
+    return emotion_scores
+
+
+class MakeDevice(Protocol):
+    """Type of the fixture ``fake_device``."""
+
+    def __call__(
+        self, name: str, room: str = "", *, min_people: int = 3, counts_only: bool = False, **changes: Any
+    ) -> FakeDevice:
+        """A device called ``name``; ``changes`` are fields of ``Device``."""
 
 
 @pytest.fixture
-def sensor() -> Callable[..., Sensor]:
-    """``sensor("fer-1a2b3c4d", room="", **changes)``."""
+def fake_device() -> MakeDevice:
+    """``fake_device("fer-1a2b3c4d", "Foyer", min_people=8)``."""
 
-    def make(name: str, room: str = "", *, min_people: int = 3, counts_only: bool = False, **changes: Any) -> Sensor:
+    def make(
+        name: str, room: str = "", *, min_people: int = 3, counts_only: bool = False, **changes: Any
+    ) -> FakeDevice:
         fields: dict[str, Any] = {
             "id": name,
             "source": "cam0",
             "version": "0.1.0",
-            "camera": "csi",
+            "camera": "csi imx708",
             "detector": "yunet",
             "model": Model("fer-int8-1", "ab" * 32, "ferplus", "cpu"),
             "window_s": 60.0,
@@ -150,13 +160,13 @@ def sensor() -> Callable[..., Sensor]:
             "privacy": Privacy(min_people, counts_only),
             "context": Context("City Museum", room) if room else Context(),
         }
-        return Sensor(Device(**fields | changes))
+        return FakeDevice(Device(**fields | changes))
 
     return make
 
 
 class Fleet:
-    """A client that publishes what sensors say."""
+    """A client that publishes the messages of devices."""
 
     def __init__(self, port: int) -> None:
         self._client = Client(CallbackAPIVersion.VERSION2)
@@ -164,48 +174,62 @@ class Fleet:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
-    def say(self, *messages: Message | tuple[str, str]) -> None:
-        """Publish and wait until the broker has it all."""
+    def publish(self, *items: Message | tuple[str, str]) -> None:
+        """Publish messages, or pairs of topic and payload, and wait until the broker has them all."""
         sent = [
-            self._client.publish(m.topic, m.payload, m.qos, m.retain)
-            if isinstance(m, Message)
-            else self._client.publish(m[0], m[1], 1)
-            for m in messages
+            self._client.publish(item.topic, item.payload, item.qos, item.retain)
+            if isinstance(item, Message)
+            else self._client.publish(item[0], item[1], 1)
+            for item in items
         ]
-        for one in sent:
-            one.wait_for_publish(20)
+        for publication in sent:
+            publication.wait_for_publish(20)
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._client.disconnect()
         self._client.loop_stop()
 
 
-@pytest.fixture
-def web_broker(mosquitto: Callable[..., Any]) -> Callable[..., Any]:
-    """``web_broker(*settings)`` starts a mosquitto that serves the page and speaks WebSockets on a second port."""
+@dataclass(frozen=True)
+class WebBroker:
+    """A mosquitto that serves the page and speaks MQTT over WebSockets on the same port, besides its plain port."""
 
-    def make(*settings: str) -> Any:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            web_port = probe.getsockname()[1]
-        web = [f"listener {web_port} 127.0.0.1", "protocol websockets", f"http_dir {FOLDER}"]
-        broker = mosquitto(*(settings or ["allow_anonymous true"]), "max_queued_messages 0", *web)
-        broker.web_port, broker.page = web_port, f"http://127.0.0.1:{web_port}/index.html"
-        return broker
+    mosquitto: Mosquitto
+    web_port: int
+
+    @property
+    def port(self) -> int:
+        """The port of plain MQTT."""
+        return self.mosquitto.port
+
+    @property
+    def page(self) -> str:
+        """The address of the page."""
+        return f"http://127.0.0.1:{self.web_port}/index.html"
+
+
+@pytest.fixture
+def web_broker(mosquitto: StartMosquitto) -> Callable[..., WebBroker]:
+    """``web_broker(*settings)`` starts a broker with these settings of mosquitto.conf."""
+
+    def make(*settings: str) -> WebBroker:
+        web_port = free_port()
+        web = [f"listener {web_port} 127.0.0.1", "protocol websockets", f"http_dir {DASHBOARD}"]
+        return WebBroker(mosquitto(*settings, "max_queued_messages 0", *web), web_port)
 
     return make
 
 
 @pytest.fixture
-def broker(web_broker: Callable[..., Any]) -> Any:
-    """The one that lets anybody in."""
-    return web_broker()
+def broker(web_broker: Callable[..., WebBroker]) -> WebBroker:
+    """A broker that accepts everybody."""
+    return web_broker("allow_anonymous true")
 
 
 @pytest.fixture
-def fleet(broker: Any) -> Iterator[Fleet]:
-    """Devices at ``broker``."""
+def fleet(broker: WebBroker) -> Iterator[Fleet]:
+    """A publisher at ``broker``."""
     devices = Fleet(broker.port)
     yield devices
     devices.close()

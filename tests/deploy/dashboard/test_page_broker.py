@@ -8,10 +8,16 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edge.labels import EMOTIONS
 from tests.support.daemon import StartDaemon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.deploy.conftest import Page, Site
+    from tests.deploy.dashboard.conftest import Fleet, MakeDevice, WebBroker
 
 DASHBOARD = Path(__file__).parents[3] / "deploy" / "dashboard"
 
@@ -29,7 +35,7 @@ def test_the_vendored_library_is_the_recorded_and_locked_one() -> None:
     assert all("integrity" in package and "resolved" not in package for at, package in lock["packages"].items() if at)
 
 
-def test_the_page_asks_nobody_but_the_broker(broker: Any, page: Any) -> None:
+def test_the_page_asks_nobody_but_the_broker(broker: WebBroker, page: Page) -> None:
     page.enter(broker.page)
 
     hosts = {address.split("/")[2] for address in page.requested if not address.startswith("data:")}
@@ -38,7 +44,9 @@ def test_the_page_asks_nobody_but_the_broker(broker: Any, page: Any) -> None:
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
 
 
-def test_the_real_daemon_is_shown_and_an_outage_told_and_survived(broker: Any, page: Any, daemon: StartDaemon) -> None:
+def test_the_real_daemon_is_shown_and_an_outage_told_and_survived(
+    broker: WebBroker, page: Page, daemon: StartDaemon
+) -> None:
     running = daemon(broker.port, device={"id": "fer-clip", "room": "Foyer"}, privacy={"min_people": 1})
 
     page.open(broker.page)
@@ -47,37 +55,39 @@ def test_the_real_daemon_is_shown_and_an_outage_told_and_survived(broker: Any, p
     assert page.text("fer-clip/cam0", "h2") == "Foyer"
     assert sorted(page.text("fer-clip/cam0", ".bars").split()[::3]) == sorted(EMOTIONS)
 
-    page.wait("house.devices.get('fer-clip').last > 0")
-    before = page.ask("house.devices.get('fer-clip').last")
-    broker.kill()
-    page.wait("document.getElementById('connection').innerText.startsWith('no connection')")
-    broker.start()
+    page.wait("registry.devices.get('fer-clip').lastSeq > 0")
+    before = page.ask("registry.devices.get('fer-clip').lastSeq")
+    broker.mosquitto.kill()
+    page.wait("document.getElementById('connection').innerText.startsWith('disconnected')")
+    broker.mosquitto.start()
     page.wait("document.getElementById('connection').innerText.startsWith('connected')")
-    page.wait(f"house.devices.get('fer-clip').last > {before + 2}")
+    page.wait(f"registry.devices.get('fer-clip').lastSeq > {before + 2}")
 
-    assert page.ask("house.devices.get('fer-clip').missing") == 0
+    assert page.ask("registry.devices.get('fer-clip').missing") == 0
     running.stop()
     page.wait(f"{page.text_of('fer-clip/cam0', '.state')}.includes('offline')")
 
 
 def test_opened_as_a_file_the_page_takes_the_broker_from_its_address(
-    broker: Any, fleet: Any, page: Any, sensor: Any
+    broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice
 ) -> None:
-    fleet.say(*sensor("fer-file", "Library").introduce())
+    fleet.publish(*fake_device("fer-file", "Library").retained())
 
     page.open(f"{(DASHBOARD / 'index.html').as_uri()}?broker=ws://127.0.0.1:{broker.web_port}")
 
     page.wait(f"{page.text_of('fer-file/cam0', 'h2')} === 'Library'")
 
 
-def test_a_broker_that_refuses_is_asked_again_with_a_password(web_broker: Any, page: Any, tmp_path: Path) -> None:
+def test_a_broker_that_refuses_is_asked_again_with_a_password(
+    web_broker: Callable[..., WebBroker], page: Page, tmp_path: Path
+) -> None:
     secrets = tmp_path / "passwords"
     secrets.touch(mode=0o600)
     subprocess.run(["mosquitto_passwd", "-b", secrets, "wall", "open sesame"], check=True, capture_output=True)
     broker = web_broker("allow_anonymous false", f"password_file {secrets}")
 
     page.open(broker.page)
-    page.wait("document.querySelector('dialog[open] #refusal')?.innerText.includes('another user or password')")
+    page.wait("document.querySelector('dialog[open] #refusal')?.innerText.includes('refused this user name')")
     page.ask(
         "fields.username.value = 'wall'; fields.password.value = 'open sesame';"
         "document.querySelector('.primary').click()"
@@ -88,7 +98,7 @@ def test_a_broker_that_refuses_is_asked_again_with_a_password(web_broker: Any, p
 
 
 def test_the_page_hears_a_device_through_the_example_broker_set_up_as_its_readme_says(
-    site: Any, page: Any, daemon: StartDaemon
+    site: Site, page: Page, daemon: StartDaemon
 ) -> None:
     readme = (DASHBOARD.parent / "broker" / "README.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)

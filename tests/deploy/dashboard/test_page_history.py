@@ -1,4 +1,4 @@
-"""The record of a day: kept in the browser, told hour by hour, saved as CSV."""
+"""The windows of a day: stored in the browser, shown hour by hour, saved as CSV."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ import json
 import math
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edge.labels import EMOTIONS
 
+if TYPE_CHECKING:
+    from tests.deploy.conftest import Page
+    from tests.deploy.dashboard.conftest import Fleet, MakeDevice, WebBroker
 
-def test_the_days_record_holds_each_window_once_in_its_own_time(
-    broker: Any, fleet: Any, page: Any, sensor: Any, tmp_path: Path
+
+def test_the_history_holds_each_window_once_by_its_own_time(
+    broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice, tmp_path: Path
 ) -> None:
-    who = sensor("fer-record")
+    who = fake_device("fer-history")
     late = who.window(1, ago_s=7200, historical=True)
     page.enter(broker.page)
-    fleet.say(*who.introduce(), who.window(3, 60), who.window(3, 60), late, who.window(4), late)
-    fleet.say(who.window(2, ago_s=100_000, historical=True), who.window(5, people=0, ago_s=-30))
-    page.wait("house.rooms.get('fer-record/cam0').windows.length === 4")
-    page.wait("(record.flush(), true)")
+    fleet.publish(*who.retained(), who.window(3, 60), who.window(3, 60), late, who.window(4), late)
+    fleet.publish(who.window(2, ago_s=100_000, historical=True), who.window(5, people=0, ago_s=-30))
+    page.wait("registry.rooms.get('fer-history/cam0').windows.length === 4")
+    page.wait("(windowHistory.flush(), true)")
     page.call("Page.reload")
-    page.wait("house.rooms.get('fer-record/cam0').windows.length === 4")
-    page.ask("location.hash = 'fer-record/cam0'")
-    page.wait(f"{page.text_of('fer-record/cam0', '.save')} === 'Save 4 windows as CSV'")
+    page.wait("registry.rooms.get('fer-history/cam0').windows.length === 4")
+    page.ask("location.hash = 'fer-history/cam0'")
+    page.wait(f"{page.text_of('fer-history/cam0', '.save')} === 'Save 4 windows as CSV'")
 
     page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
-    page.ask("document.querySelector('[data-room=\"fer-record/cam0\"] .save').click()")
+    page.ask("document.querySelector('[data-room=\"fer-history/cam0\"] .save').click()")
     page.wait_for_download()
 
-    (file,) = tmp_path.glob("fer-record-cam0-*.csv")
+    (file,) = tmp_path.glob("fer-history-cam0-*.csv")
     rows = list(csv.DictReader(file.read_text("utf-8").splitlines()))
     assert [row["seq"] for row in rows] == ["1", "3", "4", "5"]
     assert [row["historical"] for row in rows] == ["true", "false", "false", "false"]
@@ -41,15 +45,17 @@ def test_the_days_record_holds_each_window_once_in_its_own_time(
     assert (rows[3]["happy"], rows[3]["people"], rows[3]["dominant"]) == ("", "0", "")
 
 
-def test_the_day_is_told_hour_by_hour_as_what_each_was(broker: Any, fleet: Any, page: Any, sensor: Any) -> None:
-    who = sensor("fer-hours", "Foyer", window_s=60.0)
+def test_the_room_page_shows_the_day_hour_by_hour(
+    broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice
+) -> None:
+    who = fake_device("fer-hours", "Foyer", window_s=60.0)
     now = datetime.now()
     # The middle of the last full hours, whatever the time is now.
     ago_s = [
         (now - now.replace(minute=30, second=0, microsecond=0) + timedelta(hours=back)).total_seconds()
         for back in (4, 3, 2, 1)
     ]
-    said = [
+    windows = [
         who.window(1, ago_s[0], people=0, captured=0, analysed=0),
         who.window(2, ago_s[1], people=0),
         who.window(3, ago_s[2], people=2, emotions=None, uncertain=None, suppressed="too_few_people"),
@@ -58,7 +64,7 @@ def test_the_day_is_told_hour_by_hour_as_what_each_was(broker: Any, fleet: Any, 
     ]
 
     page.enter(f"{broker.page}#fer-hours/cam0")
-    fleet.say(*who.introduce(), *said)
+    fleet.publish(*who.retained(), *windows)
 
     page.wait("document.querySelectorAll('tbody tr').length === 4")
     rows = page.ask(
@@ -67,5 +73,5 @@ def test_the_day_is_told_hour_by_hour_as_what_each_was(broker: Any, fleet: Any, 
     hours = [f"{(now - timedelta(seconds=ago)).hour:02}:00" for ago in reversed(ago_s)]
     assert [row[0] for row in rows] == hours
     assert [row[1] for row in rows] == ["7", "2", "0", "0"]
-    assert [row[2] for row in rows] == ["", "withheld", "nobody", "no picture"]
+    assert [row[2] for row in rows] == ["", "withheld", "nobody", "no images"]
     assert rows[0][3] == "happy 50 %, neutral 40 %"

@@ -1,19 +1,19 @@
 "use strict";
-// A day of windows that outlives a reload, in the browser's own database, and as a CSV file.
+// The windows of a day: stored in the browser's database, so that they survive a reload, and exported as CSV.
 
-/** Windows of one broker in IndexedDB. Without it (private windows) the page just forgets when it is closed. */
-class Record {
+/** Windows of one broker in IndexedDB. Where the browser offers none (private mode), a reload starts with no windows. */
+class WindowHistory {
   #database = null;
-  #waiting = [];
+  #unsaved = [];
 
-  /** Open and return the windows of the last day. */
+  /** Open the database of a broker and return its windows; those older than two days are deleted. */
   async open(broker, now) {
     this.#database = null;
-    this.#waiting = [];
+    this.#unsaved = [];
     const request = indexedDB.open(`fer-edge ${broker}`, 1);
     request.onupgradeneeded = () =>
       request.result.createObjectStore("windows", { keyPath: "id" }).createIndex("at", "received");
-    const database = await done(request);
+    const database = await resultOf(request);
     const windows = database.transaction("windows", "readwrite").objectStore("windows");
     const old = windows.index("at").openCursor(IDBKeyRange.upperBound(now - 2 * DAY_MS));
     old.onsuccess = () => {
@@ -21,31 +21,31 @@ class Record {
       old.result.delete();
       old.result.continue();
     };
-    const kept = await done(windows.getAll());
+    const stored = await resultOf(windows.getAll());
     this.#database = database;
-    return kept;
+    return stored;
   }
 
   add(window) {
-    this.#waiting.push(window);
+    this.#unsaved.push(window);
   }
 
-  /** Write what came since the last time: one transaction, however many windows. */
+  /** Write all windows added since the last call in one transaction. */
   flush() {
-    if (!this.#database || !this.#waiting.length) return;
+    if (!this.#database || !this.#unsaved.length) return;
     const windows = this.#database.transaction("windows", "readwrite").objectStore("windows");
-    for (const window of this.#waiting.splice(0)) windows.put(window);
+    for (const window of this.#unsaved.splice(0)) windows.put(window);
   }
 }
 
-function done(request) {
+function resultOf(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
 }
 
-const COLUMNS = {
+const CSV_COLUMNS = {
   id: (w) => w.id,
   device: (w) => w.device,
   source: (w) => w.source,
@@ -60,27 +60,27 @@ const COLUMNS = {
   people: (w) => w.people,
   max_at_once: (w) => w.maxAtOnce,
   mean_at_once: (w) => w.meanAtOnce,
-  ...Object.fromEntries(EMOTIONS.map((name) => [name, (w) => w.emotions?.[name]])),
+  ...Object.fromEntries(LABELS.map((name) => [name, (w) => w.emotions?.[name]])),
   dominant: (w) => dominant(w.emotions),
   uncertain: (w) => w.uncertain,
   suppressed: (w) => w.suppressed,
   model: (w) => w.model,
 };
 
-/** Windows as RFC 4180 CSV. A text that a spreadsheet would run as a formula is made text by an apostrophe. */
-function csv(windows) {
+/** Windows as CSV (RFC 4180). A leading apostrophe stops a spreadsheet from running a text as a formula. */
+function toCsv(windows) {
   const cell = (value) => {
-    const text = String(value ?? "");
-    const tame = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return /[",\r\n]/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
+    const plain = String(value ?? "");
+    const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
-  const rows = windows.map((window) => Object.values(COLUMNS).map((read) => cell(read(window))));
-  return [Object.keys(COLUMNS), ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+  const rows = windows.map((window) => Object.values(CSV_COLUMNS).map((read) => cell(read(window))));
+  return [Object.keys(CSV_COLUMNS), ...rows].map((row) => `${row.join(",")}\r\n`).join("");
 }
 
-function save(name, text) {
+function download(name, csv) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10e3);

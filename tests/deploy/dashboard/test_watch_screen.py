@@ -11,7 +11,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -19,19 +19,32 @@ from edge.commands.watch_registry import DeviceRegistry
 from edge.commands.watch_tui import Screen
 from edge.records import Problem
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def test_the_terminal_shows_the_rooms_that_the_page_shows(sensor: Any, page: Any, scores: Any, tmp_path: Path) -> None:
-    rooms = [sensor(f"fer-{i}a2b3c4d", name) for i, name in enumerate(("Café", "Cinema", "Ice age", "Workshop"))]
+    from edge.records import EmotionScores
+    from tests.deploy.conftest import Page
+    from tests.deploy.dashboard.conftest import MakeDevice
+
+
+def test_the_terminal_shows_the_rooms_that_the_page_shows(
+    fake_device: MakeDevice, page: Page, scores: Callable[..., EmotionScores], tmp_path: Path
+) -> None:
+    rooms = [fake_device(f"fer-{i}a2b3c4d", name) for i, name in enumerate(("Café", "Cinema", "Ice age", "Workshop"))]
     registry, now_s = DeviceRegistry(), time.monotonic()
     hot = Problem("throttled", "The processor is slowed down by heat or a weak power supply.")
     for phase, who in enumerate(rooms):
-        for message in who.introduce(*([hot] if phase == 1 else [])):
+        for message in who.retained(*([hot] if phase == 1 else [])):
             registry.receive(message.topic, message.payload, now_s)
         for minutes in range(61, 0, -1):
             tide = math.sin(minutes / 12 + (0.0, 2.3, -0.7, 6.9)[phase])
             people = max(0, round(4 + 5 * tide + (minutes % 3 == 0)))
             mood = scores(happy=0.4 + 0.3 * tide, neutral=0.3 + 0.15 * phase, surprise=0.1, sad=0.1)
-            withheld = {"emotions": None, "uncertain": None, "suppressed": "too_few_people" if people else None}
+            withheld: dict[str, Any] = {
+                "emotions": None,
+                "uncertain": None,
+                "suppressed": "too_few_people" if people else None,
+            }
             window = who.window(62 - minutes, 0, people, **({"emotions": mood} if people >= 3 else withheld))
             registry.receive(window.topic, window.payload, now_s - 60 * (minutes - 1) - 5)
         reading = who.live((6, 9, 1, 7)[phase])

@@ -1,0 +1,95 @@
+"use strict";
+// The current state of a room, shown both in its card and on its own page. The content of messages is only ever set as
+// text or as checked numbers.
+
+const LIVE_MS = 5e3; // how long a live reading counts as current
+
+class StateView {
+  #element;
+  #bars = {};
+  #problems = null;
+
+  constructor(element) {
+    this.#element = element;
+    for (const name of LABELS) {
+      const [bar, track, fill, tick, share, label, part] = ["li", "div", "i", "u", "b", "span", "i"].map((tag) =>
+        document.createElement(tag),
+      );
+      label.textContent = name;
+      bar.className = part.className = name;
+      track.append(fill, tick);
+      bar.append(label, track, share);
+      this.#find(".bars").append(bar);
+      this.#find(".mix").append(part);
+      this.#bars[name] = { bar, fill, tick, share, part };
+    }
+  }
+
+  update(room, now) {
+    const { device, windows, live, liveAt } = room;
+    const newest = windows.at(-1) ?? null;
+    const current = live && now - liveAt < LIVE_MS && device.online !== false ? live : null;
+    const { state, text } = deviceState(device, now);
+    const { name, location } = roomLabel(room);
+    this.#element.dataset.state = state;
+    setText(this.#find("h2 .name"), name);
+    setText(this.#find(".where"), location);
+    setText(this.#find(".state .mark"), STATE_MARKS[state] ?? "○");
+    setText(this.#find(".state .word"), text);
+    this.#showPeople(current ?? newest, current !== null);
+    if (current?.emotions) this.#showEmotions(current, newest, device);
+    else this.#showEmotions(newest, null, device);
+    this.#showProblems(roomProblems(room));
+  }
+
+  #find(selector) {
+    return this.#element.querySelector(selector);
+  }
+
+  #showPeople(reading, isLive) {
+    setText(this.#find(".people strong"), reading ? reading.people : "–");
+    const noun = reading?.people === 1 ? "person" : "people";
+    const period = isLive ? "in view now" : "in the last window";
+    setText(this.#find(".people span"), reading ? `${noun} ${period}` : "no window yet");
+  }
+
+  /** Show `reading` as bars, and `previous`, if there is one, as ticks on them. */
+  #showEmotions(reading, previous, device) {
+    const emotions = reading?.emotions ?? null;
+    const largest = dominant(emotions);
+    const period = reading ? `${emotions ? "mood" : "window"} ${formatPeriod(reading)}` : "";
+    setText(this.#find(".mostly"), largest ? `mostly ${largest}` : "");
+    setText(this.#find(".when"), previous ? "mood now" : period);
+    this.#find(".bars").hidden = this.#find(".mix").hidden = !emotions;
+    this.#find(".explanation").hidden = Boolean(emotions);
+    if (!emotions) {
+      const [mark, sentence, detail] = explainNoEmotions(reading, device);
+      setText(this.#find(".explanation .mark"), mark);
+      setText(this.#find(".explanation .word"), sentence);
+      setText(this.#find(".explanation .more"), detail);
+      return;
+    }
+    for (const [name, { bar, fill, tick, share, part }] of Object.entries(this.#bars)) {
+      bar.hidden = part.hidden = name === "other" && !emotions.other;
+      bar.classList.toggle("most", name === largest);
+      fill.style.width = `${100 * Math.min(emotions[name], 1)}%`;
+      part.style.flexGrow = emotions[name];
+      const before = previous?.emotions?.[name];
+      tick.hidden = before === undefined;
+      if (before !== undefined) tick.style.left = `${100 * Math.min(before, 1)}%`;
+      setText(share, formatPercent(emotions[name]));
+    }
+  }
+
+  #showProblems(problems) {
+    if (problems.join("\n") === this.#problems) return;
+    this.#problems = problems.join("\n");
+    this.#find(".notes").replaceChildren(
+      ...problems.map((problem) => {
+        const note = document.createElement("li");
+        note.textContent = problem;
+        return note;
+      }),
+    );
+  }
+}
