@@ -17,6 +17,7 @@ MODEL ?= $(if $(RUN),$(RUN)/model.keras,edge/models/model.tflite)
 ARGS ?=
 
 bin := .venv/bin
+js := .venv-js/node_modules/.bin
 scripts := .ci/run $(wildcard *.sh */*.sh */*/*.sh)
 # The default file may be absent; one that somebody named may not.
 votes = $(if $(or $(filter-out file,$(origin VOTES)),$(wildcard $(VOTES))),--votes $(VOTES))
@@ -71,19 +72,22 @@ soak: .venv/.dev  ## half an hour under a dying broker, into docs/faults.md (mak
 fuzz: .venv/.dev  ## hostile input for hours (make fuzz EXAMPLES=5000: shorter)
 	$(bin)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)
 
-format: .venv/.dev  ## put the code into the house style
+format: .venv/.dev .venv-js/.tools  ## put the code into the house style
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
+	$(js)/biome check --write --log-level=warn
 
-lint: .venv/.dev  ## style, direction of imports, shell scripts, spelling
+lint: .venv/.dev .venv-js/.tools  ## style, direction of imports, shell scripts, spelling
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/lint-imports
+	$(js)/biome check --error-on-warnings
 	$(bin)/shellcheck $(scripts)
 	$(bin)/codespell
 
-types: .venv/.dev  ## mypy, strict, of the code and the tests
+types: .venv/.dev .venv-js/.tools  ## mypy, strict, of the code and the tests; tsc of the page's scripts
 	$(bin)/mypy
+	$(js)/tsc
 
 schemas: .venv/.dev  ## docs/schemas and docs/asyncapi.json from the records in edge/mqtt
 	$(bin)/python docs/make_schemas.py
@@ -92,7 +96,7 @@ lock:  ## resolve pyproject.toml into requirements/*.lock.txt again (UPGRADE=1: 
 	@requirements/lock.sh
 
 clean:  ## remove what make made; runs/ and data/ stay
-	rm -rf .venv .venv-other .venv-pi build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-js .venv-other .venv-pi build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Make a model
@@ -152,4 +156,11 @@ bundle: .venv/.demo  ## what a Pi needs, as dist/fer-edge-VERSION.tar.gz
 	@version=$$($(bin)/python -c 'import sys; print("3.11" if sys.version_info >= (3, 13) else "3.13")'); \
 	  python=$(OTHER_PYTHON); python=$${python:-$$(requirements/python.sh $$version)}; \
 	  PYTHON=$$python requirements/venv.sh .venv-other dev
+	@touch $@
+
+# The package manager writes node_modules beside the package.json; the folder of the page is copied to brokers as it is.
+.venv-js/.tools: deploy/dashboard/package.json deploy/dashboard/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is absent, which brings the tools for JavaScript: apt install npm" >&2; exit 1; }
+	@mkdir -p .venv-js && cp $^ .venv-js
+	@npm ci --prefix .venv-js --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
