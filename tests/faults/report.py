@@ -20,21 +20,21 @@ ROWS = {
     4: "long outage",
     5: "daemon killed",
     6: "bad link",
-    7: "broker with its own ideas",
+    7: "broker that throttles or refuses",
     8: "duplicate client id",
     9: "exception in a callback",
     10: "TLS certificate not acceptable",
     11: "camera fails",
     12: "accelerator fails",
-    13: "model damaged or wrong",
+    13: "damaged or wrong model",
     14: "clock steps",
-    15: "disk full, read-only or damaged",
+    15: "full, read-only or damaged disk",
     16: "stop under load and outage",
     17: "a stage hangs",
-    18: "configuration wrong",
-    19: "hostile pictures and videos",
+    18: "wrong configuration",
+    19: "hostile images and videos",
     20: "soak",
-    21: "privacy canary",
+    21: "pixels written or sent",
 }
 SOAK, WRITTEN = 20, "written"
 """Shown apart from the table."""
@@ -88,28 +88,29 @@ def machine() -> str:
 
 
 PAGE = """\
-# What was broken, and what it cost
+# Fault tests
 
 Every line is a test in [tests/faults](../tests/faults) that breaks something for real: the daemon is the process that
-systemd starts, the broker is mosquitto, and a second client keeps every window and looks for gaps in `seq`. Made by
-`make faults` and `make soak` from [faults.json](faults.json), not edited by hand.
+systemd starts, the broker is mosquitto, and a second client records every window and looks for gaps in `seq`. `make
+faults` and `make soak` generate this page from [faults.json](faults.json); do not edit it by hand.
 
-{dates}: {machine}. Times are of that machine and of what else it did.
+{dates}: {machine}. Times depend on that machine and on what else it did.
 
-- **back**: seconds from the end of the fault, or from its detection where it does not end, until all is well.
-- **lost**: numbers that never arrived. **again**: windows that arrived twice, removed by their id.
+- **back**: seconds until everything works again, from the end of the fault, or from its detection if it does not end.
+- **lost**: windows that never arrived. **again**: windows that arrived twice and were recognised by their id.
 - Windows last 1 s instead of 60 s, or 10 s of a clip that is replayed as fast as possible; `camera.stall_s` is 2
-  instead of 5. All else is as shipped: keepalive 15 s, a problem after 10 s without an acknowledgement, watchdog 30 s.
-- systemd's part, restart and watchdog, is played by the test, with the times of the unit. The watchdog takes 30 s from
-  when nothing is analysed any more. A thread that only delivers is given longer, as its windows wait in the outbox: the
-  publisher {hung_s:.0f} s, an acknowledgement {give_up_s:.0f} s.
+  instead of 5. Everything else is as shipped: keepalive 15 s, a problem after 10 s without an acknowledgement, watchdog
+  30 s.
+- The test takes the part of systemd, restart and watchdog, with the times of the unit. The watchdog ends the daemon
+  30 s after the last analysed frame. Threads that only deliver get more time, because their windows are safe in the
+  outbox: the publisher {hung_s:.0f} s, an acknowledgement {give_up_s:.0f} s.
 
 | # | fault | injected | back | lost | again | seen | |
 |---|---|---|---|---|---|---|---|
 {rows}
 
-Not injected here, as it needs a Pi: a sensor on the ribbon cable, a USB camera pulled out (a network camera is killed
-instead), a real Coral, heat, a weak power supply, a power cut.
+Not tested, because it needs a Pi: a camera on the ribbon cable, a USB camera that is unplugged (a network camera is
+killed instead), a real Coral, heat, a weak power supply, a power cut.
 
 ## Soak
 
@@ -119,8 +120,8 @@ instead), a real Coral, heat, a weak power supply, a power cut.
 
 ## Written to disk
 
-What `/proc/<pid>/io` counts as written by the daemon, the outbox on ext4 and `$RUNTIME_DIRECTORY` on a RAM disk. The
-file system's own journal comes on top.
+Bytes that `/proc/<pid>/io` counts as written by the daemon, with the outbox on ext4 and `$RUNTIME_DIRECTORY` on a RAM
+disk. The journal of the file system comes on top.
 
 | | bytes a window | kB an hour, at one window a minute |
 |---|---|---|
