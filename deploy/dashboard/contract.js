@@ -30,7 +30,16 @@ function parseMessage(topic, payload) {
   } catch {
     throw new MalformedMessage("not JSON");
   }
-  return { kind, device, source, body: PARSERS[kind](object(value)) };
+  checkOrigin(object(value), device, source);
+  return { kind, device, source, body: PARSERS[kind](value) };
+}
+
+/** An access list ties a device to its topics, but not to the ids in its messages: those must be the topic's. */
+function checkOrigin(json, device, source) {
+  check(json.device === device, json.device);
+  if (source === undefined) return;
+  check(json.source === source, json.source);
+  if (json.id !== undefined) matching(json.id, new RegExp(`^${device}(-[0-9a-f]{8})?-\\d{12}$`));
 }
 
 const PARSERS = {
@@ -60,7 +69,7 @@ const PARSERS = {
   }),
   live: (json) => ({ people: nonNegative(json.people), ...parseEmotions(json) }),
   aggregate: (json) => ({
-    id: matching(json.id, /^[a-z0-9-]{3,32}(-[0-9a-f]{8})?-\d{12}$/),
+    id: text(json.id),
     seq: integer(json.seq),
     start: optional(json.window?.start, timestamp),
     end: optional(json.window?.end, timestamp),

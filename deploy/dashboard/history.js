@@ -12,7 +12,7 @@ class WindowHistory {
     this.#unsaved = [];
     const request = indexedDB.open(`fer-edge ${broker}`, 1);
     request.onupgradeneeded = () =>
-      request.result.createObjectStore("windows", { keyPath: "id" }).createIndex("at", "received");
+      request.result.createObjectStore("windows", { keyPath: ["device", "id"] }).createIndex("at", "received");
     const database = await resultOf(request);
     const windows = database.transaction("windows", "readwrite").objectStore("windows");
     const old = windows.index("at").openCursor(IDBKeyRange.upperBound(now - 2 * DAY_MS));

@@ -46,8 +46,9 @@ class DeviceRegistry {
     // Without a clock, a live window has just ended; when a replayed one ended is unknown.
     const credible = window.end !== null && window.end < window.received + MAX_CLOCK_LEAD_MS;
     window.at = credible ? window.end : window.historical ? null : window.received;
-    if (this.#ids.has(window.id) || (window.at ?? now) < now - DAY_MS) return false;
-    this.#ids.add(window.id);
+    const key = windowKey(window);
+    if (this.#ids.has(key) || (window.at ?? now) < now - DAY_MS) return false;
+    this.#ids.add(key);
     const device = this.#device(window.device);
     const room = this.#room(device, window.source);
     const { windows } = room;
@@ -55,7 +56,7 @@ class DeviceRegistry {
     let index = windows.length;
     while (index > 0 && (windows[index - 1].at ?? -Infinity) > (window.at ?? -Infinity)) index -= 1;
     windows.splice(index, 0, window);
-    if (windows.length > MAX_WINDOWS) this.#ids.delete(windows.shift().id);
+    if (windows.length > MAX_WINDOWS) this.#ids.delete(windowKey(windows.shift()));
     room.changed = true;
     return true;
   }
@@ -64,7 +65,7 @@ class DeviceRegistry {
   removeOldWindows(now) {
     for (const { windows } of this.rooms.values()) {
       const first = windows.findIndex((window) => (window.at ?? window.received) >= now - DAY_MS);
-      for (const old of windows.splice(0, first < 0 ? windows.length : first)) this.#ids.delete(old.id);
+      for (const old of windows.splice(0, first < 0 ? windows.length : first)) this.#ids.delete(windowKey(old));
     }
   }
 
@@ -90,6 +91,9 @@ class DeviceRegistry {
     return this.rooms.get(key);
   }
 }
+
+/** Ids of two devices may be equal where one was made to look like the other. */
+const windowKey = ({ device, id }) => `${device} ${id}`;
 
 class Device {
   online = null;

@@ -79,12 +79,14 @@ def test_hostile_and_malformed_messages_are_text_or_counted(
         *((ours, bad) for bad in ("{", "[]", "1", '"x"', "null", "\x00", json.dumps(good | {"id": attack}))),
         *((ours, json.dumps(good | {"id": f"fer-evil-{n:012}"} | bad)) for n, bad in enumerate(
             ({"seq": -1}, {"seq": 1e300}, {"faces": None}, {"emotions": {"happy": 1}}, {"suppressed": attack}), 2)),
-        ("fer/v1/fer-evil/status", json.dumps({"state": "running", "problems": [1]})),
+        *((ours, json.dumps(good | {"id": f"fer-evil-{n:012}"} | bad)) for n, bad in enumerate(
+            ({"device": "fer-good"}, {"source": "cam1"}, {"id": "fer-good-000000000001"}), 10)),
+        ("fer/v1/fer-evil/status", json.dumps({"device": "fer-evil", "state": "running", "problems": [1]})),
         ("fer/v1/fer-evil/constructor", "{}"),
         ("fer/v1/__proto__/status", "{}"),
     )  # fmt: skip
 
-    page.wait("document.getElementById('ignored').innerText.startsWith('15 messages were ignored')")
+    page.wait("document.getElementById('ignored').innerText.startsWith('18 messages were ignored')")
     assert page.text("fer-evil/cam0", ".name") == attack
     assert attack in page.text("fer-evil/cam0", ".notes")
     assert page.ask("document.querySelectorAll('img, main script').length") == 0
