@@ -56,8 +56,8 @@ def test_curves_fall_only_where_the_model_is_harmed() -> None:
     pixels = np.full((10, 48, 48), 120, np.uint8)
     faces = FaceSet("PublicTest", pixels, np.full(10, BRIGHT, np.uint8), np.arange(10, dtype=np.int32))
 
-    measured = {curve.degradation.name: curve.accuracy for curve in measure_curves(brightness_sensor, faces)}
+    measured = {curve.degradation.name: list(curve.accuracy) for curve in measure_curves(brightness_sensor, faces)}
 
     assert measured.keys() == NAMED.keys()
-    assert measured["Blur"] == (1, 1, 1, 1, 1, 1)
-    assert measured["Darkness"] == (1, 0, 0, 0, 0, 0)
+    assert measured["Blur"] == [1, 1, 1, 1, 1, 1]
+    assert measured["Darkness"] == [1, 0, 0, 0, 0, 0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,8 +59,8 @@ def test_a_detector_is_trained_and_measured(
     assert np.asarray(cv2.imread(str(tmp_path / "run/development/scenes.png"))).size
 
 
-def _tiny(init: object) -> object:
-    def small(self: object, **settings: object) -> None:
+def _tiny(init: Callable[..., None]) -> Callable[..., None]:
+    def small(self: object, **settings: Any) -> None:
         init(self, **{"steps": 2, "batch": 2, "canvas_px": (64, 64), "mined": 0, **settings})
 
     return small

@@ -113,7 +113,7 @@ def test_each_detector_is_timed_on_the_same_frames() -> None:
 
 
 def test_a_film_is_read_as_the_daemon_detects_on_it(tmp_path: Path) -> None:
-    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 12.0, (64, 48))
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 12.0, (64, 48))
     for grey in range(0, 70, 10):
         writer.write(np.full((48, 64, 3), grey, np.uint8))
     writer.release()

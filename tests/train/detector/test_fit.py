@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ TINY = Recipe(
 
 @pytest.fixture(autouse=True)
 def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def small(size_px: tuple[int, int]) -> keras.Model:
+    def small(size_px: tuple[int, int]) -> Any:
         return build(size_px, stem=4, channels=(4, 4, 4), top=4)
 
     monkeypatch.setattr(fit_module, "build", small)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,14 +14,14 @@ from train.detector.metrics import MIN_SCORE, Matches, match_boxes
 BIG, SMALL = [0, 0, 40, 50], [100, 100, 112, 115]
 
 
-def boxes(*rows: tuple[list[float], float]) -> Boxes:
+def boxes(*rows: tuple[Sequence[float], float]) -> Boxes:
     return Boxes(
         np.array([sides for sides, _ in rows], np.float32).reshape(-1, 4),
         np.array([score for _, score in rows], np.float32),
     )
 
 
-def faces(*sides: list[float]) -> np.ndarray:
+def faces(*sides: Sequence[float]) -> np.ndarray:
     return np.array(sides, np.float32).reshape(-1, 4)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,12 +15,12 @@ from train.detector.recipe import INPUT_SIZE_PX, STRIDES  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def model() -> object:
+def model() -> Any:
     keras.utils.set_random_seed(0)
     return build()
 
 
-def test_it_gives_a_map_of_logits_and_one_of_boxes_per_stride(model: object) -> None:
+def test_it_gives_a_map_of_logits_and_one_of_boxes_per_stride(model: Any) -> None:
     rows, columns = INPUT_SIZE_PX
     shapes = [(None, rows // stride, columns // stride, depth) for depth in (1, 4) for stride in STRIDES]
 
@@ -27,21 +29,21 @@ def test_it_gives_a_map_of_logits_and_one_of_boxes_per_stride(model: object) -> 
     assert 200_000 < model.count_params() < 350_000
 
 
-def test_it_holds_only_what_an_edge_tpu_maps(model: object) -> None:
+def test_it_holds_only_what_an_edge_tpu_maps(model: Any) -> None:
     kinds = {type(layer).__name__ for layer in model.layers}
 
     assert kinds == {"InputLayer", "Rescaling", "Conv2D", "BatchNormalization", "ReLU", "Add", "UpSampling2D"}
     assert {layer.interpolation for layer in model.layers if type(layer).__name__ == "UpSampling2D"} == {"nearest"}
 
 
-def test_untrained_it_sees_no_face(model: object) -> None:
+def test_untrained_it_sees_no_face(model: Any) -> None:
     answers = [np.asarray(answer)[0] for answer in model.predict_on_batch(np.full((1, *INPUT_SIZE_PX, 1), 128))]
 
     assert len(decode(answers[:3], answers[3:], STRIDES, 20 * RARE)) == 0
     assert len(decode(answers[:3], answers[3:], STRIDES, RARE / 20)) > 0
 
 
-def test_its_weights_fit_any_size(model: object) -> None:
+def test_its_weights_fit_any_size(model: Any) -> None:
     small = build((64, 96))
 
     small.set_weights(model.get_weights())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 from edge.vision.detector.decode import overlaps  # noqa: E402
 from train.detector.network import build  # noqa: E402
 from train.detector.recipe import Recipe, Synthesis  # noqa: E402
-from train.detector.synthesis.scenes import SceneGenerator  # noqa: E402
+from train.detector.synthesis.scenes import Key, SceneGenerator  # noqa: E402
 from train.detector.synthesis.sprites import Collection  # noqa: E402
 from train.detector.targets import DOUBT, Grid  # noqa: E402
 from train.detector.training_model import TrainingModel, _overlaps, batches  # noqa: E402
@@ -94,7 +95,7 @@ def test_overlap_is_that_of_the_decoder_and_generalised_knows_distance() -> None
     np.testing.assert_allclose(generalised, [1 / 3, -1 / 3, -5 / 7], rtol=1e-5)
 
 
-def some(collection: Collection, epoch: int, hard: tuple = (), workers: int = 1) -> list[np.ndarray]:
+def some(collection: Collection, epoch: int, hard: Sequence[Key] = (), workers: int = 1) -> list[np.ndarray]:
     generator = SceneGenerator(collection, RECIPE.canvas_px, RECIPE.synthesis)
     endless = batches(generator, RECIPE, 5, epoch, lambda number: hard, workers)
     return [batch[0][0] for batch in itertools.islice(endless, 2 * RECIPE.steps)]

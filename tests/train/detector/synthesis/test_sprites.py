@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from edge.errors import DataError
 from train.detector.recipe import Synthesis
 from train.detector.synthesis import occlusions as covers
 from train.detector.synthesis.distractors import distractor
+from train.detector.synthesis.drawing import Sprite
 from train.detector.synthesis.occlusions import occlude
 from train.detector.synthesis.sprites import Collection, head, tile
 
@@ -19,7 +21,7 @@ PLAIN = Synthesis(swapped=0, covered=0)
 
 @pytest.mark.parametrize("height_px", [8.0, 33.0, 120.0])
 @pytest.mark.parametrize("make", [head, tile])
-def test_a_face_is_as_high_as_asked(collection: Collection, make: object, height_px: float) -> None:
+def test_a_face_is_as_high_as_asked(collection: Collection, make: Callable[..., Sprite], height_px: float) -> None:
     piece = make(collection, height_px, Synthesis(), np.random.default_rng(0))
 
     ((left, top, right, bottom),) = piece.faces
