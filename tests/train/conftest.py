@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pytest
 
+from tests.train.faces import face_set
 from train.data.fer2013 import FaceSet
-from train.data.ferplus import VOTE_COLUMNS
 
 if TYPE_CHECKING:
     from train.classifier.recipes import Recipe
@@ -22,11 +22,10 @@ def make_faces() -> MakeFaces:
     """``make_faces(split, count, vote=None)``: faces of all emotions in turn; ``vote`` is what all annotators chose."""
 
     def make(split: str, count: int, vote: str | None = None) -> FaceSet:
-        labels = np.arange(count, dtype=np.uint8) % 7
+        labels = np.arange(count) % 7
         noise = np.random.default_rng([count, len(split)]).integers(0, 30, (count, 48, 48))
         pixels = (labels[:, None, None] * 30 + noise).astype(np.uint8)  # the brighter, the higher the label
-        votes = np.tile([10 * (column == vote) for column in VOTE_COLUMNS], (count, 1)).astype(np.uint8)
-        return FaceSet(split, pixels, labels, np.arange(count, dtype=np.int32), votes if vote else None)
+        return face_set(labels.tolist(), [{vote: 10}] * count if vote else None, pixels, split)
 
     return make
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from edge.labels import EMOTIONS
+from tests.support.paths import TINY
 from train import cli
 
-TINY = Path(__file__).parents[1] / "data" / "tiny" / "grey" / "model.tflite"
+MODEL = TINY / "grey" / "model.tflite"
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 
 def test_evaluate_prints_a_table_and_draws(csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = run("evaluate", TINY, "--data", csv, "--cache", tmp_path, "--plot", tmp_path / "confusion.png")
+    status = run("evaluate", MODEL, "--data", csv, "--cache", tmp_path, "--plot", tmp_path / "confusion.png")
 
     out = capsys.readouterr().out
     assert status == 0
@@ -51,7 +52,7 @@ def test_evaluate_prints_a_table_and_draws(csv: Path, tmp_path: Path, capsys: py
 
 
 def test_evaluate_prints_json_for_machines(csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run("evaluate", TINY, "--data", csv, "--cache", tmp_path, "--json", "--emotions", "happy", "sad")
+    run("evaluate", MODEL, "--data", csv, "--cache", tmp_path, "--json", "--emotions", "happy", "sad")
 
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert document["split"] == "PublicTest"
@@ -61,7 +62,7 @@ def test_evaluate_prints_json_for_machines(csv: Path, tmp_path: Path, capsys: py
 
 
 def test_missing_data_is_one_sentence_and_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = run("evaluate", TINY, "--data", tmp_path / "absent.csv", "--cache", tmp_path)
+    status = run("evaluate", MODEL, "--data", tmp_path / "absent.csv", "--cache", tmp_path)
 
     error = capsys.readouterr().err
     assert status == 78
@@ -71,7 +72,7 @@ def test_missing_data_is_one_sentence_and_78(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_split_that_the_data_lacks_is_named(csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status = run("evaluate", TINY, "--data", csv, "--cache", tmp_path, "--split", "PrivateTest")
+    status = run("evaluate", MODEL, "--data", csv, "--cache", tmp_path, "--split", "PrivateTest")
 
     assert status == 78
     assert "has no PrivateTest split; it has PublicTest" in capsys.readouterr().err

@@ -9,8 +9,8 @@ import pytest
 from edge.model.golden import golden_input
 from edge.records import Face
 from edge.vision.crop import CropRule, crop_face
+from tests.train.faces import face_set
 from train.classifier.degrade import DEGRADATIONS, Degradation, measure_curves
-from train.data.fer2013 import FaceSet
 
 NAMED = {kind.name: kind for kind in DEGRADATIONS}
 MASKS = np.stack([golden_input(seed, (1, 48, 48, 1))[0, ..., 0] for seed in range(8)])
@@ -54,7 +54,7 @@ def test_a_face_of_low_resolution_is_what_the_device_cuts_for_a_distant_one() ->
 
 def test_curves_fall_only_where_the_model_is_harmed() -> None:
     pixels = np.full((10, 48, 48), 120, np.uint8)
-    faces = FaceSet("PublicTest", pixels, np.full(10, BRIGHT, np.uint8), np.arange(10, dtype=np.int32))
+    faces = face_set([BRIGHT] * 10, pixels=pixels)
 
     measured = {curve.degradation.name: list(curve.accuracy) for curve in measure_curves(brightness_sensor, faces)}
 

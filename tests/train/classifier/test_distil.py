@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,12 +103,9 @@ def test_another_seed_or_teacher_has_views_of_its_own(tmp_path: Path, other: dic
 
 
 @pytest.fixture
-def faces() -> dict[str, FaceSet]:
-    sets = {
-        split: FaceSet(split, PIXELS, np.zeros(20, np.uint8), np.arange(20, dtype=np.int32))
-        for split in ("Training", "PublicTest")
-    }
-    return {**sets, "PublicTest": replace(sets["PublicTest"], pixels=255 - PIXELS)}
+def faces(make_faces: Callable[..., FaceSet]) -> dict[str, FaceSet]:
+    pixels = {"Training": PIXELS, "PublicTest": 255 - PIXELS}
+    return {split: replace(make_faces(split, 20), pixels=each) for split, each in pixels.items()}
 
 
 def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Path, faces: dict[str, FaceSet]) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,26 +8,17 @@ import numpy.typing as npt
 import pytest
 
 from edge.errors import DataError, ModelError
-from edge.labels import EMOTIONS, HEADS
+from edge.labels import EMOTIONS
+from tests.support.paths import TINY
+from tests.train.classifier.brightness import save_brightness_classifier
+from tests.train.faces import face_set
 from train.classifier.evaluate import evaluate, evaluate_logits, predict
 from train.data.fer2013 import FaceSet
-from train.data.ferplus import VOTE_COLUMNS
 
 # Keras hands TensorFlow's variables to numpy 2 in the way of numpy 1 (https://github.com/keras-team/keras/pull/21288).
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
 
-TINY = Path(__file__).parents[2] / "data" / "tiny"
-
 ANGRY, HAPPY, SAD, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("angry", "happy", "sad", "neutral"))
-
-
-def faces(labels: list[int], votes: list[dict[str, int]] | None = None) -> FaceSet:
-    """Faces without a picture."""
-    counts = None
-    if votes is not None:
-        counts = np.array([[vote.get(answer, 0) for answer in VOTE_COLUMNS] for vote in votes], np.uint8)
-    rows = np.arange(len(labels), dtype=np.int32)
-    return FaceSet("PublicTest", np.zeros((len(labels), 48, 48), np.uint8), np.array(labels, np.uint8), rows, counts)
 
 
 def answers(*emotions: int, ferplus: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
@@ -36,28 +26,15 @@ def answers(*emotions: int, ferplus: tuple[int, ...] = ()) -> npt.NDArray[np.flo
     return 5 * np.eye(7, dtype=np.float32)[[ferplus or emotions, emotions]].swapaxes(0, 1)
 
 
-def save_sensor(path: Path) -> None:
-    """A Keras file that calls bright pictures happy and dark ones sad, as the tiny int8 model does."""
-    import keras
-
-    weights = np.zeros((1, 7), np.float32)
-    weights[0, [HAPPY, SAD]] = 0.04, -0.04
-    pixels = keras.Input((48, 48, 1))
-    mean = keras.layers.GlobalAveragePooling2D()(pixels)
-    model = keras.Model(pixels, [keras.layers.Dense(7)(mean) for _ in HEADS])
-    model.set_weights([weights, -127.5 * weights[0]] * len(HEADS))
-    model.save(path)
-
-
 @pytest.fixture
 def bright_and_dark() -> FaceSet:
     """Two bright and two dark pictures; the last one's label is not what the models answer."""
     pixels = np.array([240, 10, 200, 40], np.uint8).repeat(48 * 48).reshape(4, 48, 48)
-    return replace(faces([HAPPY, SAD, HAPPY, HAPPY]), pixels=pixels)
+    return face_set([HAPPY, SAD, HAPPY, HAPPY], pixels=pixels)
 
 
 def test_labels_alone_give_the_fer2013_figures() -> None:
-    evaluation = evaluate_logits("a model", answers(HAPPY, SAD, SAD), faces([HAPPY, SAD, ANGRY]))
+    evaluation = evaluate_logits("a model", answers(HAPPY, SAD, SAD), face_set([HAPPY, SAD, ANGRY]))
 
     assert evaluation.split == "PublicTest"
     assert evaluation.fer2013.accuracy == pytest.approx(2 / 3)
@@ -69,7 +46,7 @@ def test_labels_alone_give_the_fer2013_figures() -> None:
 def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
     votes = [{"sadness": 10}, {"happiness": 5, "anger": 5}, {"happiness": 8}]
 
-    evaluation = evaluate_logits("a model", answers(SAD, HAPPY, ANGRY), faces([HAPPY, HAPPY, HAPPY], votes))
+    evaluation = evaluate_logits("a model", answers(SAD, HAPPY, ANGRY), face_set([HAPPY, HAPPY, HAPPY], votes))
 
     assert evaluation.fer2013.accuracy == pytest.approx(1 / 3)
     assert evaluation.ferplus is not None
@@ -78,9 +55,9 @@ def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
 
 
 def test_each_head_is_held_against_its_own_labels() -> None:
-    votes = [{"sadness": 10}, {"happiness": 8}]
+    faces = face_set([ANGRY, ANGRY], [{"sadness": 10}, {"happiness": 8}])
 
-    evaluation = evaluate_logits("a model", answers(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces([ANGRY, ANGRY], votes))
+    evaluation = evaluate_logits("a model", answers(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces)
 
     assert evaluation.fer2013.accuracy == 1
     assert evaluation.ferplus is not None
@@ -90,7 +67,7 @@ def test_each_head_is_held_against_its_own_labels() -> None:
 def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None:
     votes = [{"contempt": 10}, {"neutral": 10}]
 
-    evaluation = evaluate_logits("a model", answers(NEUTRAL, NEUTRAL), faces([NEUTRAL, NEUTRAL], votes))
+    evaluation = evaluate_logits("a model", answers(NEUTRAL, NEUTRAL), face_set([NEUTRAL, NEUTRAL], votes))
 
     assert evaluation.ferplus is not None
     assert evaluation.ferplus_contempt is not None
@@ -105,7 +82,7 @@ def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None
     logits[0, :, HAPPY] = logits[1, :, SAD] = 5
     votes = [{"happiness": 10}, {"sadness": 10}, {"contempt": 10}]
 
-    evaluation = evaluate_logits("a model", logits, faces([HAPPY, SAD, NEUTRAL], votes), ("sad", "happy"))
+    evaluation = evaluate_logits("a model", logits, face_set([HAPPY, SAD, NEUTRAL], votes), ("sad", "happy"))
 
     assert evaluation.emotions == ("sad", "happy")
     assert evaluation.fer2013.faces == 2
@@ -118,11 +95,11 @@ def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None
 
 def test_a_split_without_any_of_the_emotions_is_refused() -> None:
     with pytest.raises(DataError, match="none of the 2 faces shows fear or disgust"):
-        evaluate_logits("a model", answers(HAPPY, SAD), faces([HAPPY, SAD]), ("fear", "disgust"))
+        evaluate_logits("a model", answers(HAPPY, SAD), face_set([HAPPY, SAD]), ("fear", "disgust"))
 
 
 def test_an_evaluation_prints_as_json() -> None:
-    evaluation = evaluate_logits("a model", answers(HAPPY), faces([HAPPY], [{"happiness": 10}]))
+    evaluation = evaluate_logits("a model", answers(HAPPY), face_set([HAPPY], [{"happiness": 10}]))
 
     document = json.loads(json.dumps(evaluation.to_dict()))
 
@@ -131,7 +108,7 @@ def test_an_evaluation_prints_as_json() -> None:
 
 
 def test_a_keras_file_is_measured(tmp_path: Path, bright_and_dark: FaceSet) -> None:
-    save_sensor(tmp_path / "model.keras")
+    save_brightness_classifier(tmp_path / "model.keras")
 
     evaluation = evaluate(tmp_path / "model.keras", bright_and_dark)
 
@@ -184,7 +161,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: str, content: 
 @pytest.mark.parametrize("kept_share", [0.5, 0.9])
 def test_a_keras_file_cut_short_is_refused(tmp_path: Path, kept_share: float) -> None:
     path = tmp_path / "model.keras"
-    save_sensor(path)
+    save_brightness_classifier(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept_share * len(content))])
 
@@ -194,7 +171,7 @@ def test_a_keras_file_cut_short_is_refused(tmp_path: Path, kept_share: float) ->
 
 def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
-    save_sensor(path)
+    save_brightness_classifier(path)
     content = bytearray(path.read_bytes())
     middle = content.index(b"model.weights.h5") + 500
     content[middle : middle + 100] = bytes(100 * [0xAA])

@@ -16,12 +16,14 @@ from edge.errors import ConfigError  # noqa: E402
 from edge.labels import EMOTIONS  # noqa: E402
 from edge.model.classifier_manifest import ClassifierManifest  # noqa: E402
 from edge.model.golden import golden_input  # noqa: E402
+from tests.support.paths import TINY  # noqa: E402
+from tests.train.classifier.brightness import save_brightness_classifier  # noqa: E402
+from tests.train.faces import face_set  # noqa: E402
 from train.classifier.evaluate import evaluate  # noqa: E402
 from train.classifier.report import write_report  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
-from train.data.ferplus import VOTE_COLUMNS  # noqa: E402
 
-TINY = Path(__file__).parents[2] / "data" / "tiny" / "grey"
+GREY = TINY / "grey"
 HAPPY, SAD, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("happy", "sad", "neutral"))
 
 
@@ -32,23 +34,14 @@ def faces() -> FaceSet:
     labels = np.array([HAPPY, SAD] * 6, np.uint8)
     pixels = masks + np.where(labels == HAPPY, 160, 0)[:, None, None].astype(np.uint8)
     labels[0] = NEUTRAL
-    votes = np.zeros((12, 10), np.uint8)
-    votes[:, [VOTE_COLUMNS.index("happiness"), VOTE_COLUMNS.index("sadness")]] = np.where(
-        np.arange(12)[:, None] % 2, (0, 9), (9, 0)
-    )
-    return FaceSet("PublicTest", pixels, labels, np.arange(12, dtype=np.int32), votes)
+    votes = [{"happiness": 9}, {"sadness": 9}] * 6
+    return face_set(labels.tolist(), votes, pixels)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run whose model calls bright pictures happy and dark ones sad."""
-    weights = np.zeros((1, 7), np.float32)
-    weights[0, [HAPPY, SAD]] = 0.04, -0.04
-    pixels = keras.Input((48, 48, 1))
-    mean = keras.layers.GlobalAveragePooling2D()(pixels)
-    model = keras.Model(pixels, [keras.layers.Dense(7)(mean) for _ in range(2)])
-    model.set_weights([weights, -127.5 * weights[0]] * 2)
-    model.save(tmp_path / "model.keras")
+    save_brightness_classifier(tmp_path / "model.keras")
     settings = {"recipe": {"name": "<sensor>", "epochs": 1}, "parameters": 14000}
     (tmp_path / "run.json").write_text(json.dumps(settings), "utf-8")
     (tmp_path / "history.csv").write_text(
@@ -94,8 +87,8 @@ def test_a_report_does_without_votes_and_without_mistakes(run: Path, faces: Face
 
 
 def test_a_released_model_is_reported_with_its_temperature(run: Path, faces: FaceSet) -> None:
-    manifest = ClassifierManifest.from_json((TINY / "model.json").read_bytes(), TINY)
-    shutil.copy(TINY / "model.tflite", run)
+    manifest = ClassifierManifest.from_json((GREY / "model.json").read_bytes(), GREY)
+    shutil.copy(GREY / "model.tflite", run)
     heads = (replace(manifest.heads[0], temperature=4.0),)
     (run / "model.json").write_text(replace(manifest, heads=heads).to_json(), "utf-8")
 

@@ -8,13 +8,14 @@ import pytest
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
-from train.data.ferplus import CLASSES, VOTE_COLUMNS, distribution, majority, not_a_face, read_votes, restrict
+from tests.train.faces import ballots
+from train.data.ferplus import CLASSES, distribution, majority, not_a_face, read_votes, restrict
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 
 
 def ballot(**counts: int) -> npt.NDArray[np.uint8]:
-    return np.array([[counts.get(answer, 0) for answer in VOTE_COLUMNS]], np.uint8)
+    return ballots([counts])
 
 
 def test_votes_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:

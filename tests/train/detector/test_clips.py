@@ -11,6 +11,7 @@ import pytest
 from edge.errors import DataError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
+from tests.support.paths import TINY
 from train.detector.clips import (
     DETECT_EVERY,
     Clip,
@@ -136,10 +137,9 @@ def test_the_table_has_a_line_for_each_detector(shared: Path) -> None:
     models = shared / "models"
     clip = read_clips(shared / "media")[3]
     short = Clip(clip.name, clip.fps, clip.frames[:5])
-    tiny = Path(__file__).parents[2] / "data" / "tiny" / "face"
 
     table = compare_on_clips(
-        [short], [models / "face_detection_yunet_2023mar.onnx", models / "yunet_n_320_320.onnx"], tiny
+        [short], [models / "face_detection_yunet_2023mar.onnx", models / "yunet_n_320_320.onnx"], TINY / "face"
     )
 
     assert [line.split()[1] for line in table.splitlines()[2:]] == ["haar-default", "haar-alt2", "yunet", "face"]
