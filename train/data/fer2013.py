@@ -57,7 +57,7 @@ def load(data: Path, votes: Path | None, cache: Path, progress: Progress) -> dic
         data: a csv file (plain, .gz, .xz) or a folder of class folders, see ``train.data.kaggle``.
         votes: FER+'s ``fer2013new.csv``, or None.
         cache: folder for the parsed pixels; a changed source is parsed again.
-        progress: told of bytes or images while parsing, not called when the cache is used.
+        progress: counts bytes or images while parsing; not called when the cache is used.
 
     Raises:
         DataError: a source cannot be read or is invalid, with the row or file at fault.
@@ -87,7 +87,7 @@ def _load_cached(data: Path, cache: Path, progress: Progress) -> dict[str, FaceS
 
 
 def _fingerprint(data: Path) -> str:
-    """A name that changes with name, size or modification time of a source file."""
+    """A name that changes when a source file changes its name, size or modification time."""
     digest = hashlib.sha256(str(_CACHE_VERSION).encode())
     for path in image_files(data) if data.is_dir() else [data]:
         status = path.stat()

@@ -89,7 +89,7 @@ def _counts(row: dict[str, str], place: str) -> list[int]:
 
 
 def majority(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
-    """The emotion that most annotators saw: int8 (n,), 0..7 in ``CLASSES`` order, or -1 where they do not agree.
+    """The emotion that most annotators chose: int8 (n,), 0..7 in ``CLASSES`` order, or -1 without a majority.
 
     Microsoft's rule (``ferplus.py`` of https://github.com/microsoft/FERPlus): single votes count as noise; the
     majority needs over half of the remaining votes and must not be "unknown" or "not a face".

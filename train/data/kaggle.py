@@ -29,7 +29,7 @@ from train.run.progress import Progress
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 
 FORMS = "give fer2013.csv or icml_face_data.csv, plain, .gz or .xz, or a folder with train/ and test/"
-"""Ends every message about an unreadable source."""
+"""The end of every message about an unreadable source."""
 
 _COLUMNS = ("emotion", "pixels", "Usage")
 _PIXELS = INPUT_SIZE_PX * INPUT_SIZE_PX
@@ -53,7 +53,7 @@ class Row:
 
 
 def read_csv(path: Path, progress: Progress) -> Iterator[Row]:
-    """Read a csv file; the header counts as row 1, ``progress`` is told of bytes.
+    """Read a csv file; the header counts as row 1, ``progress`` counts bytes.
 
     Raises:
         DataError: the file cannot be read to its end or a row is invalid.
@@ -117,7 +117,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_folders(folder: Path, progress: Progress) -> Iterator[Row]:
-    """Read class folders, with the numbers in the file names; ``progress`` is told of images.
+    """Read class folders; a row has the number in its file name. ``progress`` counts images.
 
     Raises:
         DataError: an image cannot be read or has another size, or its class or split is unknown.
@@ -140,7 +140,7 @@ def _named_split(path: Path) -> tuple[str, int]:
     split = prefix or _FOLDER_SPLITS.get(path.parts[-3], "")
     if split not in SPLITS or not number.isdecimal() or int(number) >= 2**31:
         raise DataError(
-            f"data {path}: has no split in its name; expected is {'_, '.join(SPLITS)}_ and a number, "
+            f"data {path}: has no split in its name; the name must be {'_, '.join(SPLITS)}_ and a number, "
             "or a number in a folder of train/ or validation/"
         )
     return split, int(number)

@@ -1,7 +1,7 @@
-"""Photographs and the boxes of their faces, from the forms that people have them in.
+"""Reads photographs and the boxes of their faces.
 
-A folder of pictures with a csv of boxes (``image,left_px,top_px,width_px,height_px``), a folder of pictures without
-faces, or a label file of WIDER FACE (Yang et al. 2016, http://shuoyang1213.me/WIDERFACE/) beside its pictures.
+The source is a folder of images with a csv of boxes (``image,left_px,top_px,width_px,height_px``), a folder of images
+without faces, or a label file of WIDER FACE (Yang et al. 2016, http://shuoyang1213.me/WIDERFACE/) and its images.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _WIDER_FIELDS = 10
 _WIDER_INVALID = 7
 
 HELD_BACK = 10
-"""One photograph in so many is for development only."""
+"""One photograph in this many is for development only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A grey picture: ``pixels`` uint8 (height, width); ``faces`` float32 (n, 4), the left, top, right and bottom of
-    each face in its pixels, which may leave the picture.
+    """A grey image: ``pixels`` uint8 (height, width); ``faces`` float32 (n, 4), the left, top, right and bottom of
+    each face in pixels, which may lie outside the image.
     """
 
     name: str
@@ -48,30 +48,30 @@ class Photograph:
 
 
 def read_labelled(folder: Path, boxes: Path, progress: Progress = silent) -> list[Photograph]:
-    """Every picture of ``folder``, with the faces that the csv ``boxes`` names; one without a row shows no face.
+    """Read every image in ``folder``, with its faces from the csv ``boxes``; an image without a row has no face.
 
     Raises:
-        DataError: the csv or a picture cannot be read, or a row is no box, with its line.
+        DataError: the csv or an image cannot be read, or a row is not a box; the message names the line.
     """
     return list(_read(folder, {**dict.fromkeys(_names(folder), ()), **_read_boxes(boxes)}, progress))
 
 
 def read_empty(folder: Path, progress: Progress = silent) -> list[Photograph]:
-    """Every picture of ``folder``; none shows a face.
+    """Read every image in ``folder``; none shows a face.
 
     Raises:
-        DataError: the folder holds no picture, or one cannot be read.
+        DataError: the folder holds no image, or one cannot be read.
     """
     return list(_read(folder, dict.fromkeys(_names(folder), ()), progress))
 
 
 def read_wider(labels: Path, folder: Path, progress: Progress = silent) -> list[Photograph]:
-    """The pictures of ``folder`` that a WIDER FACE label file (``wider_face_train_bbx_gt.txt``) names.
+    """Read the images in ``folder`` that a WIDER FACE label file (``wider_face_train_bbx_gt.txt``) names.
 
-    Faces that its authors call invalid are left out, and so is a picture that has no others.
+    Faces marked invalid are left out, and so are images that have no other faces.
 
     Raises:
-        DataError: the file or a picture cannot be read, or a line is not what it should be.
+        DataError: the file or an image cannot be read, or a line is invalid.
     """
     faces = {name: rows for name, rows in _wider_entries(labels) if rows}
     return list(_read(folder, faces, progress))
@@ -83,7 +83,7 @@ _Rows: TypeAlias = Sequence[tuple[float, ...]]
 def _names(folder: Path) -> list[str]:
     names = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
     if not names:
-        raise DataError(f"folder {folder}: holds no picture, expected .jpg or .png files")
+        raise DataError(f"folder {folder}: holds no image; give a folder of .jpg or .png files")
     return names
 
 
@@ -91,7 +91,7 @@ def _read(folder: Path, boxes: Mapping[str, _Rows], progress: Progress) -> Itera
     for done, (name, rows) in enumerate(boxes.items(), 1):
         pixels = cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)
         if pixels is None:
-            raise DataError(f"picture {folder / name}: cannot be read, expected a JPEG or PNG file")
+            raise DataError(f"image {folder / name}: cannot be read; give a JPEG or PNG file")
         sides = np.array(rows, np.float32).reshape(-1, 4)
         sides[:, 2:] += sides[:, :2]
         progress(done, len(boxes))
@@ -105,28 +105,28 @@ def _read_boxes(path: Path) -> dict[str, list[tuple[float, ...]]]:
             rows = csv.DictReader(file)
             if missing := set(BOX_COLUMNS) - set(rows.fieldnames or ()):
                 raise DataError(
-                    f"boxes {path}: no column {', '.join(sorted(missing))}; expected {','.join(BOX_COLUMNS)}"
+                    f"boxes {path}: has no column {', '.join(sorted(missing))}; give {','.join(BOX_COLUMNS)}"
                 )
             for row in rows:
                 place = f"boxes {path} line {rows.line_num}"
                 boxes.setdefault(row["image"], []).append(_box([row[name] for name in BOX_COLUMNS[1:]], place))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"boxes {path}: cannot be read ({error}), expected a csv of {','.join(BOX_COLUMNS)}") from error
+        raise DataError(f"boxes {path}: cannot be read ({error}); give a csv of {','.join(BOX_COLUMNS)}") from error
     if not boxes:
-        raise DataError(f"boxes {path}: holds no box, expected one face a line")
+        raise DataError(f"boxes {path}: holds no box; give one face a line")
     return boxes
 
 
 def _wider_entries(path: Path) -> Iterator[tuple[str, list[tuple[float, ...]]]]:
-    """(picture, valid boxes) of each entry: a name, a count, and as many lines of numbers (one line for none)."""
+    """(image, valid boxes) of each entry, which is a name, a count and a line for each face (one line for none)."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"labels {path}: cannot be read ({error}), expected a label file of WIDER FACE") from error
+        raise DataError(f"labels {path}: cannot be read ({error}); give a label file of WIDER FACE") from error
     at = 0
     while at < len(lines):
         if at + 1 >= len(lines) or not lines[at + 1].strip().isdecimal():
-            raise DataError(f"labels {path} line {at + 2}: is no count of faces, as WIDER FACE has after {lines[at]!r}")
+            raise DataError(f"labels {path} line {at + 2}: is not a number of faces, which must follow {lines[at]!r}")
         count = int(lines[at + 1])
         rows = lines[at + 2 : at + 2 + count]
         if len(rows) < count:
@@ -134,7 +134,7 @@ def _wider_entries(path: Path) -> Iterator[tuple[str, list[tuple[float, ...]]]]:
         faces = []
         for line, fields in enumerate(map(str.split, rows), at + 3):
             if len(fields) < _WIDER_FIELDS:
-                raise DataError(f"labels {path} line {line}: has {len(fields)} numbers, expected {_WIDER_FIELDS}")
+                raise DataError(f"labels {path} line {line}: has {len(fields)} numbers instead of {_WIDER_FIELDS}")
             if fields[_WIDER_INVALID] == "0":
                 faces.append(_box(fields[:4], f"labels {path} line {line}"))
         yield lines[at].strip(), faces
@@ -145,7 +145,7 @@ def _box(fields: Sequence[str | None], place: str) -> tuple[float, ...]:
     try:
         left, top, width, height = (float(field or "") for field in fields)
     except ValueError as error:
-        raise DataError(f"{place}: {fields} are no four numbers") from error
+        raise DataError(f"{place}: {fields} are not four numbers") from error
     if not (width > 0 and height > 0):
-        raise DataError(f"{place}: the box is {width:g} wide and {height:g} high, expected more than 0")
+        raise DataError(f"{place}: the box is {width:g} wide and {height:g} high; both must be more than 0")
     return left, top, width, height

@@ -1,4 +1,4 @@
-"""Which faces of a data set to use: those worth training on, or those that show some emotions."""
+"""Selects faces of a data set: those to train on, or those that show some emotions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from train.data.fer2013 import FaceSet
 
 
 def training_faces(faces: Mapping[str, FaceSet]) -> FaceSet:
-    """Training without the images in which annotators saw no face, and without those that another split holds too.
+    """The Training split without images in which annotators saw no face, and without those that another split has too.
 
     Raises:
         ConfigError: there is no Training split.

@@ -1,4 +1,4 @@
-"""Starts Keras' backend quietly, and knows how it compiles best."""
+"""Starts Keras' backend without its log, and chooses how it compiles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 
 @contextmanager
 def muted_stderr() -> Iterator[TextIO]:
-    """Discard what is written to file descriptor 2, by C++ code too; yields the terminal that it was before."""
+    """Discard what is written to file descriptor 2, by C++ code too; yields the original stderr."""
     stderr = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere, os.fdopen(stderr, "w", closefd=False) as terminal:

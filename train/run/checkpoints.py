@@ -25,8 +25,8 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
     """Exponential moving average of all weights, the statistics of batch normalisation included.
 
     Keras' ``use_ema`` averages the trainable weights alone and leaves them with statistics of other weights: in the
-    early epochs that halved the accuracy. Updated every ``EVERY`` steps, so that a GPU is not held up. The momentum
-    starts small, because a young average would otherwise remember the initial statistics.
+    early epochs that halved the accuracy. Updated every ``EVERY`` steps, so that a GPU need not wait. The momentum
+    starts small, because the average would otherwise keep the initial weights for too long.
     """
 
     EVERY = 8
@@ -37,7 +37,7 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
         self.weights: list[npt.NDArray[Any]] = []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Take the newest weights into the average."""
+        """Add the newest weights to the average."""
         if batch % self.EVERY:
             return
         updates = int(self.model.optimizer.iterations) // self.EVERY

@@ -1,4 +1,4 @@
-"""The run folder: what a run may vary, whether it may start there, and ``run.json``, which says what was trained."""
+"""The run folder: the options of a run, the check before it starts, and ``run.json``, which says what was trained."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CURVES_FILE = "curves.png"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run may vary and still follow the same recipe.
+    """The options of a run, which do not change its recipe.
 
     ``epochs`` None means the recipe's. ``start`` is a ``.keras`` file of the same network whose weights the run starts
     from instead of random ones.
@@ -38,7 +38,7 @@ def is_resumable(folder: Path) -> bool:
 
 
 def check_folder(folder: Path, *, resume: bool) -> None:
-    """Make sure that a run can resume in ``folder``, or that it overwrites none.
+    """Make sure that a run can resume in ``folder``, or that a new one overwrites nothing.
 
     Raises:
         ConfigError: there is nothing to resume, or a run would be overwritten.
@@ -50,7 +50,7 @@ def check_folder(folder: Path, *, resume: bool) -> None:
 
 
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write ``run.json``: ``settings`` and the versions of what computed."""
+    """Write ``run.json``: ``settings`` and the versions of the libraries."""
     import keras
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Building blocks of our networks, and what a network costs."""
+"""Building blocks of networks, and their cost in multiply-adds."""
 
 from __future__ import annotations
 

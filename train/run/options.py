@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def whole_number(text: str) -> int:
-    """A number from 1, as the type of an option."""
+    """A whole number, 1 or more, as the type of an option."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a whole number, 1 or more")
     return int(text)
@@ -34,7 +34,7 @@ def epochs_option() -> argparse.ArgumentParser:
 
 
 def run_options(default: Path | None, described: str) -> argparse.ArgumentParser:
-    """A parent parser with ``--run``, whose default is ``described`` in the help, ``--resume`` and ``--seed``."""
+    """A parent parser with ``--run`` (the help calls its default ``described``), ``--resume`` and ``--seed``."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--run", type=Path, default=default, metavar="DIR", help=f"run folder (default: {described})")
     parser.add_argument("--resume", action="store_true", help="continue the run after its last finished epoch")

@@ -15,10 +15,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from edge.errors import DataError
 
 INK, FAINT, ALARM = "#22303c", "#8a97a3", "#c1452b"
-"""Text and axes, what stays in the background, and what needs attention."""
+"""Colours of text and axes, of the background, and of what needs attention."""
 
 TRAINING, HELD_OUT = "#e08a3c", "#2a6f97"
-"""The two that are compared: training and held-out data, or float and int8."""
+"""Colours of two series that are compared: training and held-out data, or float and int8."""
 
 PERCENT = PercentFormatter(1.0, decimals=0, symbol=" %")
 
@@ -148,5 +148,5 @@ def plain(axes: Axes) -> None:
 
 
 def save(figure: Figure, png: Path) -> None:
-    """Write ``figure`` with an even margin, sharp enough for a page."""
+    """Write ``figure`` with an even margin, at 150 dots per inch."""
     figure.savefig(png, dpi=150, bbox_inches="tight", pad_inches=0.2)

@@ -1,4 +1,4 @@
-"""Progress of a long step: a function that is told how far it is, and a bar for the terminal."""
+"""Progress of a long step: a callback, and a bar for the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def silent(done: int, total: int) -> None:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
-    """A ``Progress`` drawn as one bar on stderr; it appears with the first report, so a cached step draws nothing."""
+    """A ``Progress`` that draws a bar on stderr; the first call shows it, so a cached step draws nothing."""
     from rich.console import Console
     from rich.progress import Progress as Bars
 

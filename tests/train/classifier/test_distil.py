@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
@@ -104,8 +105,10 @@ def test_another_seed_or_teacher_has_views_of_its_own(tmp_path: Path, other: dic
 
 @pytest.fixture
 def faces(make_faces: Callable[..., FaceSet]) -> dict[str, FaceSet]:
-    pixels = {"Training": PIXELS, "PublicTest": 255 - PIXELS}
-    return {split: replace(make_faces(split, 20), pixels=each) for split, each in pixels.items()}
+    def all_angry(split: str, pixels: npt.NDArray[np.uint8]) -> FaceSet:
+        return replace(make_faces(split, 20), pixels=pixels, labels=np.zeros(20, np.uint8))
+
+    return {"Training": all_angry("Training", PIXELS), "PublicTest": all_angry("PublicTest", 255 - PIXELS)}
 
 
 def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Path, faces: dict[str, FaceSet]) -> None:

@@ -1,4 +1,4 @@
-"""``fer-train detector`` from folders of pictures to a table."""
+"""``fer-train detector`` from folders of images to a table."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ def _tiny(init: Callable[..., None]) -> Callable[..., None]:
 def test_an_absent_folder_ends_with_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["detector", "fit", "--faces", str(tmp_path / "absent")]) == 78
 
-    assert "holds no picture" in capsys.readouterr().err
+    assert "holds no image" in capsys.readouterr().err
