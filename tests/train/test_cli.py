@@ -32,7 +32,7 @@ def run(*arguments: object) -> int:
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate", "report", "compare"])
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
         run(command, "--help")
 
@@ -61,7 +61,7 @@ def test_evaluate_prints_json_for_machines(csv: Path, tmp_path: Path, capsys: py
     assert document["ferplus"] is None
 
 
-def test_missing_data_is_one_sentence_and_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_data_ends_with_one_sentence_and_status_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = run("evaluate", MODEL, "--data", tmp_path / "absent.csv", "--cache", tmp_path)
 
     error = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Ablation: trains a recipe without each of its ingredients, to see what each of them contributes."""
+"""Ablation: trains a recipe without each of its ingredients, to measure what each contributes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNCHANGED = "unchanged"
 def variants(recipe: Recipe, *, teachers: bool) -> dict[str, Recipe]:
     """The recipe and its variants, each by its name: one ingredient less, or changed.
 
-    ``teachers`` says whether teachers are given, from which a recipe that has none can be distilled too.
+    With ``teachers``, a recipe that has none gets a variant that is distilled from them.
     """
     augmentation = recipe.augmentation
     changed = {
@@ -76,14 +76,14 @@ def ablate(
     After each, ``ablation.md`` and ``ablation.json`` are written with all results so far.
 
     Args:
-        recipe: the recipe to take apart.
+        recipe: the recipe to vary.
         faces: as for ``fit``.
         folder: where the runs and the tables go.
         options: length and precision; the seed is one of ``seeds``.
         seeds: each variant is trained once with each of them.
         only: train only variants whose name contains one of these; all if empty.
-        teachers: as for ``fit``; a recipe without teachers gets a variant that is distilled from these.
-        progress: told how far the teachers are.
+        teachers: as for ``fit``; see ``variants``.
+        progress: follows the predictions of the teachers.
 
     Raises:
         ConfigError, DataError, ModelError: as ``fit``.

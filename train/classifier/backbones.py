@@ -1,7 +1,7 @@
-"""Well-known networks between a grey 48x48 face and seven logits, to compare ours with.
+"""Well-known networks to compare ours with.
 
-All take what ours take and answer what ours answer, so that every command reads their files: grey levels are repeated
-to three channels, enlarged and scaled inside the graph; global average pooling, dropout and one dense layer follow.
+All have the input and the outputs of ours, so that every command reads their files. The graph repeats the grey levels
+to three channels, enlarges and scales them; global average pooling, dropout and a dense layer for each head follow.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Body: TypeAlias = Callable[[tuple[int, int, int], str | None], keras.Model]
 class Backbone:
     """A network without its head.
 
-    ``body`` makes it for (height, width, channels) with the weights that Keras is to load. It looks at faces of
-    ``side_px``: as small as its strides bear. ``scale`` and ``offset`` turn 0..255 into what its published weights
-    expect; ``imagenet`` tells that Keras has such weights. ``learning_rate`` is for training from scratch.
+    ``body`` builds it for (height, width, channels), with weights that Keras loads. Its input has sides of ``side_px``,
+    the least that its strides allow. ``scale`` and ``offset`` turn 0..255 into the range of its published weights;
+    ``imagenet`` says whether Keras has such weights. ``learning_rate`` is for training from scratch.
     """
 
     body: Body
@@ -48,7 +48,7 @@ def names() -> list[str]:
 
 
 def learning_rate(name: str, *, pretrained: bool, frozen: bool) -> float:
-    """The peak of the schedule; published weights are moved with a fifth of it, or they would be forgotten."""
+    """The peak of the schedule; pretrained weights get a fifth of it, because a higher rate would destroy them."""
     rate = BODIES[name].learning_rate if name in BODIES else recipes.load("first").learning_rate
     return rate / 5 if pretrained and not frozen else rate
 
@@ -60,22 +60,22 @@ def build(name: str, weights: str | None, *, frozen: bool) -> keras.Model:
         name: one of ``names()``.
         weights: None to start from scratch, "imagenet" for Keras' download, or a file of the headless network that
             Keras reads (.h5, .weights.h5, .keras).
-        frozen: learn the head alone and leave ``weights`` as they are.
+        frozen: train only the head and keep ``weights`` as they are.
 
     Raises:
-        ConfigError: no such network, or weights that it cannot have.
+        ConfigError: there is no such network, or it has no such weights.
         ModelError: the weights cannot be fetched or read.
     """
     if name not in names():
         raise ConfigError(f"backbone {name!r} does not exist; there are {', '.join(names())}")
     if name == "cnn":
         if weights:
-            raise ConfigError(f"backbone cnn: has no published weights, {weights!r} cannot be used; leave them out")
+            raise ConfigError(f"backbone cnn: has no published weights, so {weights!r} cannot be used; leave it out")
         return recipes.load("first").network()
     backbone = BODIES[name]
     if weights is None and name == "vggface":
         raise ConfigError(
-            "backbone vggface: is VGG16 with weights learnt from faces; name them: --weights vggface=FILE"
+            "backbone vggface: is VGG16 with weights trained on faces; name their file: --weights vggface=FILE"
         )
     if weights == IMAGENET and not backbone.imagenet:
         raise ConfigError(f"backbone {name}: Keras has no ImageNet weights for it; name a file: --weights {name}=FILE")
@@ -93,18 +93,18 @@ def build(name: str, weights: str | None, *, frozen: bool) -> keras.Model:
 
 def _load(name: str, backbone: Backbone, weights: str | None) -> keras.Model:
     if weights not in (None, IMAGENET) and not Path(str(weights)).is_file():
-        raise ModelError(f"weights {weights}: do not exist, expected a Keras file of {name} or the word {IMAGENET}")
+        raise ModelError(f"weights {weights}: do not exist; give a Keras file of {name} or the word {IMAGENET}")
     try:
         return backbone.body((backbone.side_px, backbone.side_px, 3), weights)
-    except Exception as error:  # Keras' own downloader raises nothing narrower, its readers a dozen kinds
+    except Exception as error:  # Keras' downloader raises Exception itself, its readers a dozen kinds
         reason = str(error).partition("\n")[0]
         if weights == IMAGENET:
             raise ModelError(
                 f"backbone {name}: its ImageNet weights cannot be fetched ({reason}); "
-                f"name a file of them: --weights {name}=FILE"
+                f"name their file: --weights {name}=FILE"
             ) from error
         raise ModelError(
-            f"weights {weights}: do not fit {name} ({reason}), expected a Keras file of it without its head"
+            f"weights {weights}: do not fit {name} ({reason}); give a Keras file of it without its head"
         ) from error
 
 
@@ -122,7 +122,7 @@ def _vgg11(shape: tuple[int, int, int], weights: str | None) -> keras.Model:
 
 
 def _published(network: str) -> Body:
-    """A network of ``keras.applications``; looked up when it is built, so that importing costs nothing."""
+    """A network of ``keras.applications``; looked up when it is built, to keep importing fast."""
 
     def body(shape: tuple[int, int, int], weights: str | None) -> keras.Model:
         return getattr(keras.applications, network)(include_top=False, weights=weights, input_shape=shape)

@@ -27,7 +27,7 @@ class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]
         self.averaged = in_float32(recipe.network)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Save first: a run that is stopped while it is measured loses nothing."""
+        """Save before measuring, so that a run that is stopped meanwhile loses nothing."""
         save_state(self.folder / STATE_FILE, self.model, self.average, epoch + 1)
         self.averaged.set_weights(self.average.weights)
         save_model(self.folder / MODEL_FILE, self.averaged)
@@ -47,5 +47,5 @@ class StopMixup(keras.callbacks.Callback):  # type: ignore[misc]
         self.last_mixed = epochs * (1 - recipe.calm_share)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Tell the model whether this epoch mixes."""
+        """Set whether this epoch uses mixup."""
         self.model.mixing.assign(float(epoch < self.last_mixed))

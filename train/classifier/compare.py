@@ -40,7 +40,7 @@ class Contender:
 
     @property
     def start(self) -> str:
-        """What the run starts from, for people."""
+        """What the run starts from, as shown in tables."""
         if self.weights is None:
             return "from scratch"
         return f"{Path(self.weights).name}, {'head only' if self.frozen else 'all layers'}"
@@ -80,7 +80,7 @@ class Settings:
 class BackboneResult:
     """Accuracies 0..1 of one contender on each split, ``private`` None where the data has none, and its cost.
 
-    ``macro_f1`` is that on PublicTest. ``epoch_s`` is the fastest epoch, because the first one also compiles.
+    ``macro_f1`` is on PublicTest. ``epoch_s`` is the fastest epoch, because the first one also compiles.
     """
 
     backbone: str
@@ -113,7 +113,7 @@ class EpochTimer(keras.callbacks.Callback):  # type: ignore[misc]
 def compare(
     entered: Sequence[Contender], faces: Mapping[str, FaceSet], folder: Path, settings: Settings
 ) -> tuple[BackboneResult, ...]:
-    """Train those ``entered`` one after the other, each into a run folder of its own inside ``folder``.
+    """Train the networks in ``entered`` one after the other, each into its own run folder inside ``folder``.
 
     After each, ``comparison.md``, ``comparison.json`` and ``comparison.png`` are written with all results so far.
 

@@ -1,11 +1,11 @@
 """Measures how a detector frames the faces of FER2013: what ``edge.vision.crop`` must crop for the classifier.
 
-FER2013's images are enlarged and given a margin, as a face in a room has. The square to crop is the image itself: the
-rule is its side in heights of the detector's box, and its centre relative to that of the box.
+FER2013's images are enlarged and surrounded by a margin, as in a camera's frame. The image itself is the square to
+crop: the rule is its side in heights of the detector's box, and its centre relative to that of the box.
 
 Score (PublicTest, 1200 images, medians): Haar alt2 finds 939, side 1.03; YuNet finds 1086, side 1.01; ours finds 963,
-side 1.09; centres within a hundredth of the box's. Of the faces that ours finds, the shipped classifier is right on
-69.8 % of the images and 69.0 % of the crops; of those that Haar finds, on 69.9 and 67.5 %.
+side 1.09; centres within a hundredth of the box's. On the faces that ours finds, the shipped classifier is right for
+69.8 % of the images and 69.0 % of the crops; on those that Haar finds, for 69.9 and 67.5 %.
 Command: fer-train crop-rule --data fer2013.csv --detector haar
 """
 
@@ -39,12 +39,12 @@ MARGIN = 0.5
 """In sides of the image, replicated all around. Without it Haar's box, which must lie in the frame, is too small."""
 
 MIN_FOUND = 0.2
-"""Share of the faces below which the measurement means nothing."""
+"""Share of the faces that a detector must find for a useful measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropMeasurement:
-    """The rule, and how much single faces differ from it.
+    """The rule, and how much the faces differ from it.
 
     ``side_low`` and ``side_high`` are the 5th and 95th percentile of a face's own side over the rule's, ``distance``
     the 90th percentile of the distance between its centre and the rule's, in sides. ``trained`` is the share of faces

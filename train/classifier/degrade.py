@@ -20,7 +20,7 @@ _Face = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """One kind of degradation; ``levels[0]`` leaves the image as it is, ``unit`` says what a level is."""
+    """One kind of degradation; ``levels[0]`` changes nothing, ``unit`` is that of the levels."""
 
     name: str
     unit: str

@@ -1,4 +1,4 @@
-"""Writes a page about one model: its run, its figures, its mistakes, and how degraded images harm it.
+"""Writes a page about one model: its run, figures and mistakes, and its accuracy on degraded images.
 
 The page shows faces of the data set, so it stays in the run folder, which is never committed.
 """
@@ -45,7 +45,7 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
         model: a ``.keras`` or an int8 ``.tflite`` file; if a release's model.json is beside it, its temperatures divide
             the logits, as on the device.
         faces: one split.
-        sample: how many evenly spaced faces are degraded; each curve costs six passes over them.
+        sample: the number of evenly spaced faces to degrade; each curve takes six passes over them.
 
     Returns:
         The path of the page. ``report.json`` beside it holds the figures.

@@ -46,7 +46,7 @@ def test_multiply_adds_count_the_body_inside() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".weights.h5", ".keras"])
-def test_weights_of_a_file_are_kept_and_only_the_head_learns_when_frozen(tmp_path: Path, suffix: str) -> None:
+def test_frozen_weights_of_a_file_are_kept_and_only_the_head_is_trained(tmp_path: Path, suffix: str) -> None:
     body = BODIES["vgg11"].body((48, 48, 3), None)
     file = tmp_path / f"vgg11{suffix}"
     (body.save_weights if suffix == ".weights.h5" else body.save)(file)
@@ -62,7 +62,7 @@ def test_weights_of_a_file_are_kept_and_only_the_head_learns_when_frozen(tmp_pat
     assert len(tuned.trainable_variables) > 2
 
 
-def test_published_weights_are_moved_with_a_smaller_rate_than_a_new_head() -> None:
+def test_pretrained_weights_get_a_smaller_learning_rate_than_a_new_head() -> None:
     scratch = learning_rate("vgg16", pretrained=False, frozen=False)
 
     assert learning_rate("vgg16", pretrained=True, frozen=False) == scratch / 5
@@ -74,11 +74,11 @@ def test_published_weights_are_moved_with_a_smaller_rate_than_a_new_head() -> No
     [
         ("alexnet", None, "backbone 'alexnet' does not exist; there are cnn, mobilenetv2"),
         ("cnn", "imagenet", "backbone cnn: has no published weights"),
-        ("vggface", None, "name them: --weights vggface=FILE"),
+        ("vggface", None, "name their file: --weights vggface=FILE"),
         ("vgg11", "imagenet", "no ImageNet weights for it; name a file: --weights vgg11=FILE"),
     ],
 )
-def test_weights_that_a_backbone_cannot_have_are_refused(name: str, weights: str | None, message: str) -> None:
+def test_weights_that_do_not_exist_for_a_backbone_are_refused(name: str, weights: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(name, weights, frozen=False)
 
@@ -93,8 +93,8 @@ def test_a_failed_download_is_one_sentence_that_names_the_option(monkeypatch: py
         build("mobilenetv2", "imagenet", frozen=False)
 
 
-def test_an_absent_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="do not exist, expected a Keras file of vgg16"):
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="do not exist; give a Keras file of vgg16"):
         build("vgg16", str(tmp_path / "absent.h5"), frozen=False)
 
 

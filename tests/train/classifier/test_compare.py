@@ -66,9 +66,7 @@ def test_a_comparison_writes_a_result_for_each_contender_as_json_markdown_and_pl
     assert (tmp_path / "out" / "tiny" / "model.keras").is_file()
 
 
-def test_only_so_many_faces_of_the_emotions_asked_for_are_learnt_and_measured(
-    tmp_path: Path, faces: dict[str, FaceSet]
-) -> None:
+def test_limit_and_emotions_select_the_faces_to_train_and_measure_on(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     settings = Settings(emotions=("happy", "sad", "surprise", "neutral"), epochs=1, batch=8, limit=20)
 
     compare([Contender("tiny")], faces, tmp_path, settings)
@@ -86,21 +84,21 @@ def test_an_interrupted_comparison_keeps_what_is_finished(tmp_path: Path, faces:
     assert [row["backbone"] for row in rows] == ["tiny"]
 
 
-def test_a_wrong_contender_is_told_before_the_first_one_trains(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_a_wrong_contender_is_refused_before_the_first_one_trains(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     with pytest.raises(ModelError, match=r"absent\.h5: do not exist"):
         compare([Contender("tiny"), Contender("other", "absent.h5")], faces, tmp_path / "out", QUICK)
 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_comparison_in_the_way_is_not_overwritten(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_an_earlier_comparison_is_not_overwritten(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     (tmp_path / "comparison.json").touch()
 
     with pytest.raises(ConfigError, match="is not empty; name another folder with --out"):
         compare([Contender("tiny")], faces, tmp_path, QUICK)
 
 
-def test_emotions_that_no_face_shows_are_told(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_emotions_that_no_face_shows_are_refused(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     happy = EMOTIONS.index("happy")
     faces["PublicTest"] = faces["PublicTest"].select(faces["PublicTest"].labels != happy)
 
@@ -108,7 +106,7 @@ def test_emotions_that_no_face_shows_are_told(tmp_path: Path, faces: dict[str, F
         compare([Contender("tiny")], faces, tmp_path, Settings(emotions=("happy",), epochs=1, batch=4))
 
 
-def test_too_few_pictures_for_a_batch_are_told(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_too_few_images_for_a_batch_are_refused(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     with pytest.raises(DataError, match="42 images to train on; one batch of 128 is the least"):
         compare([Contender("tiny")], faces, tmp_path, Settings(epochs=1))
 
@@ -121,13 +119,13 @@ def test_too_few_pictures_for_a_batch_are_told(tmp_path: Path, faces: dict[str, 
         (["vggface"], {"vggface": "models/faces.h5"}, True, ["faces.h5, head only"]),
     ],
 )
-def test_contenders_tell_how_they_start(
+def test_contenders_say_what_they_start_from(
     names: list[str], weights: dict[str, str], frozen: bool, expected: list[str]
 ) -> None:
     assert [contender.start for contender in contenders(names, weights, frozen=frozen)] == expected
 
 
-def test_vggface_is_compared_unasked_once_it_has_weights() -> None:
+def test_vggface_is_compared_by_default_only_with_weights() -> None:
     without = [contender.backbone for contender in contenders([], {}, frozen=False)]
     with_weights = [contender.backbone for contender in contenders([], {"vggface": "faces.h5"}, frozen=False)]
 

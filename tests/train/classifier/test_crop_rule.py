@@ -11,13 +11,13 @@ from edge.vision.crop import CropRule
 from train.classifier.crop_rule import crop_faces, measure_crop
 from train.cli import main
 
-PICTURES = np.random.RandomState(0).randint(0, 256, (20, 48, 48)).astype(np.uint8)
+IMAGES = np.random.RandomState(0).randint(0, 256, (20, 48, 48)).astype(np.uint8)
 SIDE, MARGIN = 192, 96
-"""Of an enlarged picture in its frame."""
+"""Of an enlarged image in its frame."""
 
 
 class FramingDetector:
-    """Finds one box in every frame, as it is told: side, left and top in pixels, in turns."""
+    """Finds a given box in each frame, (side, left, top) in pixels, one after the other; None finds nothing."""
 
     name = "framing"
     crop_rule = CropRule(1.0)
@@ -35,15 +35,15 @@ class FramingDetector:
         return (Face(0, 0, 20, 20, 0.99), Face(left, top, left + side, top + side, 0.9))
 
 
-def test_a_box_as_large_as_the_picture_is_cut_as_it_is() -> None:
-    measured = measure_crop(FramingDetector((SIDE, MARGIN, MARGIN)), PICTURES)
+def test_a_box_as_large_as_the_image_is_cropped_as_it_is() -> None:
+    measured = measure_crop(FramingDetector((SIDE, MARGIN, MARGIN)), IMAGES)
 
     assert measured.rule == CropRule(1.0, 0.0, 0.0)
     assert (measured.images, measured.found, measured.trained) == (20, 20, 1.0)
 
 
-def test_a_small_box_that_sits_low_is_cut_larger_and_higher() -> None:
-    measured = measure_crop(FramingDetector((160, MARGIN + 16, MARGIN + 32)), PICTURES)
+def test_a_small_box_that_lies_low_is_cropped_larger_and_higher() -> None:
+    measured = measure_crop(FramingDetector((160, MARGIN + 16, MARGIN + 32)), IMAGES)
 
     assert measured.rule == CropRule(1.2, 0.0, -0.1)
 
@@ -51,7 +51,7 @@ def test_a_small_box_that_sits_low_is_cut_larger_and_higher() -> None:
 def test_one_box_in_three_that_is_wrong_does_not_move_the_rule() -> None:
     right, wrong = (SIDE, MARGIN, MARGIN), (96, 200, 200)
 
-    measured = measure_crop(FramingDetector(right, right, wrong), PICTURES[:18])
+    measured = measure_crop(FramingDetector(right, right, wrong), IMAGES[:18])
 
     assert measured.rule == CropRule(1.0, 0.0, 0.0)
     assert measured.trained == pytest.approx(2 / 3)
@@ -61,21 +61,21 @@ def test_one_box_in_three_that_is_wrong_does_not_move_the_rule() -> None:
 
 def test_a_detector_that_finds_too_little_cannot_be_measured() -> None:
     with pytest.raises(DataError, match="detector framing: finds only 2 of 20 enlarged faces; at least 20%"):
-        measure_crop(FramingDetector((SIDE, MARGIN, MARGIN), *[None] * 9), PICTURES)
+        measure_crop(FramingDetector((SIDE, MARGIN, MARGIN), *[None] * 9), IMAGES)
 
 
-def test_what_the_rule_cuts_is_the_picture_again() -> None:
+def test_the_crop_of_the_rule_is_the_original_image() -> None:
     smooth = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)[np.newaxis].repeat(3, axis=0)
     detector = FramingDetector((160, MARGIN + 16, MARGIN + 32), None, (160, MARGIN + 16, MARGIN + 32))
 
-    found, cuts = crop_faces(detector, CropRule(1.2, 0.0, -0.1), smooth)
+    found, crops = crop_faces(detector, CropRule(1.2, 0.0, -0.1), smooth)
 
     assert len(found) == 2
     assert set(found) < {0, 1, 2}
-    np.testing.assert_allclose(cuts, smooth[found], atol=1)
+    np.testing.assert_allclose(crops, smooth[found], atol=1)
 
 
-def test_a_missing_release_is_one_sentence(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_release_ends_with_one_sentence(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["crop-rule", "--data", "absent.csv", "--detector", "builtin", "--model", str(tmp_path)])
 
     assert status == 78

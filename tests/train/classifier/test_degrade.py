@@ -18,13 +18,13 @@ BRIGHT, DARK = 3, 4
 
 
 def brightness_sensor(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Answers happy to bright pictures and sad to others."""
+    """Predicts happy for bright images and sad for others."""
     bright = pixels.mean(axis=(1, 2)) > 100
     return np.eye(7, dtype=np.float32)[np.where(bright, BRIGHT, DARK)]
 
 
 @pytest.mark.parametrize("kind", DEGRADATIONS, ids=lambda kind: kind.name)
-def test_a_picture_is_whole_at_the_first_level_and_farther_from_it_at_each_next(kind: Degradation) -> None:
+def test_the_first_level_changes_nothing_and_each_next_one_changes_more(kind: Degradation) -> None:
     damaged = [kind.apply(MASKS, level, seed=0) for level in kind.levels]
 
     distances = [np.abs(each.astype(int) - MASKS).mean() for each in damaged]
@@ -43,16 +43,16 @@ def test_the_seed_decides_direction_and_noise(name: str) -> None:
     assert (first != other).any()
 
 
-def test_a_face_of_low_resolution_is_what_the_device_cuts_for_a_distant_one() -> None:
+def test_low_resolution_is_what_the_device_crops_of_a_distant_face() -> None:
     frame = MASKS[0].reshape(24, 2, 24, 2).mean(axis=(1, 3)).round().astype(np.uint8)
-    cut = crop_face(frame, Face(0, 0, 24, 24, 1.0), CropRule(1.0), 48)
+    crop = crop_face(frame, Face(0, 0, 24, 24, 1.0), CropRule(1.0), 48)
 
     damaged = NAMED["Low resolution"].apply(MASKS[:1], 24, seed=0)[0]
 
-    assert np.abs(damaged.astype(int) - cut).max() <= 1
+    assert np.abs(damaged.astype(int) - crop).max() <= 1
 
 
-def test_curves_fall_only_where_the_model_is_harmed() -> None:
+def test_accuracy_falls_only_where_the_model_is_sensitive() -> None:
     pixels = np.full((10, 48, 48), 120, np.uint8)
     faces = face_set([BRIGHT] * 10, pixels=pixels)
 

@@ -21,20 +21,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 ANGRY, HAPPY, SAD, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("angry", "happy", "sad", "neutral"))
 
 
-def answers(*emotions: int, ferplus: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
-    """Of both heads alike, unless that for FER+ is told apart."""
+def logits_for(*emotions: int, ferplus: tuple[int, ...] = ()) -> npt.NDArray[np.float32]:
+    """Logits of both heads for these emotions; ``ferplus`` gives the FER+ head others."""
     return 5 * np.eye(7, dtype=np.float32)[[ferplus or emotions, emotions]].swapaxes(0, 1)
 
 
 @pytest.fixture
 def bright_and_dark() -> FaceSet:
-    """Two bright and two dark pictures; the last one's label is not what the models answer."""
+    """Two bright and two dark images; the models predict another label for the last one."""
     pixels = np.array([240, 10, 200, 40], np.uint8).repeat(48 * 48).reshape(4, 48, 48)
     return face_set([HAPPY, SAD, HAPPY, HAPPY], pixels=pixels)
 
 
 def test_labels_alone_give_the_fer2013_figures() -> None:
-    evaluation = evaluate_logits("a model", answers(HAPPY, SAD, SAD), face_set([HAPPY, SAD, ANGRY]))
+    evaluation = evaluate_logits("a model", logits_for(HAPPY, SAD, SAD), face_set([HAPPY, SAD, ANGRY]))
 
     assert evaluation.split == "PublicTest"
     assert evaluation.fer2013.accuracy == pytest.approx(2 / 3)
@@ -46,7 +46,7 @@ def test_labels_alone_give_the_fer2013_figures() -> None:
 def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
     votes = [{"sadness": 10}, {"happiness": 5, "anger": 5}, {"happiness": 8}]
 
-    evaluation = evaluate_logits("a model", answers(SAD, HAPPY, ANGRY), face_set([HAPPY, HAPPY, HAPPY], votes))
+    evaluation = evaluate_logits("a model", logits_for(SAD, HAPPY, ANGRY), face_set([HAPPY, HAPPY, HAPPY], votes))
 
     assert evaluation.fer2013.accuracy == pytest.approx(1 / 3)
     assert evaluation.ferplus is not None
@@ -54,10 +54,10 @@ def test_the_annotators_majority_decides_the_ferplus_figures() -> None:
     assert evaluation.ferplus.accuracy == 0.5
 
 
-def test_each_head_is_held_against_its_own_labels() -> None:
+def test_each_head_is_compared_with_its_own_labels() -> None:
     faces = face_set([ANGRY, ANGRY], [{"sadness": 10}, {"happiness": 8}])
 
-    evaluation = evaluate_logits("a model", answers(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces)
+    evaluation = evaluate_logits("a model", logits_for(ANGRY, ANGRY, ferplus=(SAD, HAPPY)), faces)
 
     assert evaluation.fer2013.accuracy == 1
     assert evaluation.ferplus is not None
@@ -67,7 +67,7 @@ def test_each_head_is_held_against_its_own_labels() -> None:
 def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None:
     votes = [{"contempt": 10}, {"neutral": 10}]
 
-    evaluation = evaluate_logits("a model", answers(NEUTRAL, NEUTRAL), face_set([NEUTRAL, NEUTRAL], votes))
+    evaluation = evaluate_logits("a model", logits_for(NEUTRAL, NEUTRAL), face_set([NEUTRAL, NEUTRAL], votes))
 
     assert evaluation.ferplus is not None
     assert evaluation.ferplus_contempt is not None
@@ -76,7 +76,7 @@ def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None
     assert evaluation.ferplus_contempt.classes[-1].name == "contempt"
 
 
-def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None:
+def test_a_subset_of_emotions_leaves_out_other_faces_and_predictions() -> None:
     logits = np.zeros((3, 2, 7), np.float32)
     logits[..., NEUTRAL] = 9  # never allowed to win
     logits[0, :, HAPPY] = logits[1, :, SAD] = 5
@@ -95,11 +95,11 @@ def test_a_subset_of_emotions_leaves_out_other_faces_and_other_answers() -> None
 
 def test_a_split_without_any_of_the_emotions_is_refused() -> None:
     with pytest.raises(DataError, match="none of the 2 faces shows fear or disgust"):
-        evaluate_logits("a model", answers(HAPPY, SAD), face_set([HAPPY, SAD]), ("fear", "disgust"))
+        evaluate_logits("a model", logits_for(HAPPY, SAD), face_set([HAPPY, SAD]), ("fear", "disgust"))
 
 
 def test_an_evaluation_prints_as_json() -> None:
-    evaluation = evaluate_logits("a model", answers(HAPPY), face_set([HAPPY], [{"happiness": 10}]))
+    evaluation = evaluate_logits("a model", logits_for(HAPPY), face_set([HAPPY], [{"happiness": 10}]))
 
     document = json.loads(json.dumps(evaluation.to_dict()))
 
@@ -130,11 +130,11 @@ def test_the_logits_of_an_int8_file_are_real_numbers(bright_and_dark: FaceSet) -
     means = np.array([240, 10, 200, 40])
     np.testing.assert_allclose(logits[:, 0, HAPPY], 4 * means / 100 - 5.1, atol=0.1)
     np.testing.assert_allclose(logits[:, 0, SAD], -logits[:, 0, HAPPY], atol=0.1)
-    np.testing.assert_array_equal(logits[:, 1], logits[:, 0])  # one head answers both questions
+    np.testing.assert_array_equal(logits[:, 1], logits[:, 0])  # a single head serves both
     assert logits.dtype == np.float32
 
 
-def test_the_heads_of_an_int8_file_answer_each_for_itself(bright_and_dark: FaceSet) -> None:
+def test_the_heads_of_an_int8_file_predict_separately(bright_and_dark: FaceSet) -> None:
     logits = predict(TINY / "heads" / "model.tflite", bright_and_dark.pixels)
 
     assert logits.argmax(axis=2).tolist() == [[HAPPY, SAD], [SAD, HAPPY]] * 2
@@ -149,7 +149,7 @@ def test_the_heads_of_an_int8_file_answer_each_for_itself(bright_and_dark: FaceS
         ("model.tflite", b"TFL3 cut short", "model.tflite: "),
     ],
 )
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)

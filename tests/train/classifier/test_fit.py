@@ -33,7 +33,7 @@ def weights(model: Path) -> list[np.ndarray]:
     return list(keras.saving.load_model(model).get_weights())
 
 
-def test_a_run_leaves_model_history_curves_and_its_settings(
+def test_a_run_writes_model_history_curves_and_settings(
     recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
 ) -> None:
     model = fit(recipe, splits, tmp_path / "run", RunOptions(seed=3), resume=False)
@@ -62,8 +62,8 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(History, "on_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
-            fit(recipe, splits, tmp_path / "broken", RunOptions(), resume=False)
-    resumed = fit(recipe, splits, tmp_path / "broken", RunOptions(), resume=True)
+            fit(recipe, splits, tmp_path / "stopped", RunOptions(), resume=False)
+    resumed = fit(recipe, splits, tmp_path / "stopped", RunOptions(), resume=True)
 
     for ours, theirs in zip(weights(resumed), weights(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
@@ -107,17 +107,17 @@ def test_batches_hold_every_face_once_and_another_order_and_view_each_epoch() ->
     assert drawn[4][0][1].all()
 
 
-def test_batches_of_a_later_epoch_are_those_of_an_unbroken_run() -> None:
+def test_batches_of_a_later_epoch_are_those_of_an_uninterrupted_run() -> None:
     views = [(np.arange(32, dtype=np.uint8)[:, None, None], np.zeros((32, 7), np.float32))]
 
-    unbroken = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))[4:]
+    uninterrupted = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))[4:]
     resumed = itertools.islice(batches(views, 8, seed=1, epoch=1), 4)
 
-    for ours, theirs in zip(resumed, unbroken, strict=True):
+    for ours, theirs in zip(resumed, uninterrupted, strict=True):
         np.testing.assert_array_equal(ours[0][0], theirs[0][0])
 
 
-def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
+def test_an_unknown_recipe_is_refused_and_the_others_named() -> None:
     with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are baseline, first")):
         recipes.load("best")
 

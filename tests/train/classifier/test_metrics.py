@@ -11,16 +11,16 @@ from train.classifier.metrics import compute_metrics, reliability
 CLASSES = ("cat", "dog", "owl")
 
 
-def one_hot(answers: list[int], certainty: float = 1.0) -> np.ndarray:
+def one_hot(predictions: list[int], certainty: float = 1.0) -> np.ndarray:
     rest = (1 - certainty) / 2
-    return np.where(np.eye(3)[answers] > 0, certainty, rest)
+    return np.where(np.eye(3)[predictions] > 0, certainty, rest)
 
 
 def test_a_worked_example() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1, 2, 2])
-    answers = one_hot([0, 0, 0, 1, 1, 1, 0, 1])
+    predictions = one_hot([0, 0, 0, 1, 1, 1, 0, 1])
 
-    metrics = compute_metrics(answers, labels, CLASSES)
+    metrics = compute_metrics(predictions, labels, CLASSES)
 
     cat, dog, owl = metrics.classes
     assert metrics.faces == 8
@@ -48,7 +48,7 @@ def test_log_loss_is_the_mean_negative_log_likelihood_of_the_true_class() -> Non
     assert metrics.log_loss == pytest.approx((math.log(2) + math.log(10)) / 2)
 
 
-def test_log_loss_stays_finite_for_an_impossible_answer() -> None:
+def test_log_loss_stays_finite_for_an_impossible_prediction() -> None:
     metrics = compute_metrics(one_hot([0]), np.array([1]), CLASSES)
 
     assert metrics.log_loss is not None
@@ -93,7 +93,7 @@ def test_calibration_errors_of_two_bins_do_not_cancel() -> None:
         (np.full((1, 4), 0.25), np.array([0]), "do not fit 3 classes"),
     ],
 )
-def test_what_does_not_fit_is_refused(probabilities: np.ndarray, labels: np.ndarray, message: str) -> None:
+def test_wrong_shapes_and_labels_are_refused(probabilities: np.ndarray, labels: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         compute_metrics(probabilities, labels, CLASSES)
 
@@ -108,13 +108,13 @@ def test_metrics_print_as_json() -> None:
     assert document["confusion"] == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
 
 
-def test_reliability_tells_how_often_answers_of_one_confidence_are_right() -> None:
-    answers = np.concatenate([one_hot([0, 0, 0, 0], 0.9), one_hot([1, 1], 0.5)])
+def test_reliability_is_the_accuracy_at_each_confidence() -> None:
+    predictions = np.concatenate([one_hot([0, 0, 0, 0], 0.9), one_hot([1, 1], 0.5)])
 
-    told = reliability(answers, np.eye(answers.shape[1])[[0, 0, 0, 1, 1, 2]])
+    measured = reliability(predictions, np.eye(predictions.shape[1])[[0, 0, 0, 1, 1, 2]])
 
     sure, unsure = 13, 7  # of 15 bins: 0.867..0.933 and 0.467..0.533
-    assert np.flatnonzero(told.faces).tolist() == [unsure, sure]
-    assert told.confidence[[unsure, sure]] == pytest.approx([0.5, 0.9])
-    assert told.accuracy[[unsure, sure]] == pytest.approx([0.5, 0.75])
-    assert told.calibration_error == pytest.approx(4 / 6 * 0.15)
+    assert np.flatnonzero(measured.faces).tolist() == [unsure, sure]
+    assert measured.confidence[[unsure, sure]] == pytest.approx([0.5, 0.9])
+    assert measured.accuracy[[unsure, sure]] == pytest.approx([0.5, 0.75])
+    assert measured.calibration_error == pytest.approx(4 / 6 * 0.15)

@@ -29,7 +29,7 @@ HAPPY, SAD, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("happy", "sad", "
 
 @pytest.fixture
 def faces() -> FaceSet:
-    """Bright happy and dark sad masks, which the tiny models tell apart, and one bright face labelled neutral."""
+    """Bright happy and dark sad masks, which the tiny models distinguish, and one bright face labelled neutral."""
     masks = np.stack([golden_input(seed, (1, 48, 48, 1))[0, ..., 0] // 4 for seed in range(12)])
     labels = np.array([HAPPY, SAD] * 6, np.uint8)
     pixels = masks + np.where(labels == HAPPY, 160, 0)[:, None, None].astype(np.uint8)
@@ -40,7 +40,7 @@ def faces() -> FaceSet:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run whose model calls bright pictures happy and dark ones sad."""
+    """A run whose model calls bright images happy and dark ones sad."""
     save_brightness_classifier(tmp_path / "model.keras")
     settings = {"recipe": {"name": "<sensor>", "epochs": 1}, "parameters": 14000}
     (tmp_path / "run.json").write_text(json.dumps(settings), "utf-8")
@@ -55,7 +55,7 @@ def figures(page: Path) -> Any:
     return json.loads(page.with_name("report.json").read_text("utf-8"))
 
 
-def test_a_report_shows_figures_pictures_and_settings_of_a_run(run: Path, faces: FaceSet) -> None:
+def test_a_report_shows_figures_plots_and_settings_of_a_run(run: Path, faces: FaceSet) -> None:
     page = write_report(run, run / "model.keras", faces, sample=6)
 
     text, document = page.read_text("utf-8"), figures(page)
@@ -75,7 +75,7 @@ def test_a_report_shows_figures_pictures_and_settings_of_a_run(run: Path, faces:
     assert document["degradations"]["Darkness"]["8"] < document["degradations"]["Darkness"]["100"]
 
 
-def test_a_report_does_without_votes_and_without_mistakes(run: Path, faces: FaceSet) -> None:
+def test_a_report_needs_neither_votes_nor_mistakes(run: Path, faces: FaceSet) -> None:
     right = faces.select(np.arange(2, 12))
     unvoted = FaceSet(right.split, right.pixels, right.labels, right.rows)
 
@@ -100,6 +100,6 @@ def test_a_released_model_is_reported_with_its_temperature(run: Path, faces: Fac
     assert reported["log_loss"] != pytest.approx(plain.log_loss)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, faces: FaceSet) -> None:
+def test_a_folder_without_a_run_is_refused(tmp_path: Path, faces: FaceSet) -> None:
     with pytest.raises(ConfigError, match=r"holds no readable run\.json; give a run folder of fer-train fit"):
         write_report(tmp_path, tmp_path / "model.keras", faces, sample=2)

@@ -10,14 +10,14 @@ from train.classifier.targets import soft_targets
 ANGRY, HAPPY, NEUTRAL = (EMOTIONS.index(emotion) for emotion in ("angry", "happy", "neutral"))
 
 
-def test_without_votes_the_label_is_what_both_heads_learn() -> None:
+def test_without_votes_both_heads_learn_the_label() -> None:
     targets = soft_targets(face_set([HAPPY, ANGRY]))
 
     assert targets.dtype == np.float32
     assert targets.tolist() == np.eye(7)[[[HAPPY, HAPPY], [ANGRY, ANGRY]]].tolist()
 
 
-def test_votes_and_label_are_a_head_each() -> None:
+def test_one_head_learns_the_votes_and_the_other_the_label() -> None:
     targets = soft_targets(face_set([ANGRY], [{"happiness": 6, "neutral": 2, "contempt": 2}]))
 
     expected = np.zeros((1, 2, 7))
@@ -28,7 +28,7 @@ def test_votes_and_label_are_a_head_each() -> None:
 
 
 @pytest.mark.parametrize("votes", [{"unknown": 10}, {"NF": 10}, {"anger": 1, "fear": 1}, {}])
-def test_a_face_whose_votes_say_nothing_is_told_by_its_label(votes: dict[str, int]) -> None:
+def test_a_face_without_a_vote_that_counts_has_its_label_in_both_heads(votes: dict[str, int]) -> None:
     targets = soft_targets(face_set([HAPPY], [votes]))
 
     assert targets.tolist() == np.eye(7)[[[HAPPY, HAPPY]]].tolist()

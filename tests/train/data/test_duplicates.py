@@ -13,12 +13,12 @@ from train.data.duplicates import find_duplicates
 from train.data.fer2013 import load
 from train.run.progress import silent
 
-Picture: TypeAlias = npt.NDArray[np.uint8]
+Images: TypeAlias = npt.NDArray[np.uint8]
 
 
 @pytest.fixture
-def pictures() -> Picture:
-    """Twenty different pictures of smooth random shapes."""
+def images() -> Images:
+    """Twenty different images of smooth random shapes."""
     coarse = np.random.default_rng(0).integers(30, 220, (20, 6, 6)).astype(np.float32)
     return (
         np.stack([cv2.resize(each, (48, 48), interpolation=cv2.INTER_CUBIC) for each in coarse])
@@ -38,25 +38,25 @@ def pictures() -> Picture:
     ],
     ids=["the same", "less contrast", "blurred", "compressed", "moved by a pixel"],
 )
-def test_a_photograph_is_found_again_after(pictures: Picture, change: Callable[[Picture], Picture]) -> None:
-    copies = np.stack([change(pictures[3]), change(pictures[11])])
+def test_a_photograph_is_found_again_after(images: Images, change: Callable[[Images], Images]) -> None:
+    copies = np.stack([change(images[3]), change(images[11])])
 
-    found = find_duplicates(pictures, copies)
+    found = find_duplicates(images, copies)
 
     assert np.flatnonzero(found).tolist() == [3, 11]
 
 
-def test_a_flat_picture_matches_none(pictures: Picture) -> None:
+def test_a_flat_image_matches_none(images: Images) -> None:
     flat = np.zeros((1, 48, 48), np.uint8)
 
     assert not find_duplicates(flat, flat).any()
-    assert not find_duplicates(pictures, flat).any()
+    assert not find_duplicates(images, flat).any()
 
 
-def test_more_pictures_than_one_chunk_are_all_compared(pictures: Picture) -> None:
-    others = np.concatenate([np.zeros((1500, 48, 48), np.uint8), pictures[7:8]])
+def test_more_images_than_one_chunk_are_all_compared(images: Images) -> None:
+    others = np.concatenate([np.zeros((1500, 48, 48), np.uint8), images[7:8]])
 
-    assert np.flatnonzero(find_duplicates(pictures, others)).tolist() == [7]
+    assert np.flatnonzero(find_duplicates(images, others)).tolist() == [7]
 
 
 def test_the_real_splits_share_771_photographs(shared: Path, pytestconfig: pytest.Config) -> None:

@@ -134,7 +134,7 @@ def test_a_csv_without_rows_is_refused(tmp_path: Path) -> None:
         load(data, None, tmp_path / "cache", silent)
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no faces; give fer2013.csv or"):
         load(tmp_path, None, tmp_path / "cache", silent)
 
@@ -180,7 +180,7 @@ def test_votes_beside_folders_are_refused(tmp_path: Path) -> None:
         load(tmp_path, tmp_path / "fer2013new.csv", tmp_path / "cache", silent)
 
 
-def test_selecting_faces_keeps_what_belongs_to_them() -> None:
+def test_selected_faces_keep_their_labels_rows_and_votes() -> None:
     faces = FaceSet(
         "Training",
         np.arange(3, dtype=np.uint8).repeat(48 * 48).reshape(3, 48, 48),

@@ -75,12 +75,12 @@ def test_an_unreadable_vote_file_is_named(tmp_path: Path) -> None:
         (ballot(anger=1, sadness=1, fear=1), None),
     ],
 )
-def test_the_majority_needs_over_half_of_the_votes_that_are_no_noise(
+def test_the_majority_needs_over_half_of_the_votes_without_noise(
     votes: npt.NDArray[np.uint8], expected: str | None
 ) -> None:
-    (answer,) = majority(votes)
+    (index,) = majority(votes)
 
-    assert (None if answer == -1 else CLASSES[answer]) == expected
+    assert (None if index == -1 else CLASSES[index]) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_3199_faces_of_public_test_have_a_majority(shared: Path) -> None:
     assert np.count_nonzero(not_a_face(public)) == 10
 
 
-def test_votes_for_emotions_that_are_no_choice_become_unknown() -> None:
+def test_votes_for_excluded_emotions_become_unknown() -> None:
     votes = ballot(happiness=4, anger=3, contempt=2, unknown=1)
 
     with_neutral, without = restrict(votes, ("happy", "neutral")), restrict(votes, ("happy", "sad"))

@@ -21,7 +21,7 @@ def rows_of(path: Path) -> list[Row]:
     return list((read_folders if path.is_dir() else read_csv)(path, silent))
 
 
-def write_picture(path: Path, grey: int, side: int = 48) -> None:
+def write_image(path: Path, grey: int, side: int = 48) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.full((side, side), grey, np.uint8))
 
@@ -142,9 +142,9 @@ def test_reading_reports_its_way_to_the_end_of_the_file(tmp_path: Path) -> None:
 
 
 def test_class_folders_with_splits_in_the_names_keep_the_official_splits(tmp_path: Path) -> None:
-    write_picture(tmp_path / "train/angry/Training_10118481.png", 10)
-    write_picture(tmp_path / "test/happy/PublicTest_77.png", 20)
-    write_picture(tmp_path / "test/neutral/PrivateTest_8.png", 30)
+    write_image(tmp_path / "train/angry/Training_10118481.png", 10)
+    write_image(tmp_path / "test/happy/PublicTest_77.png", 20)
+    write_image(tmp_path / "test/neutral/PrivateTest_8.png", 30)
 
     rows = rows_of(tmp_path)
 
@@ -158,8 +158,8 @@ def test_class_folders_with_splits_in_the_names_keep_the_official_splits(tmp_pat
 def test_plain_numbers_take_their_split_from_the_folder_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_picture(tmp_path / "train/sad/12.jpg", 10)
-    write_picture(tmp_path / "validation/surprise/13.jpg", 20)
+    write_image(tmp_path / "train/sad/12.jpg", 10)
+    write_image(tmp_path / "validation/surprise/13.jpg", 20)
 
     rows = rows_of(tmp_path)
 
@@ -177,8 +177,8 @@ def test_plain_numbers_take_their_split_from_the_folder_with_a_warning(
         ("train/happy/Training_99999999999.png", "has no split in its name"),
     ],
 )
-def test_a_picture_of_unknown_class_or_split_is_named(tmp_path: Path, name: str, message: str) -> None:
-    write_picture(tmp_path / name, 10)
+def test_an_image_of_unknown_class_or_split_is_named(tmp_path: Path, name: str, message: str) -> None:
+    write_image(tmp_path / name, 10)
 
     with pytest.raises(DataError, match=message) as caught:
         rows_of(tmp_path)
@@ -186,16 +186,16 @@ def test_a_picture_of_unknown_class_or_split_is_named(tmp_path: Path, name: str,
     assert name in str(caught.value)
 
 
-def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
-    write_picture(tmp_path / "train/happy/Training_1.png", 10, side=64)
+def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "train/happy/Training_1.png", 10, side=64)
 
     with pytest.raises(DataError, match=r"Training_1.png: is 64x64 instead of 48x48"):
         rows_of(tmp_path)
 
 
-def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
-    write_picture(tmp_path / "train/happy/Training_1.png", 10)
-    (tmp_path / "train/happy/Training_2.jpg").write_bytes(b"not a picture")
+def test_a_file_that_is_not_an_image_is_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "train/happy/Training_1.png", 10)
+    (tmp_path / "train/happy/Training_2.jpg").write_bytes(b"not an image")
 
     with pytest.raises(DataError, match=r"Training_2.jpg: is not a readable JPEG or PNG file"):
         rows_of(tmp_path)

@@ -27,9 +27,9 @@ def test_curves_are_drawn_from_the_first_epoch_on(tmp_path: Path, rows: str) -> 
 
     save_curves(history, png)
 
-    picture = read(png)
-    assert picture.shape[1] > 1000
-    assert picture.min() < 100 < picture.max()
+    image = read(png)
+    assert image.shape[1] > 1000
+    assert image.min() < 100 < image.max()
 
 
 def test_curves_of_a_run_that_diverged_are_drawn(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_a_confusion_matrix_is_dark_on_its_diagonal_only(tmp_path: Path) -> None
 
     save_confusion(np.eye(7, dtype=int) * 90, EMOTIONS, "first on PublicTest: 100 %", png)
 
-    picture = read(png)
-    dark = np.count_nonzero(picture < 100) / picture.size
+    image = read(png)
+    dark = np.count_nonzero(image < 100) / image.size
     assert 0.05 < dark < 1 / 7
 
 

@@ -1,4 +1,4 @@
-"""Opening a run's model: what is refused, and with which sentence."""
+"""Opening a run's model: what is refused, and the message."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_a_model_of_other_shapes_is_refused_by_name(
 ) -> None:
     pixels = keras.Input(shape)
     pooled = keras.layers.GlobalAveragePooling2D()(pixels)
-    answers = [keras.layers.Dense(count)(pooled) for count in classes]
-    keras.Model(pixels, answers if len(answers) > 1 else answers[0]).save(tmp_path / "model.keras")
+    logits = [keras.layers.Dense(count)(pooled) for count in classes]
+    keras.Model(pixels, logits if len(logits) > 1 else logits[0]).save(tmp_path / "model.keras")
 
     with pytest.raises(ModelError, match=message):
         open_classifier(tmp_path / "model.keras")
 
 
-def test_a_file_that_is_absent_or_no_keras_model_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_absent_or_not_a_keras_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.keras").write_text("no model")
 
     with pytest.raises(ModelError, match=r"does not exist; give the model.keras of a run folder"):
