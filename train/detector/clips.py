@@ -40,7 +40,7 @@ SAME_IOU, TOUCH_IOU = 0.4, 0.2
 """Intersection over union from which two references found the same face, and from which a track is on a face."""
 
 PERSON_S = 1.0
-"""How long somebody must be in view to count as a person."""
+"""How long someone must be in view to count as a person."""
 
 REFERENCE_SCORE = 0.6
 
@@ -111,18 +111,20 @@ def read_clips(folder: Path) -> list[Clip]:
     """
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
-        raise DataError(f"folder {folder}: holds no video clip; expected are {', '.join(sorted(_SUFFIXES))} files")
+        raise DataError(f"folder {folder}: holds no video clip; give a folder of {', '.join(sorted(_SUFFIXES))} files")
     return [_read(path) for path in paths]
 
 
 def _read(path: Path) -> Clip:
     video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     frames = []
-    while (answer := video.read())[0]:
-        frames.append(np.asarray(cv2.cvtColor(answer[1], cv2.COLOR_BGR2GRAY), np.uint8))
+    while (read := video.read())[0]:
+        frames.append(np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), np.uint8))
     fps = video.get(cv2.CAP_PROP_FPS)
     if not frames or not 1 <= fps <= 240:
-        raise DataError(f"clip {path}: cannot be read ({len(frames)} frames, {fps} per second)")
+        raise DataError(
+            f"clip {path}: cannot be read ({len(frames)} frames, {fps} per second); give a video that FFmpeg reads"
+        )
     return Clip(path.stem, fps / DETECT_EVERY, frames[::DETECT_EVERY])
 
 

@@ -50,7 +50,7 @@ class Matches:
         return float(precision[hits].sum() / len(self.best_scores))
 
     def threshold(self, max_false_positives: float) -> float:
-        """The lowest score with at most so many false positives per image."""
+        """The lowest score at which there are at most ``max_false_positives`` per image."""
         wrong = np.sort(self.scores[~self.hits])[::-1]
         allowed = int(max_false_positives * self.images)
         # Just above the first box too many.

@@ -1,4 +1,4 @@
-"""Draws hits, misses and false positives. The images show people, so they stay in the run folder."""
+"""Draws hits, misses and false positives; the images show people, so they stay in the run folder."""
 
 from __future__ import annotations
 

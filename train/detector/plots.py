@@ -34,7 +34,7 @@ def save_curves(history: Path, png: Path) -> None:
         axes["recall"].plot(epochs, columns["average_precision"], color=FAINT, label="average precision")
         axes["rate"].fill_between(epochs, columns["learning_rate"], color=FAINT, alpha=0.35, linewidth=0)
     except (OSError, KeyError, ValueError, IndexError) as error:
-        raise DataError(f"history {history}: cannot be read ({error!r}), give the history.csv of a run") from error
+        raise DataError(f"history {history}: cannot be read ({error!r}); give the history.csv of a run") from error
     axes["loss"].set_title("Loss (training)", loc="left", color=INK)
     axes["loss"].set_yscale("log")
     axes["recall"].set_title("Recall at 0.05 false positives per image without faces (held-out)", loc="left", color=INK)

@@ -18,7 +18,7 @@ DOUBTFUL = 1.5
 """A map ignores faces that are too small or too large for it by less than this factor."""
 
 CORE = 0.25
-"""Cells predict a face if they are this close to its centre, as a share of its width and height."""
+"""The cells this close to the centre of a face predict it, as a share of its width and height."""
 
 FACE, NOTHING, DOUBT = 1.0, 0.0, -1.0
 """What a cell should predict; doubtful cells do not count in the loss."""

@@ -1,4 +1,4 @@
-"""Backdrops with false faces: kept in a file, given back an epoch late."""
+"""Backdrops with false positives: kept in a file, and used from the epoch after the next."""
 
 from __future__ import annotations
 

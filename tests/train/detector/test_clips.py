@@ -1,4 +1,4 @@
-"""Detectors on films whose people are known."""
+"""Detectors on clips whose people are known."""
 
 from __future__ import annotations
 
@@ -48,54 +48,54 @@ class ScriptedDetector:
         return tuple(Face(int(a), int(b), int(c), int(d), 0.9) for a, b, c, d in rows.tolist())
 
 
-def film(faces: np.ndarray, doubtful: np.ndarray = EMPTY) -> tuple[list[Clip], list[Truth]]:
-    """Twelve frames, four a second, of one scene that does not move."""
-    clip = Clip("film", 4.0, [np.zeros((120, 320), np.uint8)] * FRAMES)
+def scene(faces: np.ndarray, doubtful: np.ndarray = EMPTY) -> tuple[list[Clip], list[Truth]]:
+    """Twelve frames, four a second, in which nothing moves."""
+    clip = Clip("scene", 4.0, [np.zeros((120, 320), np.uint8)] * FRAMES)
     people = [list(range(1, len(faces) + 1))] * FRAMES
     return [clip], [Truth([faces] * FRAMES, [doubtful] * FRAMES, people)]
 
 
 def test_a_person_is_seen_from_the_second_hit_on() -> None:
-    outcome = evaluate_on_clips(ScriptedDetector(box(20)), *film(box(20)))
+    outcome = evaluate_on_clips(ScriptedDetector(box(20)), *scene(box(20)))
 
     assert (outcome.people, outcome.missed, outcome.false_people) == (1, 0, 0)
     assert outcome.seen == pytest.approx(11 / 12)
     assert outcome.minutes == pytest.approx(3 / 60)
 
 
-def test_a_person_whom_nobody_finds_is_missed() -> None:
-    outcome = evaluate_on_clips(ScriptedDetector(EMPTY), *film(box(20)))
+def test_a_person_who_is_never_found_is_missed() -> None:
+    outcome = evaluate_on_clips(ScriptedDetector(EMPTY), *scene(box(20)))
 
     assert (outcome.people, outcome.missed, outcome.seen) == (1, 1, 0)
 
 
 def test_a_box_that_stays_on_the_wall_is_one_false_person() -> None:
-    outcome = evaluate_on_clips(ScriptedDetector(np.concatenate([box(20), box(200)])), *film(box(20)))
+    outcome = evaluate_on_clips(ScriptedDetector(np.concatenate([box(20), box(200)])), *scene(box(20)))
 
     assert (outcome.missed, outcome.false_people) == (0, 1)
 
 
-def test_boxes_that_flash_up_once_are_no_people() -> None:
+def test_boxes_in_a_single_frame_are_not_people() -> None:
     script = [EMPTY] * FRAMES
     script[3], script[9] = box(200), box(100)
 
-    assert evaluate_on_clips(ScriptedDetector(*script), *film(EMPTY)).false_people == 0
+    assert evaluate_on_clips(ScriptedDetector(*script), *scene(EMPTY)).false_people == 0
 
 
 def test_a_doubtful_face_counts_neither_way() -> None:
-    outcome = evaluate_on_clips(ScriptedDetector(box(200)), *film(EMPTY, doubtful=box(205)))
+    outcome = evaluate_on_clips(ScriptedDetector(box(200)), *scene(EMPTY, doubtful=box(205)))
 
     assert (outcome.people, outcome.false_people) == (0, 0)
 
 
-def test_somebody_who_is_there_for_a_moment_need_not_be_counted() -> None:
-    clips, (truth,) = film(box(20))
+def test_a_person_in_view_for_less_than_a_second_does_not_count() -> None:
+    clips, (truth,) = scene(box(20))
     brief = Truth([box(20)] * 2 + [EMPTY] * 10, truth.doubtful, [[1]] * 2 + [[]] * 10)
 
     assert evaluate_on_clips(ScriptedDetector(EMPTY), clips, [brief]).people == 0
 
 
-def test_times_are_told_as_ratios_to_the_first() -> None:
+def test_the_table_gives_times_relative_to_the_first() -> None:
     outcomes = [Outcome("slow", 2.0, 3, 5, 1, 0.5), Outcome("quick", 2.0, 0, 5, 0, 1.0)]
 
     table = markdown(outcomes, [80.0, 4.0]).splitlines()
@@ -104,7 +104,7 @@ def test_times_are_told_as_ratios_to_the_first() -> None:
 
 
 def test_each_detector_is_timed_on_the_same_frames() -> None:
-    clips, _ = film(EMPTY)
+    clips, _ = scene(EMPTY)
     detectors = [ScriptedDetector(EMPTY), ScriptedDetector(EMPTY)]
 
     times = time_ms(detectors, clips, frames=5)
@@ -113,7 +113,7 @@ def test_each_detector_is_timed_on_the_same_frames() -> None:
     assert all(time > 0 for time in times)
 
 
-def test_a_film_is_read_as_the_daemon_detects_on_it(tmp_path: Path) -> None:
+def test_a_clip_has_the_frames_that_the_daemon_detects_on(tmp_path: Path) -> None:
     writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 12.0, (64, 48))
     for grey in range(0, 70, 10):
         writer.write(np.full((48, 64, 3), grey, np.uint8))
@@ -125,8 +125,8 @@ def test_a_film_is_read_as_the_daemon_detects_on_it(tmp_path: Path) -> None:
     assert [int(pixels.mean().round(-1)) for pixels in clip.frames] == [0, 30, 60]
 
 
-def test_a_folder_without_films_and_a_file_that_is_none_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no video clip; expected are .*\.mp4"):
+def test_a_folder_without_clips_and_a_damaged_clip_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no video clip; give a folder of .*\.mp4"):
         read_clips(tmp_path)
     (tmp_path / "a.gif").write_bytes(b"GIF89a")
     with pytest.raises(DataError, match=r"clip .*a\.gif: cannot be read"):
@@ -145,5 +145,5 @@ def test_the_table_has_a_line_for_each_detector(shared: Path) -> None:
     assert [line.split()[1] for line in table.splitlines()[2:]] == ["haar-default", "haar-alt2", "yunet", "face"]
 
 
-def test_haar_of_the_tutorials_finds_nobody_in_an_empty_room() -> None:
+def test_tutorial_haar_finds_no_face_in_a_grey_image() -> None:
     assert TutorialHaar().detect(np.full((120, 160), 90, np.uint8)) == ()

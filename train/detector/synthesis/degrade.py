@@ -1,4 +1,4 @@
-"""What light, lens, sensor and compression take from a picture."""
+"""Degrades an image as light, lens, sensor and compression do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from train.detector.synthesis.drawing import stretch
 
 
 def degrade(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """``pixels`` as a camera delivers them, (height, width); neither side may exceed that of the grain."""
+    """``pixels`` (height, width) as a camera delivers them; at most 1024 on each side, as much noise as there is."""
     pixels = expose(pixels, random)
     if random.random() < 0.15:
         pixels = _shade(pixels, random)
@@ -49,7 +49,7 @@ def _shade(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 
 def _move(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """The blur of a movement along a line."""
+    """Motion blur along a line."""
     side = int(random.choice((3, 5, 7)))
     angle, middle = random.uniform(0, np.pi), (side - 1) / 2
     reach = middle * np.array([np.cos(angle), np.sin(angle)])
@@ -70,5 +70,5 @@ def _grain(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 @cache
 def _field() -> npt.NDArray[np.float32]:
-    """Noise is cut out of this: to draw it anew takes longer than the rest of a scene."""
+    """The noise that scenes take a window of: drawing it for each takes longer than the rest of a scene."""
     return np.random.default_rng(0).standard_normal((1024, 1024), np.float32)

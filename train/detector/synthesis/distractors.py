@@ -1,4 +1,4 @@
-"""Patches that resemble a pasted head and show no face, so that neither an outline nor a pasted edge tells one."""
+"""Patches that resemble a pasted head but show no face, so that an outline or a pasted edge is no sign of a face."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _faceless(collection: Collection, size_px: float, random: np.random.Generato
 
 
 def _scrambled(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Pixels, Floats]:
-    """A head whose face is cut into nine pieces that changed places."""
+    """A head whose face is cut into nine blocks in another order."""
     pixels, face = around(pick(collection.heads, random), max(size_px, 20))
     left, top = (max(0, round(float(value))) for value in face[:2])
     height = min(pixels.shape[0] - top, round(float(face[3] - face[1]))) // 3 * 3
@@ -81,7 +81,7 @@ def _scrambled(collection: Collection, size_px: float, random: np.random.Generat
 
 
 def _disorder(random: np.random.Generator) -> npt.NDArray[np.intp]:
-    """An order of nine in which none is in its place."""
+    """An order of nine in which none stays in its place."""
     order = random.permutation(9)
     while (order == np.arange(9)).any():
         order = random.permutation(9)
@@ -89,7 +89,7 @@ def _disorder(random: np.random.Generator) -> npt.NDArray[np.intp]:
 
 
 def _part(collection: Collection, size_px: float, random: np.random.Generator) -> tuple[Pixels, Floats]:
-    """An eye, a mouth, a cheek as large as a face."""
+    """A part of a face, such as an eye or a mouth, as large as a face."""
     photograph = pick(collection.heads, random)
     face = np.clip(photograph.faces[0], 0, None)
     size = (face[2:] - face[:2]) * random.uniform(0.25, 0.45)

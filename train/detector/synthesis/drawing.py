@@ -1,4 +1,4 @@
-"""A piece of a picture with a soft outline, laid onto another picture."""
+"""Sprites: parts of an image with a soft outline, drawn onto another image."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(slots=True)
 class Sprite:
-    """``pixels`` and how much of each is seen, ``alpha`` uint8 of the same shape; ``faces`` (n, 4) as in Photograph."""
+    """``pixels`` and their opacity ``alpha``, uint8 of the same shape; ``faces`` (n, 4) as in ``Photograph``."""
 
     pixels: Pixels
     alpha: Pixels
     faces: Floats
 
     def lay(self, canvas: Pixels, matrix: npt.NDArray[np.float64]) -> Floats:
-        """Draw onto ``canvas`` in place; returns where the faces are then, as (n, 4).
+        """Draw onto ``canvas`` in place; returns the boxes of the faces there, (n, 4).
 
         Args:
-            canvas: the picture to draw on.
-            matrix: affine, (2, 3), from pixels of the cutout to those of the canvas.
+            canvas: the image to draw on.
+            matrix: affine, (2, 3), from pixels of the sprite to those of the canvas.
         """
         if (matrix[:, :2] == np.eye(2)).all():
             return self._lay_upright(canvas, np.round(matrix[:, 2]).astype(int))
@@ -64,7 +64,7 @@ def blend(below: Pixels, above: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> Pi
 
 
 def _carry(faces: Floats, matrix: npt.NDArray[np.float64]) -> Floats:
-    """The boxes of turned faces: those of the ellipses that fill the boxes before."""
+    """The boxes of faces after ``matrix``: each face is taken for the ellipse that fills its box."""
     centres = (faces[:, :2] + faces[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
     radii = (faces[:, 2:] - faces[:, :2]) / 2
     reach = np.sqrt(radii**2 @ (matrix[:, :2] ** 2).T)
@@ -97,7 +97,7 @@ def soften(alpha: Pixels, feather: float) -> Pixels:
 
 
 def stretch(pixels: Pixels, width: float, height: float) -> Pixels:
-    """``pixels`` in another size, at least one pixel; averaged where they shrink."""
+    """``pixels`` resized, to at least one pixel a side; averaged where they shrink."""
     size = max(1, round(width)), max(1, round(height))
     method = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)

@@ -39,7 +39,7 @@ def _mask(pixels: Pixels, at: _Places, random: np.random.Generator) -> Pixels:
 
 
 def _cloth(shape: tuple[int, int], at: _Places, random: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Light or dark, brighter in the middle, with folds across."""
+    """Light or dark cloth, brighter in the middle, with horizontal folds."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     across, down = (x - at.origin[0]) / at.size[0], (y - at.origin[1]) / at.size[1]
     grey = random.choice((random.uniform(150, 250), random.uniform(10, 150)))
@@ -68,7 +68,7 @@ def _hat(pixels: Pixels, at: _Places, random: np.random.Generator) -> Pixels:
 
 
 def _thing(pixels: Pixels, at: _Places, random: np.random.Generator) -> Pixels:
-    """Up to a third of the face behind a patch of the same picture, from the side or from below, as a hand or cup."""
+    """Up to a third of the face behind a patch of the same image, from the side or from below, like a hand or a cup."""
     angle = random.uniform(-0.2, np.pi + 0.2)
     centre = at((0.5 + 0.55 * np.cos(angle), 0.5 + 0.55 * np.sin(angle)))
     radii = at.size * random.uniform(0.15, 0.38, 2)

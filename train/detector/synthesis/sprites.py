@@ -1,4 +1,4 @@
-"""Heads and whole photographs, cut to be laid into scenes."""
+"""Makes sprites of heads and of whole photographs."""
 
 from __future__ import annotations
 
