@@ -1,4 +1,4 @@
-"""Augmentation: within its bounds, different for every picture, absent outside training."""
+"""Augmentation: within its bounds, different for every image, absent outside training."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def pixels() -> np.ndarray:
     return np.tile(ramp[None, None, :, None], (64, 48, 1, 1))
 
 
-def test_outside_training_pictures_pass_untouched(pixels: np.ndarray) -> None:
+def test_outside_training_images_are_unchanged(pixels: np.ndarray) -> None:
     seen = disturb(Augmentation(), pixels, training=False)
 
     np.testing.assert_array_equal(seen, pixels)
 
 
-def test_with_everything_off_pictures_are_at_most_mirrored(pixels: np.ndarray) -> None:
+def test_with_everything_off_images_are_at_most_mirrored(pixels: np.ndarray) -> None:
     seen = disturb(STILL, pixels)
 
-    mirrored = [np.allclose(picture, pixels[0][:, ::-1], atol=0.1) for picture in seen]
-    same = [np.allclose(picture, pixels[0], atol=0.1) for picture in seen]
+    mirrored = [np.allclose(image, pixels[0][:, ::-1], atol=0.1) for image in seen]
+    same = [np.allclose(image, pixels[0], atol=0.1) for image in seen]
     assert all(a or b for a, b in zip(mirrored, same, strict=True))
     assert 16 < sum(mirrored) < 48
 
 
-def test_grey_levels_stay_in_range_and_every_picture_is_its_own(pixels: np.ndarray) -> None:
+def test_grey_levels_stay_in_range_and_every_image_differs(pixels: np.ndarray) -> None:
     seen = disturb(Augmentation(), pixels)
 
     assert seen.min() >= 0
@@ -46,7 +46,7 @@ def test_grey_levels_stay_in_range_and_every_picture_is_its_own(pixels: np.ndarr
     assert len(np.unique(seen.reshape(64, -1), axis=0)) == 64
 
 
-def test_the_seed_decides(pixels: np.ndarray) -> None:
+def test_the_same_seed_gives_the_same_images(pixels: np.ndarray) -> None:
     np.testing.assert_array_equal(disturb(Augmentation(), pixels, 5), disturb(Augmentation(), pixels, 5))
     assert not np.array_equal(disturb(Augmentation(), pixels, 5), disturb(Augmentation(), pixels, 6))
 
@@ -55,7 +55,7 @@ def test_the_seed_decides(pixels: np.ndarray) -> None:
     ("option", "change"),
     [("shift", 0.1), ("scale", 0.2), ("contrast", 0.3), ("brightness", 0.1), ("noise", 6), ("erase", 1.0)],
 )
-def test_each_option_alone_changes_the_picture(pixels: np.ndarray, option: str, change: float) -> None:
+def test_each_option_alone_changes_the_image(pixels: np.ndarray, option: str, change: float) -> None:
     only = Augmentation(**{**dict.fromkeys(Augmentation.__slots__, 0), option: change})
 
     seen, still = disturb(only, pixels), disturb(STILL, pixels)

@@ -1,4 +1,4 @@
-"""Distillation: what the student is told, and that teachers are asked once."""
+"""Distillation: the targets of the student, and that teachers predict once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ask(teachers: list[Path], folder: Path, recipe: Recipe = STUDENT, **options:
     return make_views(recipe, teachers, PIXELS, TARGETS, folder=folder, **{"seed": 0, "progress": silent, **options})
 
 
-def test_the_teachers_share_of_the_target_is_the_mean_of_their_answers(tmp_path: Path) -> None:
+def test_the_teachers_share_of_the_target_is_the_mean_of_their_predictions(tmp_path: Path) -> None:
     teachers = [answering(0, tmp_path / "a.keras"), answering(3, tmp_path / "b.keras")]
 
     seen = ask(teachers, tmp_path)
@@ -60,7 +60,7 @@ def test_the_teachers_share_of_the_target_is_the_mean_of_their_answers(tmp_path:
         np.testing.assert_allclose(targets, taught, atol=1e-5)
 
 
-def test_every_view_disturbs_every_picture_in_another_way(tmp_path: Path) -> None:
+def test_every_view_augments_every_image_differently(tmp_path: Path) -> None:
     (first, _), _, (second, _), _ = ask([answering(0, tmp_path / "a.keras")], tmp_path)
 
     assert first.dtype == np.uint8
@@ -68,7 +68,7 @@ def test_every_view_disturbs_every_picture_in_another_way(tmp_path: Path) -> Non
     assert all((ours != theirs).any() for ours, theirs in zip(first, PIXELS, strict=True))
 
 
-def test_a_picture_and_its_mirror_image_have_the_mean_answer_to_both(tmp_path: Path) -> None:
+def test_an_image_and_its_mirror_image_have_the_mean_prediction_of_both(tmp_path: Path) -> None:
     pixels = keras.Input((48, 48, 1))
     keras.Model(pixels, heads(keras.layers.Flatten()(pixels))).save(tmp_path / "a.keras")
     teacher = keras.saving.load_model(tmp_path / "a.keras")
@@ -81,7 +81,7 @@ def test_a_picture_and_its_mirror_image_have_the_mean_answer_to_both(tmp_path: P
     np.testing.assert_allclose(taught, np.mean(answers, axis=0), atol=1e-4)
 
 
-def test_teachers_are_not_asked_again_for_what_they_have_answered(tmp_path: Path) -> None:
+def test_finished_views_are_not_predicted_again(tmp_path: Path) -> None:
     teachers, asked = [answering(0, tmp_path / "a.keras")], []
     before = ask(teachers, tmp_path)
 
@@ -111,7 +111,7 @@ def faces(make_faces: Callable[..., FaceSet]) -> dict[str, FaceSet]:
     return {"Training": all_angry("Training", PIXELS), "PublicTest": all_angry("PublicTest", 255 - PIXELS)}
 
 
-def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+def test_a_student_learns_from_its_teacher_against_the_labels(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
     recipe = replace(STUDENT, epochs=12, teacher_share=1.0)
 
     model = fit(
@@ -123,7 +123,7 @@ def test_a_student_learns_what_its_teacher_says_against_the_labels(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("epochs", "asked"), [(1, 1), (2, 1), (3, 2), (5, 2)])
-def test_a_short_run_asks_for_no_more_views_than_it_sees(
+def test_a_short_run_makes_no_more_views_than_it_uses(
     tmp_path: Path, faces: dict[str, FaceSet], epochs: int, asked: int
 ) -> None:
     teacher = answering(3, tmp_path / "a.keras")

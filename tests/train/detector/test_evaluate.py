@@ -1,4 +1,4 @@
-"""Detectors side by side: figures, the threshold that development chooses, the table and the pictures."""
+"""Detectors side by side: figures, the threshold that development chooses, the table and the drawn frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from train.detector.development import Frame
 from train.detector.evaluate import Evaluation, evaluate, find_faces, markdown
 from train.detector.mistakes import FALSE_POSITIVE, HIT, MISS, save_frames
 
-NOBODY = np.empty((0, 4), np.float32)
 NEAR, FAR = [100, 100, 180, 200], [400, 300, 420, 325]
 
 
@@ -55,7 +54,7 @@ def test_figures_count_faces_by_size_and_set() -> None:
     assert result.time_ms is None
 
 
-def test_a_threshold_that_is_not_given_is_chosen_on_the_frames_of_nobody() -> None:
+def test_a_missing_threshold_is_chosen_on_the_frames_without_faces() -> None:
     candidate = Candidate("near", lambda frames: iter(find_near(frames)), threshold=None)
 
     result = evaluate(candidate, find_faces(candidate, DEVELOPMENT), DEVELOPMENT)
@@ -110,7 +109,7 @@ def test_haar_finds_a_face_and_its_boxes_all_count(shared: Path) -> None:
     assert boxes.sides[0][2] > boxes.sides[0][0]
 
 
-def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_detector_is_refused(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras", reason="needs the extra train")
     (tmp_path / "text.keras").write_text("no zip")
     keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(tmp_path / "flat.keras")

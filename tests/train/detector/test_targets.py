@@ -1,4 +1,4 @@
-"""Which cells answer for a face."""
+"""Which cells predict a face."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def face(x: float, y: float, height: float) -> np.ndarray:
 
 @pytest.mark.parametrize("height", [4, 8, 12, 20, 30, 41, 60, 81, 120, 190])
 @pytest.mark.parametrize(("x", "y"), [(100, 90), (103.9, 95.9), (20, 180)])
-def test_every_face_has_cells_that_answer_and_they_lie_in_it(height: float, x: float, y: float) -> None:
+def test_every_face_has_cells_that_predict_it_and_lie_in_it(height: float, x: float, y: float) -> None:
     (box,) = face(x, y, height)
 
     cells = GRID.assign(face(x, y, height))
@@ -35,7 +35,7 @@ def test_a_face_belongs_to_the_maps_of_its_size(height: float, strides: set[int]
     assert set(GRID.centres()[cells[:, 0] == FACE, 2].astype(int)) == strides
 
 
-def test_a_map_next_to_the_right_one_may_say_what_it_likes() -> None:
+def test_neighbouring_maps_ignore_a_face_of_nearly_their_size() -> None:
     cells = GRID.assign(face(128, 96, 45))
 
     assert set(GRID.centres()[cells[:, 0] == DOUBT, 2].astype(int)) == {8, 32}
@@ -50,7 +50,7 @@ def test_of_overlapping_faces_the_smaller_has_the_cell() -> None:
     np.testing.assert_array_equal(cells[nearest, 1:], both[0])
 
 
-def test_an_empty_picture_asks_for_nothing_and_a_face_beyond_the_border_is_no_error() -> None:
+def test_an_empty_image_has_no_targets_and_a_face_may_cross_the_border() -> None:
     nothing = GRID.assign(np.empty((0, 4), np.float32))
     beyond = GRID.assign(np.array([[240, 180, 300, 260]], np.float32))
 

@@ -42,7 +42,7 @@ def loss(model: TrainingModel, logits: np.ndarray, logs: np.ndarray, targets: np
     return float(model.compute_loss(y_pred=(logits, logs, targets[None])))
 
 
-def test_right_answers_cost_next_to_nothing(model: TrainingModel) -> None:
+def test_right_predictions_have_almost_no_loss(model: TrainingModel) -> None:
     targets = GRID.assign(FACES)
     logits, logs = answers(targets)
 
@@ -73,7 +73,7 @@ def test_a_cell_should_be_less_sure_of_a_poor_box(model: TrainingModel) -> None:
     assert best_logit(poor) < best_logit(good)
 
 
-def test_a_doubtful_cell_costs_nothing_whatever_it_says(model: TrainingModel) -> None:
+def test_a_doubtful_cell_adds_no_loss(model: TrainingModel) -> None:
     targets = GRID.assign(FACES)
     logits, logs = answers(targets)
     doubtful = np.flatnonzero(targets[:, 0] == DOUBT)

@@ -32,7 +32,7 @@ def test_a_key_draws_the_same_scene_in_any_order(generator: SceneGenerator) -> N
     assert len({frame.pixels.tobytes() for frame in first}) == 8
 
 
-def test_faces_lie_in_the_picture_and_do_not_hide_each_other(generator: SceneGenerator) -> None:
+def test_faces_lie_in_the_image_and_do_not_hide_each_other(generator: SceneGenerator) -> None:
     counts = []
     for number in range(60):
         faces = generator.scene((0, number)).faces
@@ -87,7 +87,7 @@ def test_a_mirrored_frame_has_mirrored_faces() -> None:
     assert once.pixels[0, 0] > once.pixels[0, -1]
 
 
-def test_a_camera_spoils_a_picture_without_changing_its_shape() -> None:
+def test_degrading_an_image_keeps_its_shape() -> None:
     pixels = np.tile(np.arange(128, dtype=np.uint8), (96, 1))
 
     spoiled = [degrade(pixels, np.random.default_rng(seed)) for seed in range(40)]

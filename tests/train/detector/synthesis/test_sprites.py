@@ -83,7 +83,7 @@ def test_what_is_held_back_is_not_learned_from(collection: Collection) -> None:
     assert len(held_back.faces) == 1
 
 
-def test_a_collection_needs_faces_and_pictures_without(collection: Collection) -> None:
+def test_a_collection_needs_photographs_with_and_without_faces(collection: Collection) -> None:
     with pytest.raises(DataError, match="0 photographs of one face and 30 without any; expected some of both"):
         Collection([], collection.empty, collection.faces)
     with pytest.raises(DataError, match="40 photographs of one face and 0 without any"):
