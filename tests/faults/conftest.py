@@ -17,6 +17,13 @@ from tests.faults.fake_broker import FakeBroker
 from tests.faults.proxy import Proxy
 from tests.faults.report import Record
 from tests.faults.witness import Witness
+from tests.support.mosquitto import Mosquitto, StartMosquitto
+
+Figures = Callable[..., None]
+MakeProxy = Callable[[int], Proxy]
+MakeFakeBroker = Callable[..., FakeBroker]
+MakeClip = Callable[[int], Path]
+Compile = Callable[[str, str], Path]
 
 record = Record()
 
@@ -38,7 +45,7 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture
-def figures(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+def figures(record_property: Callable[[str, object], None]) -> Figures:
     """``figures(recovery_s=1.2, lost=0, note="...")`` puts what a test saw into docs/faults.md."""
 
     def note(**values: object) -> None:
@@ -49,7 +56,7 @@ def figures(record_property: Callable[[str, object], None]) -> Callable[..., Non
 
 
 @pytest.fixture
-def broker(mosquitto: Callable[..., Any], tmp_path: Path) -> Any:
+def broker(mosquitto: StartMosquitto, tmp_path: Path) -> Mosquitto:
     """A real broker that can be killed without the witness being forgotten."""
     return mosquitto(
         "allow_anonymous true",
@@ -61,7 +68,7 @@ def broker(mosquitto: Callable[..., Any], tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def witness(broker: Any, tmp_path: Path) -> Iterator[Witness]:
+def witness(broker: Mosquitto, tmp_path: Path) -> Iterator[Witness]:
     """Hears everything that ``broker`` is told."""
     witness = Witness(broker.port)
     broker.save(tmp_path / "mosquitto.db")
@@ -70,7 +77,7 @@ def witness(broker: Any, tmp_path: Path) -> Iterator[Witness]:
 
 
 @pytest.fixture
-def proxy() -> Iterator[Callable[[int], Proxy]]:
+def proxy() -> Iterator[MakeProxy]:
     """``proxy(port)`` is a link to the broker there."""
     proxies: list[Proxy] = []
 
@@ -84,7 +91,7 @@ def proxy() -> Iterator[Callable[[int], Proxy]]:
 
 
 @pytest.fixture
-def fake_broker() -> Iterator[Callable[..., FakeBroker]]:
+def fake_broker() -> Iterator[MakeFakeBroker]:
     """``fake_broker(...)``, see there."""
     brokers: list[FakeBroker] = []
 
@@ -98,7 +105,7 @@ def fake_broker() -> Iterator[Callable[..., FakeBroker]]:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Callable[[int], Path]:
+def clip(tmp_path: Path) -> MakeClip:
     """``clip(frames)`` is a small moving video without faces, 10 frames a second."""
 
     def make(frames: int) -> Path:
@@ -113,7 +120,7 @@ def clip(tmp_path: Path) -> Callable[[int], Path]:
 
 
 @pytest.fixture
-def compiled(tmp_path: Path) -> Callable[[str, str], Path]:
+def compiled(tmp_path: Path) -> Compile:
     """``compiled("x.c", "libx.so")`` is that source of this folder as a shared library."""
     compiler = shutil.which("cc")
     if compiler is None:
@@ -121,7 +128,16 @@ def compiled(tmp_path: Path) -> Callable[[str, str], Path]:
 
     def make(source: str, library: str) -> Path:
         path = tmp_path / library
-        command = [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", path, Path(__file__).with_name(source)]
+        command = [
+            compiler,
+            "-shared",
+            "-fPIC",
+            "-Wall",
+            "-Werror",
+            "-o",
+            str(path),
+            str(Path(__file__).with_name(source)),
+        ]
         subprocess.run([*command, "-ldl", "-lpthread"], check=True)
         return path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from typing import BinaryIO
 
 from tests.support.journal import Journal
 
@@ -61,10 +62,10 @@ class FakeBroker:
                     line.sendall(b"\x40\x02" + owed.pop(0))
 
 
-def _length(stream: object) -> int:
+def _length(stream: BinaryIO) -> int:
     value = shift = 0
     while True:
-        (digit,) = stream.read(1)  # type: ignore[attr-defined]
+        (digit,) = stream.read(1)
         value |= (digit & 0x7F) << shift
         shift += 7
         if digit < 0x80:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.daemon import READY, WATCHDOG_S
+from tests.faults.conftest import Compile, Figures
+from tests.faults.witness import Witness
+from tests.support.daemon import READY, WATCHDOG_S, StartDaemon
+from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 
@@ -17,7 +18,7 @@ ALONE, CORAL = {"min_people": 1}, {"device": "edgetpu"}
 
 
 @pytest.fixture
-def coral(tmp_path: Path, compiled: Callable[[str, str], Path]) -> dict[str, str]:
+def coral(tmp_path: Path, compiled: Compile) -> dict[str, str]:
     """The environment of a daemon that finds a Coral."""
     library = compiled("fake_edgetpu.c", "libedgetpu.so.1")
     return {"LD_LIBRARY_PATH": str(library.parent), "EDGETPU_FAULT": str(tmp_path / "fault")}
@@ -28,7 +29,13 @@ def coral(tmp_path: Path, compiled: Callable[[str, str], Path]) -> dict[str, str
 )
 @pytest.mark.row(12, "fake libedgetpu.so.1")
 def test_a_failing_accelerator_costs_one_restart(
-    broker: Any, witness: Any, daemon: Any, coral: dict[str, str], fault: str, ended: str, figures: Any
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    coral: dict[str, str],
+    fault: str,
+    ended: str,
+    figures: Figures,
 ) -> None:
     running = daemon(broker.port, privacy=ALONE, inference=CORAL, environment=coral)
     running.supervise()
@@ -50,7 +57,12 @@ def test_a_failing_accelerator_costs_one_restart(
 @pytest.mark.parametrize("library", [False, True], ids=["no library", "no device"])
 @pytest.mark.row(12, "fallback allowed")
 def test_without_an_accelerator_the_cpu_does_it_and_says_so(
-    broker: Any, witness: Any, daemon: Any, request: pytest.FixtureRequest, library: bool, figures: Any
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    request: pytest.FixtureRequest,
+    library: bool,
+    figures: Figures,
 ) -> None:
     environment = request.getfixturevalue("coral") | {"EDGETPU_ABSENT": "1"} if library else {}
 
@@ -69,7 +81,9 @@ def test_without_an_accelerator_the_cpu_does_it_and_says_so(
 
 
 @pytest.mark.row(12, "no fallback allowed")
-def test_without_an_accelerator_nothing_runs_where_no_fallback_is_allowed(daemon: Any, figures: Any) -> None:
+def test_without_an_accelerator_nothing_runs_where_no_fallback_is_allowed(
+    daemon: StartDaemon, figures: Figures
+) -> None:
     running = daemon(1, privacy=ALONE, inference=CORAL)
 
     status = running.finish(20)

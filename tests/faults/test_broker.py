@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from paho.mqtt import subscribe
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.support.daemon import READY, replay
+from tests.faults.conftest import Figures, MakeClip, MakeFakeBroker, MakeProxy
+from tests.faults.witness import Witness
+from tests.support.daemon import READY, StartDaemon, replay
+from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
 
 @pytest.mark.row(1, "the daemon starts, three windows later the broker")
-def test_a_broker_that_comes_later_gets_everything(broker: Any, witness: Any, daemon: Any, figures: Any) -> None:
+def test_a_broker_that_comes_later_gets_everything(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, figures: Figures
+) -> None:
     broker.kill()
 
     begun_s = time.monotonic()
@@ -39,7 +43,9 @@ def test_a_broker_that_comes_later_gets_everything(broker: Any, witness: Any, da
 
 
 @pytest.mark.row(2, "SIGKILL, started again at once")
-def test_a_broker_that_was_killed_is_greeted_again(broker: Any, witness: Any, daemon: Any, figures: Any) -> None:
+def test_a_broker_that_was_killed_is_greeted_again(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, figures: Figures
+) -> None:
     running = daemon(broker.port)
     witness.wait(2)
 
@@ -48,7 +54,7 @@ def test_a_broker_that_was_killed_is_greeted_again(broker: Any, witness: Any, da
     returned_s = time.monotonic()
     recovery_s = witness.windows.wait(lambda _: True, since_s=returned_s) - returned_s
 
-    retained = subscribe.simple("#", msg_count=4, port=broker.port, hostname="127.0.0.1")
+    retained = subscribe.simple("#", msg_count=4, port=broker.port, hostname="127.0.0.1")  # type: ignore[no-untyped-call]
     account = witness.account()
     figures(recovery_s=recovery_s, note="all four retained topics are there again", **account)
     assert {message.topic.rpartition("/")[2] for message in retained} == {"availability", "status", "info", "config"}
@@ -60,7 +66,9 @@ def test_a_broker_that_was_killed_is_greeted_again(broker: Any, witness: Any, da
 @pytest.mark.slow
 @pytest.mark.row(3, "SIGSTOP for 60 s")
 @pytest.mark.timeout(240)
-def test_a_frozen_broker_is_reported_and_costs_nothing(broker: Any, witness: Any, daemon: Any, figures: Any) -> None:
+def test_a_frozen_broker_is_reported_and_costs_nothing(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, figures: Figures
+) -> None:
     running = daemon(broker.port)
     witness.wait(2)
 
@@ -82,7 +90,7 @@ def test_a_frozen_broker_is_reported_and_costs_nothing(broker: Any, witness: Any
 
 @pytest.mark.row(4, "120 windows in a run without a broker, room for 50")
 def test_what_waited_is_bounded_paced_in_order_and_marked(
-    broker: Any, witness: Any, daemon: Any, clip: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clip: MakeClip, figures: Figures
 ) -> None:
     broker.kill()
 
@@ -104,7 +112,9 @@ def test_what_waited_is_bounded_paced_in_order_and_marked(
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.row(4, "100 s without a broker, room for 60 windows of 1 s")
-def test_after_a_long_outage_fresh_windows_come_first(broker: Any, witness: Any, daemon: Any, figures: Any) -> None:
+def test_after_a_long_outage_fresh_windows_come_first(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, figures: Figures
+) -> None:
     broker.kill()
 
     running = daemon(broker.port, outbox={"max_rows": 60})
@@ -137,7 +147,9 @@ def test_after_a_long_outage_fresh_windows_come_first(broker: Any, witness: Any,
 
 @pytest.mark.row(7, "Receive Maximum 5, every PUBACK withheld for 13 s")
 @pytest.mark.slow
-def test_no_more_is_under_way_than_the_broker_grants(fake_broker: Any, daemon: Any, figures: Any) -> None:
+def test_no_more_is_under_way_than_the_broker_grants(
+    fake_broker: MakeFakeBroker, daemon: StartDaemon, figures: Figures
+) -> None:
     broker = fake_broker(receive_maximum=5)
     broker.withholding.set()
 
@@ -170,7 +182,12 @@ def test_no_more_is_under_way_than_the_broker_grants(fake_broker: Any, daemon: A
 )
 @pytest.mark.row(7, "refused or sent away for 30 s")
 def test_a_broker_that_says_no_is_not_stormed(
-    fake_broker: Any, daemon: Any, manners: dict[str, int], heard: str, injected: str, figures: Any
+    fake_broker: MakeFakeBroker,
+    daemon: StartDaemon,
+    manners: dict[str, int],
+    heard: str,
+    injected: str,
+    figures: Figures,
 ) -> None:
     broker = fake_broker(**manners)
 
@@ -189,7 +206,7 @@ def test_a_broker_that_says_no_is_not_stormed(
 
 
 @pytest.fixture
-def rival(broker: Any) -> Iterator[Client]:
+def rival(broker: Mosquitto) -> Iterator[Client]:
     """Another client with the id of the daemon, who comes back a second after it was sent away."""
     rival = Client(CallbackAPIVersion.VERSION2, "test", protocol=MQTTProtocolVersion.MQTTv5)
     rival.reconnect_delay_set(min_delay=1, max_delay=1)
@@ -203,7 +220,7 @@ def rival(broker: Any) -> Iterator[Client]:
 @pytest.mark.timeout(400)
 @pytest.mark.row(8, "a second client with the same id, for 150 s")
 def test_a_fight_for_the_client_id_is_left_and_told(
-    broker: Any, witness: Any, daemon: Any, proxy: Any, rival: Client, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, proxy: MakeProxy, rival: Client, figures: Figures
 ) -> None:
     link = proxy(broker.port)
     running = daemon(link.port)

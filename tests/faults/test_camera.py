@@ -9,13 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.faults.camera_server import CameraServer, jpeg
-from tests.support.daemon import READY, replay
+from tests.faults.conftest import Figures
+from tests.faults.witness import Witness
+from tests.support.daemon import READY, Daemon, StartDaemon, replay
+from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 
@@ -27,10 +29,10 @@ def camera() -> Iterator[CameraServer]:
     camera.close()
 
 
-def recovered(running: Any, witness: Any, since_s: float) -> float:
+def recovered(running: Daemon, witness: Witness, since_s: float) -> float:
     """When all was well again and a window showed frames."""
-    well_s: float = running.wait("STATUS=running", 60, since_s=since_s)
-    seen_s: float = witness.windows.wait(lambda window: window["frames"]["analysed"] > 5, 60, since_s=since_s)
+    well_s = running.wait("STATUS=running", 60, since_s=since_s)
+    seen_s = witness.windows.wait(lambda window: window["frames"]["analysed"] > 5, 60, since_s=since_s)
     return max(well_s, seen_s)
 
 
@@ -46,7 +48,14 @@ def recovered(running: Any, witness: Any, since_s: float) -> float:
 )
 @pytest.mark.row(11, "MJPEG server, for 10 s")
 def test_a_camera_that_stops_delivering_is_seen_and_recovers(
-    broker: Any, witness: Any, daemon: Any, camera: CameraServer, manner: str, said: str, problem: str, figures: Any
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    camera: CameraServer,
+    manner: str,
+    said: str,
+    problem: str,
+    figures: Figures,
 ) -> None:
     running = daemon(broker.port, camera=camera.camera)
     running.supervise()
@@ -75,7 +84,7 @@ def test_a_camera_that_stops_delivering_is_seen_and_recovers(
 
 @pytest.mark.row(11, "MJPEG server changes from 320x240 to 160x120")
 def test_another_picture_size_is_no_fault(
-    broker: Any, witness: Any, daemon: Any, camera: CameraServer, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, camera: CameraServer, figures: Figures
 ) -> None:
     running = daemon(broker.port, camera=camera.camera)
     running.supervise()
@@ -94,7 +103,7 @@ def test_another_picture_size_is_no_fault(
 
 @pytest.mark.row(11, "MJPEG server killed for 8 s")
 def test_an_unplugged_camera_is_found_again(
-    broker: Any, witness: Any, daemon: Any, camera: CameraServer, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, camera: CameraServer, figures: Figures
 ) -> None:
     running = daemon(broker.port, camera=camera.camera)
     running.supervise()
@@ -118,7 +127,7 @@ def test_an_unplugged_camera_is_found_again(
 
 @pytest.mark.row(11, "nothing listens at the camera's address at the start, for 6 s")
 def test_a_camera_that_is_absent_at_the_start_is_waited_for(
-    broker: Any, witness: Any, daemon: Any, camera: CameraServer, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, camera: CameraServer, figures: Figures
 ) -> None:
     camera.close()
     running = daemon(broker.port, camera=camera.camera)
@@ -163,7 +172,7 @@ class Film(threading.Thread):
 
 @pytest.mark.row(11, "FIFO that is never written again: the call into the camera does not return")
 def test_a_call_that_never_returns_ends_the_process_for_a_fresh_one(
-    broker: Any, witness: Any, daemon: Any, tmp_path: Path, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, tmp_path: Path, figures: Figures
 ) -> None:
     fifo = tmp_path / "camera.mjpeg"
     os.mkfifo(fifo)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.faults.conftest import Compile, Figures
+from tests.faults.witness import Window, Witness
+from tests.support.daemon import Daemon, StartDaemon
+from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 
@@ -28,20 +32,20 @@ class WallClock:
 
 
 @pytest.fixture
-def clock(tmp_path: Path, compiled: Any) -> WallClock:
+def clock(tmp_path: Path, compiled: Compile) -> WallClock:
     if Path("/run/systemd/timesync").is_dir():
         pytest.skip("needs a machine without systemd-timesyncd, whose word counts more than the year")
     return WallClock(tmp_path, compiled("wallclock_shim.c", "wallclock.so"))
 
 
-def wall_s(window: dict[str, Any]) -> float:
+def wall_s(window: Window) -> float:
     return datetime.fromisoformat(window["window"]["end"]).timestamp()
 
 
 @pytest.mark.parametrize("step_s", [FIVE_YEARS_S, -3600.0], ids=["+5 years", "-1 hour"])
 @pytest.mark.row(14, "preloaded library steps the wall clock of the running daemon")
 def test_a_step_is_followed_and_disturbs_nothing(
-    broker: Any, witness: Any, daemon: Any, clock: WallClock, step_s: float, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clock: WallClock, step_s: float, figures: Figures
 ) -> None:
     clock.set(0)
     running = daemon(broker.port, environment=clock.environment)
@@ -66,14 +70,14 @@ def test_a_step_is_followed_and_disturbs_nothing(
     assert account["lost"] == 0
 
 
-def state(running: Any) -> str:
+def state(running: Daemon) -> str:
     """What systemd was told last."""
     return str([line for line in running.journal.entries() if line.startswith("STATUS=")][-1][7:].partition(":")[0])
 
 
 @pytest.mark.row(14, "preloaded library: boot in 1970, then the time is set")
 def test_windows_have_no_wall_time_until_the_clock_is_set(
-    broker: Any, witness: Any, daemon: Any, clock: WallClock, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clock: WallClock, figures: Figures
 ) -> None:
     clock.set(-time.time() + 60)
     running = daemon(broker.port, environment=clock.environment)

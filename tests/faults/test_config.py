@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.faults.conftest import Figures
+from tests.support.daemon import StartDaemon
+
 pytestmark = pytest.mark.faults
 
 
@@ -30,7 +33,7 @@ pytestmark = pytest.mark.faults
 )
 @pytest.mark.row(18, "file as named")
 def test_what_is_wrong_is_named_and_nothing_is_started(
-    daemon: Any, config: dict[str, Any], named: str, figures: Any
+    daemon: StartDaemon, config: dict[str, Any], named: str, figures: Figures
 ) -> None:
     running = daemon(1, **config, start=False)
     # Unreadable for every user, root included.

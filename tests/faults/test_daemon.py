@@ -9,18 +9,21 @@ from typing import Any
 
 import pytest
 
-from tests.support.daemon import replay
+from tests.faults.conftest import Figures, MakeClip
+from tests.faults.witness import Witness
+from tests.support.daemon import Daemon, StartDaemon, replay
+from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
 
 @pytest.fixture
-def busy(clip: Any) -> dict[str, Any]:
+def busy(clip: MakeClip) -> dict[str, Any]:
     """The configuration of a daemon that finishes several windows a second, of 10 s of a small clip each."""
     return {"camera": replay(clip(600), loop=True, pace="fast"), "window": {"duration_s": 10}}
 
 
-def finish(running: Any, witness: Any) -> int:
+def finish(running: Daemon, witness: Witness) -> int:
     """Let everything be delivered, stop; the number of the last window."""
     running.wait("no window waits", 600, since_s=time.monotonic())  # a quick machine leaves thousands, 20 go a second
     assert running.stop() == 0
@@ -31,7 +34,7 @@ def finish(running: Any, witness: Any) -> int:
 
 @pytest.mark.row(5, "SIGKILL 5 times at random moments")
 def test_a_killed_daemon_loses_no_finished_window(
-    broker: Any, witness: Any, daemon: Any, busy: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, busy: dict[str, Any], figures: Figures
 ) -> None:
     random = Random(5)
     running = daemon(broker.port, **busy, start=False)
@@ -53,7 +56,7 @@ def test_a_killed_daemon_loses_no_finished_window(
 @pytest.mark.timeout(1800)
 @pytest.mark.row(5, "SIGKILL 100 times at random moments, also while replaying; of the broker 20 times in between")
 def test_a_hundred_kills_lose_no_finished_window(
-    broker: Any, witness: Any, daemon: Any, busy: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, busy: dict[str, Any], figures: Figures
 ) -> None:
     random = Random(100)
     running = daemon(broker.port, **busy, start=False)
@@ -96,7 +99,7 @@ def test_a_hundred_kills_lose_no_finished_window(
 @pytest.mark.slow
 @pytest.mark.row(16, "SIGTERM while windows wait for a frozen broker, clip as fast as possible")
 def test_a_stop_under_load_and_outage_keeps_its_time_and_its_windows(
-    broker: Any, witness: Any, daemon: Any, busy: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, busy: dict[str, Any], figures: Figures
 ) -> None:
     running = daemon(broker.port, **busy)
     witness.wait(5)
@@ -162,7 +165,7 @@ sys.exit(cli.main())
 )
 @pytest.mark.row(9, "patched handler")
 def test_a_bug_in_the_network_thread_is_survived(
-    broker: Any, witness: Any, daemon: Any, program: str, said: str, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, program: str, said: str, figures: Figures
 ) -> None:
     running = daemon(broker.port, program=("-c", program))
     failed_s = running.wait(said)

@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import psutil
 import pytest
 
-from tests.support.daemon import READY, replay
+from tests.faults.conftest import Figures, MakeClip
+from tests.faults.witness import Witness
+from tests.support.daemon import READY, Daemon, StartDaemon, replay
+from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
@@ -45,19 +47,18 @@ def fill(disk: Path) -> Path:
             return filler
 
 
-def wait_until_disk_is_well(running: Any, since_s: float) -> float:
+def wait_until_disk_is_well(running: Daemon, since_s: float) -> float:
     """When no problem of the outbox was told any more."""
-    well_s: float = running.journal.wait(
+    return running.journal.wait(
         lambda line: line.startswith("STATUS=") and "outbox" not in line and "numbers" not in line, 60, since_s=since_s
     )
-    return well_s
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.row(15, "tmpfs of 1 MB filled while the daemon runs, 80 s of outage")
 def test_with_a_full_disk_windows_wait_in_memory(
-    broker: Any, witness: Any, daemon: Any, small_disk: Path, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, small_disk: Path, figures: Figures
 ) -> None:
     running = daemon(broker.port, outbox={"path": str(small_disk / "outbox.sqlite")})
     witness.wait(2)
@@ -85,7 +86,7 @@ def test_with_a_full_disk_windows_wait_in_memory(
 @pytest.mark.timeout(240)
 @pytest.mark.row(15, "tmpfs read-only at the start of the daemon, 40 s of outage")
 def test_with_a_read_only_disk_windows_wait_in_memory(
-    broker: Any, witness: Any, daemon: Any, small_disk: Path, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, small_disk: Path, figures: Figures
 ) -> None:
     running = daemon(broker.port, outbox={"path": str(small_disk / "outbox.sqlite")})
     witness.wait(2)
@@ -112,7 +113,7 @@ def test_with_a_read_only_disk_windows_wait_in_memory(
 
 @pytest.mark.row(15, "bytes of the outbox flipped between two runs")
 def test_a_damaged_outbox_is_set_aside_and_no_number_comes_again(
-    broker: Any, witness: Any, daemon: Any, clip: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clip: MakeClip, figures: Figures
 ) -> None:
     broker.kill()
     running = daemon(broker.port, camera=replay(clip(300), pace="fast"))
@@ -145,7 +146,7 @@ def test_a_damaged_outbox_is_set_aside_and_no_number_comes_again(
 @pytest.mark.timeout(240)
 @pytest.mark.row(15, "bytes of the outbox flipped under the running daemon")
 def test_an_outbox_damaged_while_it_is_open_does_not_stop_the_daemon(
-    broker: Any, witness: Any, daemon: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, figures: Figures
 ) -> None:
     running = daemon(broker.port)
     witness.wait(2)
@@ -202,7 +203,14 @@ def counted_disk(tmp_path: Path) -> None:
     "written", "windows of 1 s with a broker, of 31 s without: each is written alone, as those of 60 s are"
 )
 def test_the_card_is_spared(
-    broker: Any, witness: Any, daemon: Any, ram_disk: Path, outage: bool, window_s: int, windows: int, figures: Any
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    ram_disk: Path,
+    outage: bool,
+    window_s: int,
+    windows: int,
+    figures: Figures,
 ) -> None:
     if outage:
         broker.kill()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.daemon import replay
+from tests.faults.conftest import Figures
+from tests.faults.witness import Witness
+from tests.support.daemon import StartDaemon, replay
+from tests.support.mosquitto import Mosquitto
 from tests.support.paths import CLIP
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
@@ -21,6 +24,7 @@ MEMORY_MB = 512
 # A child's ru_maxrss would begin with what this process has.
 MEASURED = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from edge import cli
 
@@ -61,7 +65,7 @@ def unreadable_pictures(folder: Path) -> int:
     return len(list(folder.iterdir())) - before
 
 
-def run_to_the_end(daemon: Any, port: int, path: Path) -> tuple[int, list[str], float]:
+def run_to_the_end(daemon: StartDaemon, port: int, path: Path) -> tuple[int, list[str], float]:
     """Exit status of a daemon that replays ``path``, what it said, and its largest resident memory in MB."""
     running = daemon(port, camera=replay(path, pace="fast"), program=("-c", MEASURED))
     status = running.process.wait(60)
@@ -71,7 +75,7 @@ def run_to_the_end(daemon: Any, port: int, path: Path) -> tuple[int, list[str], 
 
 @pytest.mark.row(19, "folder of pictures: 16 bit, CMYK, animated, 1x1, 8000x6000, empty, zeros, cut, text, 65500x65500")
 def test_odd_pictures_are_read_and_what_is_none_is_skipped_and_counted(
-    broker: Any, witness: Any, daemon: Any, tmp_path: Path, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, tmp_path: Path, figures: Figures
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -123,7 +127,14 @@ def written(path: Path, content: bytes) -> Path:
 )
 @pytest.mark.row(19, "video")
 def test_an_odd_video_is_an_error_in_one_sentence_or_goes_through(
-    broker: Any, witness: Any, daemon: Any, tmp_path: Path, make: Any, status: int, said: str, figures: Any
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    tmp_path: Path,
+    make: Callable[[Path], Path],
+    status: int,
+    said: str,
+    figures: Figures,
 ) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge.mqtt.connection import KEEPALIVE_S
+from tests.faults.conftest import Figures, MakeClip, MakeProxy
 from tests.faults.witness import Witness
-from tests.support.daemon import replay
+from tests.support.daemon import StartDaemon, replay
+from tests.support.mosquitto import Mosquitto, StartMosquitto, free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
@@ -23,7 +23,9 @@ FIRST_PAUSE_S = 2.0
 
 @pytest.mark.slow
 @pytest.mark.row(6, "proxy: the other end vanishes without a word")
-def test_a_half_open_connection_is_given_up(broker: Any, witness: Any, daemon: Any, proxy: Any, figures: Any) -> None:
+def test_a_half_open_connection_is_given_up(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, proxy: MakeProxy, figures: Figures
+) -> None:
     link = proxy(broker.port)
     running = daemon(link.port)
     witness.wait(2)
@@ -46,7 +48,7 @@ def test_a_half_open_connection_is_given_up(broker: Any, witness: Any, daemon: A
 @pytest.mark.timeout(240)
 @pytest.mark.row(6, "proxy: 1 kB/s each way, 30 windows wait already, one more every 10 s")
 def test_a_slow_link_delivers_without_a_break(
-    broker: Any, witness: Any, daemon: Any, proxy: Any, clip: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, proxy: MakeProxy, clip: MakeClip, figures: Figures
 ) -> None:
     broker.kill()
     link = proxy(broker.port)
@@ -72,7 +74,7 @@ def test_a_slow_link_delivers_without_a_break(
 
 @pytest.mark.row(6, "proxy: connection reset in the middle of a PUBLISH")
 def test_a_packet_cut_in_the_middle_is_sent_again(
-    broker: Any, witness: Any, daemon: Any, proxy: Any, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, proxy: MakeProxy, figures: Figures
 ) -> None:
     link = proxy(broker.port)
     running = daemon(link.port)
@@ -115,13 +117,17 @@ def sign(folder: Path, name: str, *, authority: str = "ca", host: str = "IP:127.
 
 
 @pytest.fixture
-def tls_broker(mosquitto: Any, tmp_path: Path) -> Any:
-    """A broker with TLS, and a plain port for the witness; its certificate is still to be made."""
+def plain_port() -> int:
+    """Where the broker with TLS listens for the witness."""
+    return free_port()
+
+
+@pytest.fixture
+def tls_broker(mosquitto: StartMosquitto, plain_port: int, tmp_path: Path) -> Mosquitto:
+    """A broker with TLS, and without at ``plain_port``; its certificate is still to be made."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the openssl program")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        plain_port = probe.getsockname()[1]
-    broker = mosquitto(
+    return mosquitto(
         f"certfile {tmp_path}/broker.pem",
         f"keyfile {tmp_path}/broker.key",
         f"listener {plain_port} 127.0.0.1",
@@ -131,8 +137,6 @@ def tls_broker(mosquitto: Any, tmp_path: Path) -> Any:
         "queue_qos0_messages true",
         start=False,
     )
-    broker.plain_port = plain_port
-    return broker
 
 
 @pytest.mark.slow
@@ -147,13 +151,19 @@ def tls_broker(mosquitto: Any, tmp_path: Path) -> Any:
 )
 @pytest.mark.row(10, "openssl; three windows later the broker gets a proper certificate")
 def test_a_broker_that_cannot_prove_itself_gets_nothing(
-    tls_broker: Any, daemon: Any, tmp_path: Path, fault: dict[str, str], said: str, figures: Any
+    tls_broker: Mosquitto,
+    plain_port: int,
+    daemon: StartDaemon,
+    tmp_path: Path,
+    fault: dict[str, str],
+    said: str,
+    figures: Figures,
 ) -> None:
     for authority in ("ca", "stranger"):
         make_authority(tmp_path, authority)
     sign(tmp_path, "broker", **fault)
     tls_broker.start()
-    witness = Witness(tls_broker.plain_port)
+    witness = Witness(plain_port)
     tls_broker.save(tmp_path / "mosquitto.db")
 
     running = daemon(tls_broker.port, mqtt={"tls_ca": f"{tmp_path}/ca.pem"})

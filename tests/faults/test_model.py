@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from edge.model.manifest import with_checksum
+from tests.faults.conftest import Figures
+from tests.support.daemon import StartDaemon
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.faults
@@ -37,6 +39,11 @@ def accept_as_it_is(folder: Path) -> None:
     """Write the model's true sha256 into the manifest, so that the checks after it are reached."""
     sha256 = hashlib.sha256((folder / "model.tflite").read_bytes()).hexdigest()
     change_manifest(folder, lambda manifest: manifest.update(sha256=sha256))
+
+
+def truncate_and_accept(folder: Path) -> None:
+    truncate(folder)
+    accept_as_it_is(folder)
 
 
 def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -65,7 +72,7 @@ def other_answers(manifest: dict[str, Any]) -> None:
     manifest["golden"][0]["output"][0] += 40
 
 
-def run_with(daemon: Any, release: Path) -> tuple[int, list[str]]:
+def run_with(daemon: StartDaemon, release: Path) -> tuple[int, list[str]]:
     """Exit status and last words of a daemon with this release."""
     running = daemon(1, model={"folder": str(release)})
     status = running.finish(20)
@@ -89,7 +96,7 @@ def release(tmp_path: Path) -> Path:
         (truncate, "the manifest expects"),
         (lambda folder: flip_bit(folder / "model.tflite", 0), "the manifest expects"),
         (lambda folder: change_manifest(folder, lambda manifest: manifest.update(sha256="0" * 64)), "000000000000"),
-        (lambda folder: (truncate(folder), accept_as_it_is(folder)), "expected"),
+        (truncate_and_accept, "expected"),
         (lambda folder: change_manifest(folder, wrong_shape), "64"),
         (lambda folder: change_manifest(folder, wrong_label), "'bored'"),
         (lambda folder: change_manifest(folder, other_answers), "golden vector"),
@@ -107,7 +114,7 @@ def release(tmp_path: Path) -> Path:
 )
 @pytest.mark.row(13, "file in the release changed")
 def test_a_model_that_is_not_what_it_says_is_refused_in_one_sentence(
-    daemon: Any, release: Path, change: Change, said: str, figures: Any
+    daemon: StartDaemon, release: Path, change: Change, said: str, figures: Figures
 ) -> None:
     change(release)
 
@@ -121,7 +128,7 @@ def test_a_model_that_is_not_what_it_says_is_refused_in_one_sentence(
 
 @pytest.mark.slow
 @pytest.mark.row(13, "one of 25 bits flipped, each once")
-def test_no_flipped_bit_is_run(daemon: Any, release: Path, figures: Any) -> None:
+def test_no_flipped_bit_is_run(daemon: StartDaemon, release: Path, figures: Figures) -> None:
     for seed in range(25):
         shutil.copy(PACKAGED / "model.tflite", release)
         flip_bit(release / "model.tflite", seed)

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +16,9 @@ import pytest
 from edge.records import Pixels
 from edge.vision.crop import crop_face
 from edge.vision.detector.haar import HaarDetector
-from tests.support.daemon import replay
+from tests.faults.conftest import Figures
+from tests.support.daemon import StartDaemon, replay
+from tests.support.mosquitto import StartMosquitto
 from tests.support.paths import CLIP
 
 pytestmark = [
@@ -106,7 +107,7 @@ def scene(tmp_path: Path) -> tuple[Path, dict[str, Pixels]]:
     folder.mkdir()
     video, detector = cv2.VideoCapture(str(CLIP)), HaarDetector(min_face_px=40)
     for number in range(25):
-        frame = cv2.cvtColor(video.read()[1], cv2.COLOR_BGR2GRAY)
+        frame = np.asarray(cv2.cvtColor(video.read()[1], cv2.COLOR_BGR2GRAY), np.uint8)
         frame[:48, :48] = CANARY
         cv2.imwrite(str(folder / f"{number:03}.png"), frame)
     (face,) = detector.detect(frame)
@@ -123,10 +124,10 @@ def scene(tmp_path: Path) -> tuple[Path, dict[str, Pixels]]:
 @pytest.mark.parametrize("broker_is_there", [True, False], ids=["to a broker", "into the outbox"])
 def test_no_pixel_is_written_or_sent(
     scene: tuple[Path, dict[str, Pixels]],
-    mosquitto: Any,
-    daemon: Any,
+    mosquitto: StartMosquitto,
+    daemon: StartDaemon,
     tmp_path: Path,
-    figures: Any,
+    figures: Figures,
     broker_is_there: bool,
 ) -> None:
     folder, pictures = scene
@@ -216,7 +217,7 @@ def test_a_process_that_leaks_is_caught(leaked: dict[str, bytes], way: str) -> N
 def test_a_process_that_does_not_leak_is_not(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
 
-    command = [*STRACE, trace, sys.executable, "-c", "import cv2; print('a picture of', cv2.__version__)"]
+    command = [*STRACE, str(trace), sys.executable, "-c", "import cv2; print('a picture of', cv2.__version__)"]
     subprocess.run(command, check=True, capture_output=True)
 
     assert b"a picture of" in b"".join(written(trace).values())

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import psutil
 import pytest
 
+from tests.faults.conftest import Figures
 from tests.faults.report import plot_soak
-from tests.support.daemon import Section, replay
+from tests.faults.witness import Witness
+from tests.support.daemon import Section, StartDaemon, replay
+from tests.support.mosquitto import Mosquitto
 from tests.support.paths import CLIP
 
 MINUTES = float(os.environ.get("FER_SOAK_MINUTES", "30"))
@@ -23,7 +26,7 @@ WARM_UP = 0.2
 
 
 @pytest.fixture
-def one_core() -> Any:
+def one_core() -> Iterator[None]:
     """What is started from here on shares one core and leaves the others alone."""
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("needs Linux")
@@ -48,7 +51,7 @@ def small_clip(folder: Path) -> Section:
 @pytest.mark.timeout(60 * MINUTES + 300)
 @pytest.mark.row(20, f"clip as fast as one core can for {MINUTES:g} min, broker killed and started every minute")
 def test_nothing_grows_and_nothing_is_missing(
-    one_core: None, broker: Any, witness: Any, daemon: Any, tmp_path: Path, figures: Any
+    one_core: None, broker: Mosquitto, witness: Witness, daemon: StartDaemon, tmp_path: Path, figures: Figures
 ) -> None:
     running = daemon(broker.port, camera=small_clip(tmp_path), window={"duration_s": 10}, privacy={"min_people": 1})
     witness.wait(1)

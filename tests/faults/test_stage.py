@@ -7,12 +7,14 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge.mqtt.publisher import GIVE_UP_S, HUNG_S
-from tests.support.daemon import READY, WATCHDOG_S
+from tests.faults.conftest import Compile, Figures
+from tests.faults.witness import Witness
+from tests.support.daemon import READY, WATCHDOG_S, StartDaemon
+from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 
@@ -56,7 +58,13 @@ def hang(process_id: int, thread: str) -> None:
 )
 @pytest.mark.row(17, "signal handler that never returns, in the thread")
 def test_a_hung_thread_ends_in_a_fresh_process(
-    broker: Any, witness: Any, daemon: Any, compiled: Any, thread: str, within_s: float, figures: Any
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    compiled: Compile,
+    thread: str,
+    within_s: float,
+    figures: Figures,
 ) -> None:
     environment = {"LD_PRELOAD": str(compiled("hang.c", "hang.so"))}
     running = daemon(broker.port, program=("-c", NAMED_THREADS), environment=environment)

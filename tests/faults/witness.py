@@ -29,7 +29,7 @@ class Witness:
         """Everything else: status, availability, info, live."""
         subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, "witness", clean_session=False)
-        self._client.reconnect_delay_set(min_delay=0.05, max_delay=0.05)
+        self._client.reconnect_delay_set(min_delay=0.05, max_delay=0.05)  # type: ignore[arg-type]  # fractions work
         self._client.on_connect = lambda client, *_: client.subscribe("fer/v1/#", 0)
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.on_message = lambda _client, _data, message: self._keep(message)

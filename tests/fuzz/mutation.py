@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -29,7 +29,7 @@ def damaged(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
         if damage == "flip" and data:
             data[at] ^= 1 << draw(st.integers(0, 7))
         elif damage == "number":
-            order = draw(st.sampled_from(("little", "big")))
+            order: Literal["little", "big"] = draw(st.sampled_from(("little", "big")))
             number = draw(st.sampled_from(EXTREMES)).to_bytes(4, order)[: draw(st.sampled_from((1, 2, 4)))]
             data[at : at + len(number)] = number
         elif damage == "cut":
@@ -63,7 +63,7 @@ values = st.recursive(
 @st.composite
 def warped(draw: st.DrawFn, documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One of ``documents`` with a few values replaced or swapped, at any depth."""
-    document = deepcopy(draw(st.sampled_from(documents)))
+    document: dict[str, Any] = deepcopy(draw(st.sampled_from(documents)))
     for _ in range(draw(st.integers(1, 3))):
         places = list(_places(document))
         place, key = draw(st.sampled_from(places))

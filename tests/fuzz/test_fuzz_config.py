@@ -64,7 +64,7 @@ def text(value: Any) -> str:
 def wrong(key: Any, kind: type) -> st.SearchStrategy[Any]:
     """Values that ``key`` must refuse whatever the other keys are."""
     low, high, choices = (key.metadata[name] for name in ("low", "high", "choices"))
-    of_other_types = [
+    of_other_types: list[st.SearchStrategy[Any]] = [
         st.lists(st.integers(), max_size=2),
         st.dictionaries(st.text(max_size=3), st.booleans(), max_size=2),
     ]
