@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -24,20 +26,24 @@ from tests.support.paths import TINY
 FACE = Face(20, 10, 80, 70, 0.9)
 
 
-def camera(frames: int, end: CameraError | None = None) -> ScriptedCamera:
-    """Shows a picture every tenth of a second of its own clock, then ends or fails."""
-    return ScriptedCamera([*range(frames), end], live=False, size_px=(160, 120), interval_s=0.1)
+def camera(frames: int, end: CameraError | None = None, *, interval_s: float = 0.1) -> ScriptedCamera:
+    """Shows a picture every ``interval_s`` of its own clock, then ends or fails."""
+    return ScriptedCamera([*range(frames), end], live=False, size_px=(160, 120), interval_s=interval_s)
 
 
 @dataclass
 class Results:
-    """Keeps what leaves."""
+    """Keeps what leaves, and stops the pipeline after the first ``enough`` windows."""
 
     windows: list[WindowSummary] = field(default_factory=list)
     rooms: list[RoomReading] = field(default_factory=list)
+    enough: int | None = field(default=None, compare=False)
+    stop: threading.Event = field(default_factory=threading.Event, compare=False)
 
     def publish_window(self, summary: WindowSummary) -> None:
         self.windows.append(summary)
+        if len(self.windows) == self.enough:
+            self.stop.set()
 
     def publish_live(self, room: RoomReading) -> None:
         self.rooms.append(room)
@@ -48,23 +54,26 @@ def run(
     faces: tuple[Face, ...],
     *,
     min_people: int = 1,
-    stop: bool = False,
+    window_s: float = 1.0,
+    enough: int | None = None,
     throttle: Throttle | None = None,
     meter: Meter | None = None,
     detect_every: int = 1,
+    detector: SteadyDetector | None = None,
 ) -> Results:
-    results, capture, detector = Results(), Capture(lambda: camera, max_reopens=0), SteadyDetector(faces)
-    window = EmotionWindow(duration_s=1.0, min_people=min_people, counts_only=False, uncertain_below=0.5)
+    results, capture = Results(enough=enough), Capture(lambda: camera, max_reopens=0)
+    detector = detector or SteadyDetector(faces)
+    if enough == 0:
+        results.stop.set()
+    window = EmotionWindow(duration_s=window_s, min_people=min_people, counts_only=False, uncertain_below=0.5)
     classifier = EmotionClassifier(load_release(TINY / "grey"))
-    stopping = threading.Event()
-    if stop:
-        stopping.set()
     capture.start()
     try:
         tracker = FaceTracker(detect_every=detect_every)
         parts = classifier, window, results, meter or Meter(), throttle or Throttle()
-        Pipeline(capture, detector, tracker, *parts).run(stopping)
+        Pipeline(capture, detector, tracker, *parts).run(results.stop)
     finally:
+        camera.released.set()
         capture.stop()
     return results
 
@@ -76,6 +85,14 @@ def test_a_clip_leaves_as_windows_that_count_every_frame() -> None:
     assert sum(window.dropped for window in results.windows) == 0
     assert [window.people for window in results.windows] == [1, 1, 1]
     assert all(window.emotions is not None for window in results.windows)
+
+
+def test_the_detector_sees_each_frame_that_is_due() -> None:
+    detector = SteadyDetector(())
+
+    run(camera(5), (), detector=detector, detect_every=2)
+
+    assert [int(pixels[0, 0]) for pixels in detector.seen] == [0, 2, 4]
 
 
 def test_an_empty_room_is_published_too() -> None:
@@ -100,9 +117,9 @@ def test_a_single_detection_is_no_person() -> None:
 
 
 def test_the_room_is_shown_twice_a_second() -> None:
-    results = run(camera(25), (FACE,))
+    results = run(camera(8, interval_s=0.25), (FACE,))
 
-    assert len(results.rooms) == 5
+    assert len(results.rooms) == 4
 
 
 def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped() -> None:
@@ -115,6 +132,38 @@ def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped(
     assert [window.people for window in results.windows] == [1, 1]
     assert 10 <= sum(window.analysed for window in results.windows) <= 11
     assert sum(window.dropped for window in results.windows) >= 8
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline that looks after its windows a hundred times a second while no frame comes."""
+    monkeypatch.setattr("edge.pipeline.FRAME_TIMEOUT_S", 0.01)
+
+
+def slowly(*script: int | None) -> Iterator[int | None]:
+    """Items of a script, each after several timeouts of an impatient pipeline."""
+    for item in script:
+        time.sleep(0.1)
+        yield item
+
+
+@pytest.mark.usefixtures("impatient")
+def test_windows_end_in_time_while_a_live_camera_shows_nothing() -> None:
+    results = run(ScriptedCamera([0]), (FACE,), window_s=0.1, enough=3)
+
+    assert [window.analysed for window in results.windows[:3]] == [1, 0, 0]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_slow_clip_keeps_its_own_time() -> None:
+    results = run(ScriptedCamera(slowly(0, 1, None), live=False, interval_s=0.6), ())
+
+    assert [(window.start_s, window.end_s) for window in results.windows] == [(0.6, 1.2)]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_before_the_first_frame_nothing_is_published() -> None:
+    assert run(ScriptedCamera(slowly(None)), (FACE,)) == Results()
 
 
 @pytest.fixture
@@ -145,7 +194,7 @@ def test_a_stage_that_did_not_run_has_no_time() -> None:
 
 
 def test_a_stop_is_obeyed_before_the_next_frame() -> None:
-    assert run(camera(25), (FACE,), stop=True) == Results()
+    assert run(camera(25), (FACE,), enough=0) == Results()
 
 
 def test_a_camera_that_fails_for_good_ends_the_run() -> None:

@@ -88,6 +88,17 @@ def test_with_few_frames_a_second_the_detector_runs_on_each() -> None:
     assert [ids(tracks) for tracks in seen] == [[1]] * 4
 
 
+def test_a_detection_is_due_when_the_last_is_half_as_old_as_a_face_may_be_missing() -> None:
+    script, tracker = Script(), FaceTracker(detect_every=10)
+
+    detections = []
+    for time_s in (0.0, 0.4, 0.5):
+        script.follow(tracker, time_s)
+        detections.append(script.detections)
+
+    assert detections == [1, 1, 2]
+
+
 def test_a_frame_of_another_shape_is_detected_at_once() -> None:
     script = Script([face(500)], [])
     tracker = FaceTracker(detect_every=10)
@@ -137,18 +148,52 @@ def test_the_nearer_of_two_faces_takes_the_track() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "moved", "resized"),
+    [(face(100), face(112), face(85, 85, size_px=90)), (face(85, 85, 90), face(103, 85, 90), face(100))],
+    ids=["beside a larger one", "beside a smaller one"],
+)
+def test_a_face_that_moved_a_little_takes_the_track_before_one_of_another_size(
+    before: Face, moved: Face, resized: Face
+) -> None:
+    script, tracker = Script([before], [resized, moved]), FaceTracker(detect_every=1)
+
+    _, second = script.follow(tracker, 0.0, 0.1)
+
+    assert {track.face: track.id for track in second} == {moved: 1, resized: 2}
+
+
+@pytest.mark.parametrize(
     ("then", "same"),
     [
         (face(100), True),
         (face(140), True),
         (face(155), True),
+        (face(160), False),
         (face(165), False),
+        (face(100, top_px=41), True),
+        (face(100, top_px=159), True),
+        (face(100, top_px=160), False),
         (face(100, top_px=170), False),
+        (face(115, top_px=115, size_px=30), True),
         (face(85, top_px=85, size_px=100), True),
         (face(60, top_px=60, size_px=140), False),
         (face(115, top_px=115, size_px=25), False),
     ],
-    ids=["still", "overlapping", "one face on", "too far", "too far down", "nearer", "far larger", "far smaller"],
+    ids=[
+        "still",
+        "overlapping",
+        "almost one face on",
+        "one face on",
+        "too far",
+        "almost one face up",
+        "almost one face down",
+        "one face down",
+        "too far down",
+        "half as large",
+        "nearer",
+        "far larger",
+        "far smaller",
+    ],
 )
 def test_faces_belong_together_when_they_are_close_and_of_like_size(then: Face, same: bool) -> None:
     script, tracker = Script([face(100)], [then]), FaceTracker(detect_every=1)
@@ -165,6 +210,14 @@ def test_the_surest_faces_are_followed_where_there_are_too_many() -> None:
     (seen,) = script.follow(tracker, 0.0)
 
     assert [track.face for track in seen] == crowd[:4]
+
+
+def test_at_most_64_faces_are_followed_unless_told_otherwise() -> None:
+    script, tracker = Script([face(left_px, size_px=5) for left_px in range(0, 650, 10)]), FaceTracker()
+
+    (seen,) = script.follow(tracker, 0.0)
+
+    assert len(seen) == 64
 
 
 FACES = st.lists(st.builds(face, st.integers(0, 500), st.integers(0, 350), st.integers(1, 120)), max_size=5)

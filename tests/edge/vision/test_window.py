@@ -150,10 +150,20 @@ def test_counts_only_withholds_emotions_of_any_crowd() -> None:
     assert (summary.people, summary.emotions, summary.suppressed) == (20, None, "counts_only")
 
 
+def test_counts_only_withholds_nothing_of_nobody() -> None:
+    window = make_window(counts_only=True)
+    window.add(seen(0, 0.0))
+
+    summary = window.close(1.0)
+
+    assert summary is not None
+    assert summary.suppressed is None
+
+
 def test_uncertain_is_the_share_of_readings_without_a_clear_emotion() -> None:
-    unclear = scores(happy=0.4, sad=0.3)
+    unclear, just_clear = scores(happy=0.4, sad=0.3), scores(happy=0.5, sad=0.3)
     window = make_window(uncertain_below=0.5)
-    for frame, score in enumerate([HAPPY, unclear, HAPPY, HAPPY]):
+    for frame, score in enumerate([HAPPY, unclear, just_clear, HAPPY]):
         window.add(seen(frame, frame, {1: score}))
 
     summary = window.close(4.0)
@@ -176,6 +186,7 @@ def test_after_a_stall_the_elapsed_windows_come_one_by_one() -> None:
     assert [summary.analysed for summary in summaries] == [1, 0, 0, 1]
     assert [summary.captured for summary in summaries] == [1, 0, 0, 70]
     assert [summary.people for summary in summaries] == [1, 0, 0, 1]
+    assert [summary.mean_at_once for summary in summaries] == [1, 0, 0, 1]
 
 
 def test_frames_lost_between_two_windows_count_in_the_later_one() -> None:
@@ -205,6 +216,15 @@ def test_before_the_first_observation_there_is_no_window() -> None:
     assert window.room() == RoomReading(0, None, None)
 
 
+def test_after_it_is_closed_there_is_no_window() -> None:
+    window = make_window()
+    window.add(seen(0, 0.0))
+    window.close(1.0)
+
+    assert window.advance(1e6) is None
+    assert window.close(1e6) is None
+
+
 def test_an_observation_later_than_the_open_window_is_refused() -> None:
     window = make_window()
     window.add(seen(0, 0.0))
@@ -223,6 +243,16 @@ def test_a_window_remembers_no_more_people_than_allowed() -> None:
     assert summary is not None
     assert (summary.people, summary.max_at_once) == (3, 5)
     assert share(summary, "sad") == pytest.approx(0.5 / 3)
+
+
+def test_a_window_remembers_4096_people_unless_told_otherwise() -> None:
+    window = make_window()
+    window.add(seen(0, 0.0, dict.fromkeys(range(5000), HAPPY)))
+
+    summary = window.close(1.0)
+
+    assert summary is not None
+    assert summary.people == 4096
 
 
 def test_the_room_shows_the_newest_scores_of_the_people_in_it() -> None:
