@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path, help="the .mp4 file to write")
     clip = parser.parse_args().clip
     portrait = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter_fourcc(*"mp4v"), FPS, SIZE_PX)
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE_PX)
     if not writer.isOpened():
         parser.error(f"{clip}: cannot be written")
     for index in range(FRAMES):

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -20,6 +19,8 @@ from websockets.sync.client import connect
 
 from edge.config import MqttConfig
 from edge.mqtt.connection import Connection
+from tests.support.mosquitto import Mosquitto, StartMosquitto, free_port
+from tests.support.waiting import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -151,11 +152,13 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     profile = tmp_path_factory.mktemp("chromium")
     with (profile / "log").open("wb") as log:
         process = subprocess.Popen([program, *SWITCHES, f"--user-data-dir={profile}"], stdout=log, stderr=log)
-    until_s = time.monotonic() + 30
-    while not (port := profile / "DevToolsActivePort").is_file() or "\n" not in port.read_text():
+    port = profile / "DevToolsActivePort"
+
+    def listens() -> bool:
         assert process.poll() is None, (profile / "log").read_text()
-        assert time.monotonic() < until_s, (profile / "log").read_text()
-        time.sleep(0.02)
+        return port.is_file() and "\n" in port.read_text()
+
+    eventually(listens, 30)
     yield f"http://127.0.0.1:{port.read_text().splitlines()[0]}"
     process.terminate()
     process.wait(10)
@@ -190,7 +193,7 @@ class Site:
     """A running example broker with its certificates, and connections to it."""
 
     folder: Path
-    mosquitto: Any
+    mosquitto: Mosquitto
     websockets_port: int
     connections: list[Connection]
 
@@ -208,7 +211,7 @@ class Site:
 
 
 @pytest.fixture
-def site(mosquitto: Callable[..., Any], certify: Certify, tmp_path: Path) -> Iterator[Site]:
+def site(mosquitto: StartMosquitto, certify: Certify, tmp_path: Path) -> Iterator[Site]:
     """The example with certificates for fer-a, fer-b, dashboard and home-assistant, and dashboard's password secret."""
     folder, example = tmp_path / "etc", DEPLOY / "broker"
     made = certify(folder, "127.0.0.1", "fer-a", "fer-b", "dashboard", "home-assistant")
@@ -218,8 +221,7 @@ def site(mosquitto: Callable[..., Any], certify: Certify, tmp_path: Path) -> Ite
     shutil.copy(example / "access.acl", folder)
     settings = (example / "mosquitto.conf").read_text("utf-8").replace("/etc/mosquitto/fer-edge", str(folder))
     assert settings.count("\nlistener 8883\n") == settings.count("\nlistener 8884\n") == 1
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = settings.replace("\nlistener 8883\n", "\n").replace("listener 8884", f"listener {port} 127.0.0.1")
     site = Site(folder, mosquitto(*settings.splitlines()), port, [])
     yield site

@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 import pytest
 from msgspec import structs
@@ -23,6 +22,7 @@ from edge.mqtt.messages import Device
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
+from tests.deploy.conftest import Certify, Site
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "broker"
 OWN_TOPICS = ("fer/v1/fer-a/availability", "fer/v1/fer-a/cam0/aggregate", "homeassistant/device/fer-a/config")
@@ -54,7 +54,7 @@ def next_received(connection: Connection) -> Received:
                 pytest.fail("nothing was heard")
 
 
-def test_a_device_writes_its_own_topics(site: Any) -> None:
+def test_a_device_writes_its_own_topics(site: Site) -> None:
     device = site.connect("fer-a")
 
     assert [answer_to(device, topic) for topic in OWN_TOPICS] == [None, None, None]
@@ -70,11 +70,11 @@ def test_a_device_writes_its_own_topics(site: Any) -> None:
         "homeassistant/status",
     ],
 )
-def test_a_device_cannot_write_what_is_not_its_own(site: Any, topic: str) -> None:
+def test_a_device_cannot_write_what_is_not_its_own(site: Site, topic: str) -> None:
     assert answer_to(site.connect("fer-a"), topic) == "Not authorized"
 
 
-def test_a_device_hears_home_assistant_start_and_no_other_device(site: Any) -> None:
+def test_a_device_hears_home_assistant_start_and_no_other_device(site: Site) -> None:
     device, other, home_assistant = site.connect("fer-a"), site.connect("fer-b"), site.connect("home-assistant")
     listen(device, "#")
 
@@ -85,7 +85,7 @@ def test_a_device_hears_home_assistant_start_and_no_other_device(site: Any) -> N
 
 
 @pytest.mark.parametrize("name", ["dashboard", "home-assistant"])
-def test_who_reads_hears_every_device_and_is_none(site: Any, name: str) -> None:
+def test_who_reads_hears_every_device_and_is_none(site: Site, name: str) -> None:
     reader, device = site.connect(name), site.connect("fer-a")
     listen(reader, "fer/v1/+/#")
 
@@ -96,27 +96,26 @@ def test_who_reads_hears_every_device_and_is_none(site: Any, name: str) -> None:
     assert answer_to(reader, f"fer/v1/{name}/cam0/aggregate") == "Not authorized"
 
 
-def test_a_dashboard_cannot_invent_entities(site: Any) -> None:
+def test_a_dashboard_cannot_invent_entities(site: Site) -> None:
     assert answer_to(site.connect("dashboard"), "homeassistant/device/dashboard/config") == "Not authorized"
 
 
-def test_without_a_certificate_nobody_comes_in(site: Any) -> None:
+def test_without_a_certificate_nobody_comes_in(site: Site) -> None:
     with pytest.raises(BrokerError):
         site.connect(None)
 
 
-def test_a_certificate_of_another_authority_does_not_count(site: Any, tmp_path: Path, certify: Any) -> None:
+def test_a_certificate_of_another_authority_does_not_count(site: Site, tmp_path: Path, certify: Certify) -> None:
     certify(tmp_path / "other", "127.0.0.1", "fer-a")
-    forged = replace(
-        site.broker("fer-a"), tls_cert=tmp_path / "other" / "fer-a.pem", tls_key=tmp_path / "other" / "fer-a.key"
-    )
+    own = f"{tmp_path}/other/fer-a"
+    forged = replace(site.broker("fer-a"), tls_cert=f"{own}.pem", tls_key=f"{own}.key")
 
     with pytest.raises(BrokerError):
         Connection(forged, "fer-a")
 
 
 @pytest.mark.parametrize(("password", "answer"), [("secret", "Success"), ("guess", "refused"), (None, "refused")])
-def test_a_browser_needs_the_password(site: Any, password: str | None, answer: str) -> None:
+def test_a_browser_needs_the_password(site: Site, password: str | None, answer: str) -> None:
     answers: SimpleQueue[str] = SimpleQueue()
     browser = Client(CallbackAPIVersion.VERSION2, transport="websockets")
     browser.tls_set_context(ssl.create_default_context(cafile=site.folder / "ca.pem"))
@@ -137,7 +136,7 @@ def test_a_browser_needs_the_password(site: Any, password: str | None, answer: s
         browser.loop_stop()
 
 
-def test_the_daemon_greets_through_its_certificate(site: Any, device: Device) -> None:
+def test_the_daemon_greets_through_its_certificate(site: Site, device: Device) -> None:
     home_assistant = site.connect("home-assistant")
     listen(home_assistant, "#")
 
@@ -150,7 +149,7 @@ def test_the_daemon_greets_through_its_certificate(site: Any, device: Device) ->
     assert heard == {"fer/v1/fer-a/availability", "fer/v1/fer-a/info", "homeassistant/device/fer-a/config"}
 
 
-def test_a_stolen_device_is_shut_out_as_the_readme_says(site: Any) -> None:
+def test_a_stolen_device_is_shut_out_as_the_readme_says(site: Site) -> None:
     readme = (EXAMPLE / "README.md").read_text("utf-8")
     rules = re.findall(r"```\n(user .*?)```", readme, re.DOTALL)[0].replace("fer-1a2b3c4d", "fer-a")
 
@@ -163,7 +162,7 @@ def test_a_stolen_device_is_shut_out_as_the_readme_says(site: Any) -> None:
     assert answer_to(site.connect("fer-b"), "fer/v1/fer-b/status") is None
 
 
-def test_certificates_are_made_once_and_one_that_was_deleted_again(tmp_path: Path, certify: Any) -> None:
+def test_certificates_are_made_once_and_one_that_was_deleted_again(tmp_path: Path, certify: Certify) -> None:
     first = certify(tmp_path, "broker.example", "fer-a", "fer-b")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     (tmp_path / "fer-a.pem").unlink()
@@ -178,7 +177,7 @@ def test_certificates_are_made_once_and_one_that_was_deleted_again(tmp_path: Pat
     assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("*.key")} == {0}
 
 
-def test_the_certificates_satisfy_a_strict_client(tmp_path: Path, certify: Any) -> None:
+def test_the_certificates_satisfy_a_strict_client(tmp_path: Path, certify: Certify) -> None:
     certify(tmp_path, "broker.example", "fer-a")
 
     command = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.pem", "broker.pem", "fer-a.pem"]
@@ -188,7 +187,7 @@ def test_the_certificates_satisfy_a_strict_client(tmp_path: Path, certify: Any) 
 
 
 @pytest.mark.parametrize("name", ["+", "#", "fer-a/..", "FER-A", "ca", "broker", "fer-a\nfer-b"])
-def test_a_name_that_would_open_other_topics_gets_no_certificate(tmp_path: Path, certify: Any, name: str) -> None:
+def test_a_name_that_would_open_other_topics_gets_no_certificate(tmp_path: Path, certify: Certify, name: str) -> None:
     refused = certify(tmp_path / "certificates", "broker.example", name)
 
     assert refused.returncode == 1

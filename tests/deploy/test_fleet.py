@@ -7,14 +7,12 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
-from typing import Any
 
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
@@ -29,6 +27,9 @@ from edge.mqtt.home_assistant import discovery
 from edge.mqtt.messages import Availability, Device
 from edge.mqtt.wallclock import WallClock
 from edge.records import WindowSummary
+from tests.deploy.conftest import Certify
+from tests.support.mosquitto import Mosquitto, StartMosquitto
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 FLEET = ROOT / "deploy" / "fleet"
@@ -48,12 +49,15 @@ def say(connection: Connection, *messages: Message) -> None:
         assert event.refusal is None
 
 
+StartArchive = Callable[[str, Mosquitto], "subprocess.Popen[bytes]"]
+
+
 @dataclass
 class Site:
     """A site's broker with the bridge of deploy/fleet, and the centre with the broker of deploy/broker."""
 
-    site: Any
-    centre: Any
+    site: Mosquitto
+    centre: Mosquitto
     folder: Path
     listeners: list[Client]
 
@@ -67,7 +71,7 @@ class Site:
             str(self.folder / "home-assistant.pem"),
             str(self.folder / "home-assistant.key"),
         )
-        client.reconnect_delay_set(0.1, 0.1)
+        client.reconnect_delay_set(0.1, 0.1)  # type: ignore[arg-type]  # fractions work
         client.on_connect = lambda client, *_: client.subscribe([("fer/#", 1), ("homeassistant/#", 1)])
         client.on_subscribe = lambda *_: subscribed.put(None)
         client.on_message = lambda _client, _data, message: heard.put(message)
@@ -87,7 +91,7 @@ def hear(heard: SimpleQueue[MQTTMessage], topic: str, payload: bytes | None = No
 
 
 @pytest.fixture
-def two_brokers(mosquitto: Callable[..., Any], certify: Callable[..., Any], tmp_path: Path) -> Iterator[Site]:
+def two_brokers(mosquitto: StartMosquitto, certify: Certify, tmp_path: Path) -> Iterator[Site]:
     """The examples as they are, but for ports and paths, on disks of their own."""
     folder = tmp_path / "etc"
     assert certify(folder, "127.0.0.1", "site-north", "home-assistant").returncode == 0
@@ -181,11 +185,15 @@ def test_the_centre_sees_that_a_site_is_cut_off_and_the_site_hears_home_assistan
     hear(heard, "fer/site/site-north", b"1")
     at_site: SimpleQueue[bytes] = SimpleQueue()
     client = Client(CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda *_: client.subscribe("homeassistant/status", 1)
-    client.on_subscribe = lambda *_: two_brokers.listeners[0].publish("homeassistant/status", "online", 1)
-    client.on_message = lambda _client, _data, message: at_site.put(message.payload)
+    client.on_connect = lambda client, *_: client.subscribe("homeassistant/status", 1)
+    subscribed: SimpleQueue[None] = SimpleQueue()
+    client.on_subscribe = lambda *_: subscribed.put(None)
+    client.on_message = lambda _client, _data, message: at_site.put(bytes(message.payload))
     client.connect(two_brokers.site.host, two_brokers.site.port)
     client.loop_start()
+    subscribed.get(timeout=10)
+
+    two_brokers.listeners[0].publish("homeassistant/status", "online", 1)
 
     assert at_site.get(timeout=10) == b"online"
     two_brokers.site.kill()
@@ -196,11 +204,11 @@ def test_the_centre_sees_that_a_site_is_cut_off_and_the_site_hears_home_assistan
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def archive(tmp_path: Path) -> Iterator[StartArchive]:
     """``archive(name, broker)`` starts the example of deploy/fleet."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(name: str, broker: Any) -> subprocess.Popen[bytes]:
+    def start(name: str, broker: Mosquitto) -> subprocess.Popen[bytes]:
         arguments = [name, str(tmp_path / "windows.db"), broker.host, str(broker.port)]
         started.append(subprocess.Popen([sys.executable, str(FLEET / "archive.py"), *arguments]))
         return started[-1]
@@ -212,12 +220,12 @@ def archive(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 
 def test_two_archives_share_the_windows_and_keep_each_once_though_one_is_killed(
-    mosquitto: Any, archive: Any, device: Device, tmp_path: Path
+    mosquitto: StartMosquitto, archive: StartArchive, device: Device, tmp_path: Path
 ) -> None:
     broker = mosquitto("allow_anonymous true", "log_type subscribe")
     log = tmp_path / "broker0" / "mosquitto.log"
     first, _second = archive("archive-1", broker), archive("archive-2", broker)
-    wait(lambda: log.read_text().count("$share/archive/") >= 2)
+    eventually(lambda: log.read_text().count("$share/archive/") >= 2)
     connection = Connection(MqttConfig(broker.host, broker.port), device.id)
     windows = [aggregate(device, seq, a_window(), WallClock()) for seq in range(1, 101)]
 
@@ -227,12 +235,14 @@ def test_two_archives_share_the_windows_and_keep_each_once_though_one_is_killed(
     archive("archive-1", broker)
 
     with closing(sqlite3.connect(tmp_path / "windows.db", timeout=60)) as table:
-        wait(lambda: table.execute("SELECT count(*) FROM windows").fetchone() == (100,))
+        eventually(lambda: table.execute("SELECT count(*) FROM windows").fetchone() == (100,))
         assert table.execute("SELECT count(DISTINCT seq), min(seq), max(seq) FROM windows").fetchone() == (100, 1, 100)
     connection.close(1.0)
 
 
-def test_an_archive_waits_for_one_that_is_writing(mosquitto: Any, archive: Any, tmp_path: Path) -> None:
+def test_an_archive_waits_for_one_that_is_writing(
+    mosquitto: StartMosquitto, archive: StartArchive, tmp_path: Path
+) -> None:
     broker = mosquitto("allow_anonymous true", "log_type subscribe")
     log = tmp_path / "broker0" / "mosquitto.log"
     with closing(sqlite3.connect(tmp_path / "windows.db", isolation_level=None)) as other:
@@ -240,14 +250,7 @@ def test_an_archive_waits_for_one_that_is_writing(mosquitto: Any, archive: Any, 
         starting = archive("archive-1", broker)
         with pytest.raises(subprocess.TimeoutExpired):
             starting.wait(1)
-    wait(lambda: "$share/archive/" in log.read_text())
-
-
-def wait(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    until_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
+    eventually(lambda: "$share/archive/" in log.read_text())
 
 
 @pytest.mark.usefixtures("mosquitto")

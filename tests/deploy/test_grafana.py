@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -51,12 +50,12 @@ class Server:
         self._run("pg_ctl", "start", "--wait", f"--options=-k {folder} -h '' -F", f"--log={folder}/log")
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [self._programs / program, *arguments, "--pgdata", self._folder / "data"]
+        command = [str(self._programs / program), *arguments, "--pgdata", str(self._folder / "data")]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=self._user, cwd=self._folder, timeout=60)
 
     def sql(self, text: str) -> list[list[str]]:
         """Rows as text, the first holds the names of the columns."""
-        command = [self._programs / "psql", "-X", "--host", self._folder, "--username=postgres", "postgres"]
+        command = [str(self._programs / "psql"), "-X", "--host", str(self._folder), "--username=postgres", "postgres"]
         done = subprocess.run(
             [*command, "--set=ON_ERROR_STOP=1", "--quiet", "--csv", "--pset=null=NULL"],
             input=text,
@@ -332,7 +331,9 @@ def test_a_figure_panel_tells(filled: Callable[[str], list[list[str]]], title: s
     assert filled(title)[1:] == [[figure]]
 
 
-def test_the_share_of_withheld_moods_is_of_windows_with_people(filled: Any, database: Database) -> None:
+def test_the_share_of_withheld_moods_is_of_windows_with_people(
+    filled: Callable[[str], list[list[str]]], database: Database
+) -> None:
     ((told,),) = filled("Emotions withheld")[1:]
     ((withheld, people),) = database.rows(
         "SELECT count(*) FILTER (WHERE suppressed <> ''), count(*) FROM fer.windows WHERE people > 0"
