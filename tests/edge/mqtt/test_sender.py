@@ -189,13 +189,14 @@ def test_the_oldest_message_in_flight_tells_how_long_nothing_was_answered(line: 
 def test_historical_windows_are_marked_and_sent_at_their_own_pace(line: Line, clock: SettableClock) -> None:
     line.put(3)
     line.make_historical()
+    begun_s = clock.now_s
 
     assert line.sender.advance() == pytest.approx(1 / REPLAY_PER_S)
     assert line.windows == [-1]
-    clock.now_s += 0.75 / REPLAY_PER_S
+    clock.now_s = begun_s + 0.75 / REPLAY_PER_S
     assert line.sender.advance() == pytest.approx(0.25 / REPLAY_PER_S)
     assert line.windows == [-1]
-    clock.now_s += 0.5 / REPLAY_PER_S
+    clock.now_s = begun_s + 1 / REPLAY_PER_S
     line.sender.advance()
 
     assert line.windows == [-1, -2]
