@@ -46,7 +46,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check faults soak fuzz format lint types schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check faults soak fuzz mutants format lint types schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -72,6 +72,11 @@ soak: .venv/.dev  ## half an hour under a dying broker, into docs/faults.md (mak
 fuzz: .venv/.dev  ## hostile input for hours (make fuzz EXAMPLES=5000: shorter)
 	$(bin)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)
 
+mutants: .venv/.dev  ## change the code in every small way, count what no test notices, docs/mutants.md (10 minutes)
+	rm -rf mutants
+	$(bin)/mutmut run
+	$(bin)/python -m tests.mutants
+
 format: .venv/.dev .venv-js/.tools  ## put the code into the house style
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
@@ -96,7 +101,7 @@ lock:  ## resolve pyproject.toml into requirements/*.lock.txt again (UPGRADE=1: 
 	@requirements/lock.sh
 
 clean:  ## remove what make made; runs/ and data/ stay
-	rm -rf .venv .venv-js .venv-other .venv-pi build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-js .venv-other .venv-pi build dist mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Make a model
