@@ -3,7 +3,7 @@
 ``release`` reads a run folder and fills a release folder; between the two, ``classifier`` and ``detector`` take the
 same way, each with its own agreement of float and int8, its own manifest, card and report::
 
-    model.keras -tflite.convert-> int8 file -tflite.verify-> accepted, or ModelError
+    model.keras -tflite.convert-> int8 file -tflite.verify-> verified, or ModelError
         -agreement-> passes the gate, or ModelError
         -tflite.layers, tflite.latency, tflite.runtimes-> noise, speed and rounding
         -manifest, card, report-> model.json, MODEL_CARD.md, comparison.md, comparison.png

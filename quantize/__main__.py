@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    """Run the command line, or say what is missing on a machine without the workstation's packages."""
+    """Run the command line; without the workstation's packages, say which one is missing."""
     try:
         from quantize.cli import main as run
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Fills in the part of ``model.json`` that both kinds of model share: what the file is, and what it must output."""
+"""Fills in the fields of ``model.json`` that both kinds of model share: what the file is, and what it must output."""
 
 from __future__ import annotations
 

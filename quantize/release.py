@@ -1,4 +1,4 @@
-"""The folders at both ends: the run folder of fer-train, and the release folder that a device loads."""
+"""Reads the run folder of fer-train; checks and writes the release folder that a device loads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELD_OUT = "PublicTest"
 """The split of FER2013 on which releases are measured: it gates a classifier and sets a detector's crop rule."""
 
 PROBES = 64
-"""Golden images, and as many real ones, on which runtimes are compared and layers measured."""
+"""How many golden images, and how many real ones, runtimes are compared on."""
 
 CONVERTED_FROM = "converted_from"
 """The field of a manifest's ``training`` that marks a model which fer-train did not train."""
@@ -73,7 +73,7 @@ def check_release(folder: Path) -> Manifest:
     """Load a release folder as the daemon does, and verify the file as strictly as when it was released.
 
     Raises:
-        ModelError: file, manifest, labels or golden vectors do not belong together, or no device should load the file.
+        ModelError: file, manifest, labels or golden vectors contradict each other, or no device should load the file.
     """
     if read_schema(folder) == DetectorManifest.schema:
         detector = load_detector(folder)
@@ -93,7 +93,7 @@ def check_release(folder: Path) -> Manifest:
         if manifest.labels != EMOTIONS:
             raise ModelError(
                 f"model {manifest.id}: labels are {', '.join(manifest.labels)}; "
-                f"from fer-train, only this order is accepted: {', '.join(EMOTIONS)}"
+                f"expected the order of fer-train, {', '.join(EMOTIONS)}"
             )
     EmotionClassifier(classifier)
     return manifest

@@ -1,4 +1,4 @@
-"""What reports on both kinds of model share: templates, and figures in float against int8."""
+"""The shared part of the reports on both kinds of model: templates, and figures in float and int8."""
 
 from __future__ import annotations
 

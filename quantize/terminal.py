@@ -1,4 +1,4 @@
-"""What ``fer-quantize`` prints: sentences, tables, and a line of progress."""
+"""Prints what ``fer-quantize`` has to say: sentences, tables, and a line of progress."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def show_layers(layers: Sequence[LayerError]) -> None:
 
 
 def show_differences(differences: Sequence[Difference], top_changed: str) -> None:
-    """How far runtimes differ; ``top_changed`` says what it means when another value is the highest."""
+    """How far runtimes differ; ``top_changed`` names the column for another highest value."""
     show_table(
         f"{differences[0].images} images, int8 steps from TensorFlow's reference kernels",
         ("runtime", "all equal", "mean", "largest", top_changed),
@@ -73,5 +73,5 @@ def show_forecast(graph: Graph) -> None:
             ("operator", "why"),
             [(f"{each.operator.index} {each.operator.name}", "; ".join(each.reasons)) for each in refused],
         )
-    rest = "one single part" if forecast.whole else "the rest follows on the CPU"
+    rest = "the whole model" if forecast.whole else "the rest runs on the CPU"
     say(f"Edge TPU, predicted: {forecast.mapped} of {len(forecast.placements)} operators map; {rest}")

@@ -19,7 +19,9 @@ from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 
 MAX_LOST = 0.005
+"""Accuracy that int8 may lose."""
 MIN_AGREEMENT = 0.97
+"""Share of faces on which int8 and float must have the same emotion on top."""
 
 _ADVICE = (
     "see the noisiest layer with fer-quantize compare, then train again with batch normalisation behind it or a longer "
@@ -29,7 +31,7 @@ _ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class CalibratedHead:
-    """What the logits of a head are divided by, and the calibration errors that float and int8 then have."""
+    """The temperature of a head, and the calibration errors that float and int8 have with it."""
 
     temperature: float
     errors: tuple[float, float]
@@ -64,15 +66,15 @@ class Comparison:
         return max(lost, self.original.ferplus.accuracy - self.quantised.ferplus.accuracy)
 
     def check(self) -> None:
-        """Pass the gate.
+        """Refuse an int8 file that is too far from float.
 
         Raises:
-            ModelError: int8 loses more accuracy, or agrees with float on fewer faces, than is accepted.
+            ModelError: int8 loses more accuracy, or agrees with float on fewer faces, than allowed.
         """
         if self.lost > MAX_LOST:
             raise ModelError(
                 f"int8 loses {100 * self.lost:.2f} points on {self.original.split}, at most {100 * MAX_LOST} are "
-                f"accepted; {_ADVICE}"
+                f"allowed; {_ADVICE}"
             )
         if self.agreement < MIN_AGREEMENT:
             raise ModelError(
@@ -87,7 +89,7 @@ def float_logits(network: Any, pixels: npt.NDArray[np.uint8]) -> Logits:
 
 
 def int8_logits(model: bytes, pixels: npt.NDArray[np.uint8]) -> Logits:
-    """The same of an int8 file whose heads all have as many labels as ``HEADS``."""
+    """The logits of an int8 file with the heads ``HEADS``, in the same shape."""
     return run(model, pixels).dequantized.reshape(len(pixels), len(HEADS), -1)
 
 

@@ -15,7 +15,7 @@ from edge.labels import EMOTIONS
 from train.data.fer2013 import FaceSet
 
 COMMITTED = Path(__file__).with_name("calibration.json")
-"""The sample that our releases are calibrated with."""
+"""The sample with which our releases are calibrated."""
 
 SEED = 2013
 PER_EMOTION = 60

@@ -37,7 +37,7 @@ def read_images(source: Path | None, size_px: int, cache: Path) -> npt.NDArray[n
         images = [golden_input(seed, (1, size_px, size_px, 1))[0, :, :, 0] for seed in range(MAX_IMAGES)]
     elif source.is_dir():
         found = sorted(path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES)
-        images = [_read(found[i]) for i in _choose(len(found))]
+        images = [_read_image(found[i]) for i in _choose(len(found))]
     else:
         faces = next(iter(fer2013.load(source, None, cache, silent).values())).pixels
         images = list(faces[_choose(len(faces))])
@@ -55,7 +55,7 @@ def _choose(count: int) -> npt.NDArray[np.intp]:
     return np.sort(np.random.RandomState(0).permutation(count)[:MAX_IMAGES])
 
 
-def _read(path: Path) -> Pixels:
+def _read_image(path: Path) -> Pixels:
     pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if pixels is None:
         raise DataError(f"image {path}: cannot be read, expected a JPEG or PNG")

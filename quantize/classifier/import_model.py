@@ -79,7 +79,7 @@ def import_model(
     graph = verify(quantised, classifier_requirements(input_shape, names, 1, MAX_CONVERTED_BYTES))
     if graph.operators[-1].name == "LOGISTIC":
         raise ModelError(
-            f"model {model}: ends with a sigmoid, accepted are logits or a softmax; train it to predict one label"
+            f"model {model}: ends with a sigmoid, expected logits or a softmax; train it to predict one label"
         )
     check_range(graph, run_float(original, sample))
     before, after = run_float(original, others), run(quantised, others).dequantized

@@ -33,7 +33,7 @@ def fill_manifest(
 ) -> ClassifierManifest:
     """The manifest of a verified ``model``, see ``shared_fields``.
 
-    ``temperatures`` are by the names of the heads, in the order of the file's outputs.
+    ``temperatures`` has each head by its name, in the order of the file's outputs.
     """
     heads = zip(temperatures.items(), graph.outputs, strict=True)
     return ClassifierManifest(

@@ -13,7 +13,7 @@ from quantize.tflite.runtimes import Difference
 from train.classifier.metrics import Metrics
 
 TOP_CHANGED = "other emotion"
-"""What it means when another logit is the highest."""
+"""What another highest logit means."""
 
 
 def figures(comparison: Comparison) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Reads a classifier that somebody else trained: its file, its labels, the range of its input."""
+"""Opens a classifier that somebody else trained: its file, its labels, the range of its input."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def read_labels(path: Path) -> tuple[str, ...]:
             continue
         if label not in LABELS:
             raise ModelError(
-                f"labels {path} line {number}: {line.strip()!r} is unknown, accepted are {', '.join(LABELS)} and the "
-                f"synonyms {', '.join(SYNONYMS)}"
+                f"labels {path} line {number}: {line.strip()!r} is unknown, expected one of {', '.join(LABELS)} or "
+                f"of the synonyms {', '.join(SYNONYMS)}"
             )
         if label in labels:
             raise ModelError(f"labels {path} line {number}: {label!r} is listed twice; list each label once")
@@ -79,11 +79,11 @@ def open_third_party(path: Path, labels: tuple[str, ...], input_range: str) -> A
             pass
         case _:
             raise ModelError(
-                f"model {path}: takes {taken}, accepted is one square image, (None, size, size, 1) grey or "
+                f"model {path}: takes {taken}, expected one square image, (None, size, size, 1) grey or "
                 "(None, size, size, 3) RGB"
             )
     if not isinstance(given, tuple) or len(given) != 2:
-        raise ModelError(f"model {path}: gives {given}, accepted is one vector of logits or probabilities")
+        raise ModelError(f"model {path}: gives {given}, expected one vector of logits or probabilities")
     if given[1] != len(labels):
         raise ModelError(
             f"model {path}: gives {given[1]} numbers, but {len(labels)} labels are listed; "

@@ -14,10 +14,10 @@ from train.detector.evaluate import MAX_FALSE_POSITIVES_PER_IMAGE, Evaluation, e
 from train.detector.predict import letterboxed, predict
 
 MAX_LOST = 0.005
-"""Of average precision, which counts every score."""
+"""Average precision that int8 may lose; it depends on every score."""
 
 MAX_RECALL_LOST = 0.01
-"""Of recall at one threshold: faces with a score near it fall to either side by chance."""
+"""Recall that int8 may lose at one threshold, where faces with a score near it fall to either side by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Comparison:
 
     @property
     def gated(self) -> dict[str, tuple[float, float]]:
-        """The figures that the gate looks at, by name: (float, int8)."""
+        """The figures that decide, by name: (float, int8)."""
         pairs = {
             "recall of faces of 40 px and more": "recall_40",
             "recall of faces of 20 px and more": "recall_20",
@@ -38,10 +38,10 @@ class Comparison:
         return {title: (getattr(self.original, name), getattr(self.quantised, name)) for title, name in pairs.items()}
 
     def check(self) -> None:
-        """Pass the gate.
+        """Refuse an int8 file that is too far from float.
 
         Raises:
-            ModelError: int8 loses more than accepted, or finds no face.
+            ModelError: int8 loses more than allowed, or finds no face.
         """
         if not self.quantised.recall_20:
             raise ModelError(
@@ -49,11 +49,11 @@ class Comparison:
                 f"than {MAX_FALSE_POSITIVES_PER_IMAGE} false ones per image; train it for longer"
             )
         for title, (before, after) in self.gated.items():
-            accepted = MAX_RECALL_LOST if title.startswith("recall") else MAX_LOST
-            if before - after > accepted:
+            allowed = MAX_RECALL_LOST if title.startswith("recall") else MAX_LOST
+            if before - after > allowed:
                 raise ModelError(
-                    f"int8 loses {100 * (before - after):.2f} points of {title}, at most {100 * accepted:g} are "
-                    "accepted; train it for longer"
+                    f"int8 loses {100 * (before - after):.2f} points of {title}, at most {100 * allowed:g} are "
+                    "allowed; train it for longer"
                 )
 
 

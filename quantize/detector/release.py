@@ -150,7 +150,7 @@ def open_detector(path: Path) -> tuple[Any, tuple[int, ...]]:
     """
     model = open_model(path)
     taken, given = model.input_shape, model.output_shape
-    advice = "accepted are maps of logits, then as many of boxes, of a grey image; train it with fer-train"
+    advice = "expected maps of logits, then as many of boxes, of a grey image; train it with fer-train"
     if not isinstance(given, list) or len(taken) != 4 or None in taken[1:] or taken[3] != 1:
         raise ModelError(f"model {path}: takes {taken} and gives {given}; {advice}")
     strides = tuple(taken[1] // shape[1] for shape in given[: len(given) // 2])

@@ -12,7 +12,7 @@ from quantize.tflite.layers import LayerError
 from quantize.tflite.runtimes import Difference
 
 TOP_CHANGED = "other cell"
-"""What it means when another value of the maps is the highest."""
+"""What another highest value of the maps means."""
 
 
 def figures(comparison: Comparison) -> list[Row]:
@@ -66,7 +66,7 @@ def chart(comparison: Comparison, layers: Sequence[LayerError]) -> bytes:
 
 
 def measured(recalls: Mapping[str, float]) -> dict[str, float]:
-    """Those of ``recalls`` for which there are faces; the others are nan."""
+    """The ``recalls`` that could be measured: without faces, a recall is nan."""
     return {name: recall for name, recall in recalls.items() if not isnan(recall)}
 
 

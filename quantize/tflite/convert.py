@@ -20,7 +20,7 @@ from quantize.tflite.graph import schema
 from quantize.tflite.inference import with_channels
 
 LAYERS = "train/classifier/network.py (ReLU or ReLU6 as activation)"
-"""Where layers are that this converter and the devices know, for messages."""
+"""Layers that convert and run on a device, for error messages."""
 
 
 def convert_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:

@@ -1,8 +1,8 @@
 """Whether an Edge TPU would run a file: a prediction for each operator, and the real compiler if it is installed.
 
 Rules: "Supported operations" and "Model requirements" of https://coral.ai/docs/edgetpu/models-intro/ (compiler 16,
-runtime 14). Coral does not document which sizes the compiler turns
-down and how it schedules the 8 MB of memory: only the compiler knows.
+runtime 14). Coral does not document which sizes the compiler refuses
+and how it schedules the 8 MB of memory: only the compiler knows.
 """
 
 from __future__ import annotations

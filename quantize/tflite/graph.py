@@ -77,12 +77,12 @@ def read_graph(model: bytes) -> Graph:
     """
     verify_model(model)
     try:
-        return _read(model)
+        return _graph(model)
     except (struct.error, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelError(f"model of {len(model)} bytes is damaged ({error}); expected a .tflite file") from error
 
 
-def _read(model: bytes) -> Graph:
+def _graph(model: bytes) -> Graph:
     tables = schema()
     document = tables.ModelT.InitFromObj(tables.Model.GetRootAs(model, 0))
     dtypes, builtins = _names(tables.TensorType), _names(tables.BuiltinOperator)

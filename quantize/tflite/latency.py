@@ -13,7 +13,7 @@ from quantize.tflite.runtimes import open_in_tensorflow
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Medians of one inference in milliseconds, one thread. They belong to one machine; their ratio hardly does."""
+    """Medians of one inference in milliseconds, one thread. They differ between machines, their ratio hardly."""
 
     original_ms: float
     quantised_ms: float

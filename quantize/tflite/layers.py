@@ -14,7 +14,7 @@ from quantize.tflite.inference import with_channels
 from quantize.tflite.runtimes import open_in_tensorflow
 
 LOW_SNR_DB = 15.0
-"""Below it, error is over 18 % of the signal's amplitude: look at such a layer."""
+"""Below this ratio the error is over 18 % of the signal's amplitude: look at such a layer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""One file in every TFLite runtime at hand: how far their integer outputs differ.
+"""Runs one file in every installed TFLite runtime: how far their integer outputs differ.
 
-The format fixes the arithmetic only up to rounding, so TensorFlow's reference kernels are taken as the truth here. With
+The format fixes the arithmetic only up to rounding, so TensorFlow's reference kernels are the reference here. With
 those kernels TensorFlow 2.21 and tflite-runtime 2.14 agree bit for bit after every operator (measured on a residual
-network of 31). By default they run others, which are a step off now and then when they rescale a sum, and the layers
-behind carry the error on: in tflite-runtime ADD alone, in TensorFlow depthwise convolutions too, in XNNPACK all.
+network of 31). By default they run others, which are a step off now and then when they rescale a sum, and later
+layers propagate the error: in tflite-runtime ADD alone, in TensorFlow depthwise convolutions too, in XNNPACK all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Refuses an int8 file that no device should load: by what is in the file, and by the range of its outputs."""
+"""Refuses an int8 file that no device should load, by its content and by the range of its outputs."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def verify(model: bytes, required: Requirements | None = None) -> Graph:
     graph = read_graph(model)
     if graph.size_bytes > required.max_bytes:
         raise ModelError(
-            f"model has {graph.size_bytes} bytes, at most {required.max_bytes} are accepted; train a smaller network"
+            f"model has {graph.size_bytes} bytes, at most {required.max_bytes} are allowed; train a smaller network"
         )
     if graph.subgraphs != 1:
-        raise ModelError(f"model has {graph.subgraphs} subgraphs, accepted is 1; remove loops and conditions")
+        raise ModelError(f"model has {graph.subgraphs} subgraphs, expected 1; remove loops and conditions")
     for operator in graph.operators:
         _check_tensors(operator)
         _check_operator(operator)
@@ -132,7 +132,7 @@ def _check_tensors(operator: Operator) -> None:
         where = _where(operator, tensor)
         if tensor.dtype != "INT8" and not (tensor.dtype == "INT32" and tensor.data is not None):
             raise ModelError(
-                f"{where}: is {tensor.dtype}, accepted are INT8 and INT32 constants; convert with fer-quantize convert"
+                f"{where}: is {tensor.dtype}, expected INT8 or an INT32 constant; convert with fer-quantize convert"
             )
         if tensor.open_shape:
             raise ModelError(f"{where}: has an open shape; convert with a fixed batch of 1")
@@ -158,7 +158,7 @@ def _check_operator(operator: Operator) -> None:
     where = _where(operator, operator.outputs[0])
     if operator.name not in OPERATORS:
         instead = _INSTEAD.get(operator.name, f"build with the layers of {LAYERS}")
-        raise ModelError(f"{where}: this operator is not accepted; {instead}")
+        raise ModelError(f"{where}: this operator is not allowed; {instead}")
     known = OPERATORS[operator.name]
     if operator.version > known:
         raise ModelError(
@@ -189,20 +189,20 @@ def _check_borders(graph: Graph, required: Requirements) -> None:
     taken = graph.inputs[0]
     if taken.shape != required.input_shape:
         raise ModelError(
-            f"model input {taken.name!r} has the shape {taken.shape}, accepted is {required.input_shape}; "
+            f"model input {taken.name!r} has the shape {taken.shape}, expected {required.input_shape}; "
             "convert a model that fer-train did not train with fer-quantize convert"
         )
     # With these, int8 input = grey - 128 without rounding: the network sees on the device what it saw in training.
     if (taken.scales, taken.zero_points) != ((1.0,), (INT8_MIN,)):
         raise ModelError(
-            f"model input {taken.name!r} has scale {taken.scales} and zero point {taken.zero_points}, accepted are "
+            f"model input {taken.name!r} has scale {taken.scales} and zero point {taken.zero_points}, expected "
             f"1 and {INT8_MIN}; calibrate with images from black 0 to white 255"
         )
     missing = list(required.output_shapes)
     for given in graph.outputs:
         if given.shape not in missing:
-            accepted = " or ".join(dict.fromkeys(map(str, missing)))
+            expected = " or ".join(dict.fromkeys(map(str, missing)))
             raise ModelError(
-                f"model output {given.name!r} has the shape {given.shape}, accepted is {accepted}, {required.meaning}"
+                f"model output {given.name!r} has the shape {given.shape}, expected {expected}, {required.meaning}"
             )
         missing.remove(given.shape)

@@ -75,7 +75,7 @@ def test_the_gate_stops_a_file_that_loses_more_than_half_a_point() -> None:
 
     compare(decided(right), decided([0] * 996 + [1] * 4), face_set(right)).check()
     with pytest.raises(
-        ModelError, match=r"loses 0.60 points on PublicTest, at most 0.5 are accepted; see the noisiest layer"
+        ModelError, match=r"loses 0.60 points on PublicTest, at most 0.5 are allowed; see the noisiest layer"
     ):
         compare(decided(right), decided(wrong), face_set(right)).check()
 

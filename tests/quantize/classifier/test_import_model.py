@@ -182,10 +182,10 @@ def test_the_same_file_gives_the_same_release(name: str, mini_xception: Any, fac
 @pytest.mark.parametrize(
     ("last", "message"),
     [
-        (layers.Activation("sigmoid"), r"ends with a sigmoid, accepted are logits or a softmax"),
+        (layers.Activation("sigmoid"), r"ends with a sigmoid, expected logits or a softmax"),
         (
             layers.Activation("hard_silu"),
-            r"HARD_SWISH.* not accepted; build with the layers of train/classifier/network.py",
+            r"HARD_SWISH.* not allowed; build with the layers of train/classifier/network.py",
         ),
     ],
     ids=["sigmoid", "hard-swish"],

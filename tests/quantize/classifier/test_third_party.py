@@ -37,7 +37,10 @@ def test_synonyms_stand_for_known_labels_and_are_none_themselves() -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (("angry", "bored"), r"line 2: 'bored' is unknown, accepted are angry, .*contempt and the synonyms anger, "),
+        (
+            ("angry", "bored"),
+            r"line 2: 'bored' is unknown, expected one of angry, .*contempt or of the synonyms anger, ",
+        ),
         (("happy", "sad", "happiness"), r"line 3: 'happy' is listed twice; list each label once"),
     ],
 )
@@ -81,11 +84,11 @@ def test_every_form_of_file_opens_to_the_same_outputs(name: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (small((16, 20, 1)), r"takes \(None, 16, 20, 1\), accepted is one square image"),
-        (small((None, None, 1)), r"takes \(None, None, None, 1\), accepted is one square image"),
-        (small((16, 16, 4)), r"takes \(None, 16, 16, 4\), accepted is one square image"),
+        (small((16, 20, 1)), r"takes \(None, 16, 20, 1\), expected one square image"),
+        (small((None, None, 1)), r"takes \(None, None, None, 1\), expected one square image"),
+        (small((16, 16, 4)), r"takes \(None, 16, 16, 4\), expected one square image"),
         (small(classes=8), r"gives 8 numbers, but 7 labels are listed; list one label for each number"),
-        (keras.Sequential([keras.Input((16, 16, 1)), layers.Conv2D(7, 3)]), r"accepted is one vector of logits"),
+        (keras.Sequential([keras.Input((16, 16, 1)), layers.Conv2D(7, 3)]), r"expected one vector of logits"),
     ],
     ids=["oblong", "open", "four channels", "8 classes", "a map"],
 )

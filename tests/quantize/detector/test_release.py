@@ -241,16 +241,14 @@ def test_a_detector_that_finds_nothing_is_not_released(
 def test_a_classifier_is_no_detector(quarters: Any, tmp_path: Path) -> None:
     quarters.save(tmp_path / "model.keras")
 
-    with pytest.raises(
-        ModelError, match=r"takes \(None, 48, 48, 1\) and gives \(None, 7\); accepted are maps of logits"
-    ):
+    with pytest.raises(ModelError, match=r"takes \(None, 48, 48, 1\) and gives \(None, 7\); expected maps of logits"):
         open_detector(tmp_path / "model.keras")
 
 
 def test_maps_that_do_not_fit_the_strides_are_refused(spots: Any, tmp_path: Path) -> None:
     keras.Model(spots.inputs, spots.outputs[::-1]).save(tmp_path / "model.keras")
 
-    with pytest.raises(ModelError, match=r"gives \[.*\], expected \[.*\]; accepted are maps of logits"):
+    with pytest.raises(ModelError, match=r"gives \[.*\], expected \[.*\]; expected maps of logits"):
         open_detector(tmp_path / "model.keras")
 
 
@@ -260,7 +258,7 @@ def test_a_file_with_other_maps_than_required_is_refused(spots: Any, collection:
     with pytest.raises(ModelError, match=r"has 1 inputs and 6 outputs, expected 1 and 4"):
         verify(model, detector_requirements((1, HEIGHT, WIDTH, 1), (8, 16)))
     with pytest.raises(
-        ModelError, match=r"has the shape .*, accepted is .*maps of logits and boxes at the strides 4, 8, 16"
+        ModelError, match=r"has the shape .*, expected .*maps of logits and boxes at the strides 4, 8, 16"
     ):
         verify(model, detector_requirements((1, HEIGHT, WIDTH, 1), (4, 8, 16)))
 

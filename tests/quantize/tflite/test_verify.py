@@ -57,17 +57,17 @@ def test_a_dynamic_range_file_with_int8_weights_alone_is_refused() -> None:
     converter = tf.lite.TFLiteConverter.from_keras_model(wide)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
-    with pytest.raises(ModelError, match=r"FLOAT32, accepted are INT8 and INT32 constants"):
+    with pytest.raises(ModelError, match=r"FLOAT32, expected INT8 or an INT32 constant"):
         verify(converter.convert())
 
 
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (small("hard_swish"), r"operator 1 HARD_SWISH.* not accepted; .*\(ReLU or ReLU6 as activation\)"),
-        (small(last="softmax"), r"operator \d SOFTMAX.* not accepted; let the model end with logits"),
-        (small(size_px=64), r"input .* has the shape \(1, 64, 64, 1\), accepted is \(1, 48, 48, 1\)"),
-        (small(classes=8), r"output .* has the shape \(1, 8\), accepted is \(1, 7\), logits of angry, disgust"),
+        (small("hard_swish"), r"operator 1 HARD_SWISH.* not allowed; .*\(ReLU or ReLU6 as activation\)"),
+        (small(last="softmax"), r"operator \d SOFTMAX.* not allowed; let the model end with logits"),
+        (small(size_px=64), r"input .* has the shape \(1, 64, 64, 1\), expected \(1, 48, 48, 1\)"),
+        (small(classes=8), r"output .* has the shape \(1, 8\), expected \(1, 7\), logits of angry, disgust"),
     ],
     ids=["hard-swish", "softmax", "64x64", "8 classes"],
 )
@@ -124,7 +124,7 @@ def add_an_output(document: Any) -> None:
     ("change", "message"),
     [
         (raise_version, "has version 9, tflite-runtime 2.14 was tested up to 3"),
-        (add_subgraph, "has 2 subgraphs, accepted is 1"),
+        (add_subgraph, "has 2 subgraphs, expected 1"),
         (zero_a_scale, "operator 1 CONV_2D, tensor .*: has the scale 0.0, expected a positive number"),
         (shift_the_weights, "zero point of weights is not 0"),
         (stretch_a_bias, "scale of the bias is not input scale x weight scale"),
@@ -140,7 +140,7 @@ def test_an_altered_file_is_refused(change: Callable[[Any], None], message: str,
 
 
 def test_a_file_over_a_megabyte_is_refused(int8_file: bytes) -> None:
-    with pytest.raises(ModelError, match="has 1000001 bytes, at most 1000000 are accepted"):
+    with pytest.raises(ModelError, match="has 1000001 bytes, at most 1000000 are allowed"):
         verify(int8_file.ljust(1_000_001, b"\0"))
 
 
