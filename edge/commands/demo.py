@@ -23,6 +23,7 @@ from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError, FerEdgeError
 
 CLIP = Path(__file__).parents[1] / "media" / "astronaut.mp4"
+"""The clip in the package, see ``edge/media/README.md``."""
 WEBCAM = Path("/dev/video0")
 WINDOW_S = 3.0
 
@@ -32,7 +33,7 @@ _LAST_LINES = 15
 
 
 def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[str] = _DAEMON) -> int:
-    """Show what a dashboard would receive, for ``windows`` aggregates (None: until Ctrl-C); returns the exit status.
+    """Show what a dashboard would receive, ``windows`` aggregates (None: until Ctrl-C); returns the exit status.
 
     ``webcam`` uses the machine's first camera if there is one. ``daemon`` is the command to run; the path of a
     configuration is appended to it.

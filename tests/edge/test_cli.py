@@ -12,8 +12,7 @@ import pytest
 
 from edge.cli import main
 from edge.vision.classifier import PACKAGED_MODEL
-
-CLIP = Path(__file__).parents[2] / "edge" / "media" / "astronaut.mp4"
+from tests.support.paths import CLIP
 
 
 def write(folder: Path, text: str) -> Path:

@@ -20,8 +20,7 @@ from edge.camera.luma import MAX_SIDE_PX
 from edge.camera.replay import DEFAULT_FPS, ReplayCamera
 from edge.errors import CameraError
 from edge.records import Image
-
-DEMO_CLIP = Path(__file__).parents[3] / "edge" / "media" / "astronaut.mp4"
+from tests.support.paths import CLIP
 
 
 def write_image(path: Path, level: int, size: tuple[int, int] = (48, 32)) -> Path:
@@ -326,7 +325,7 @@ def test_opencv_stays_silent_about_a_bad_file(tmp_path: Path, capfd: pytest.Capt
 
 def test_haar_finds_the_one_face_on_every_frame_of_the_demo_clip() -> None:
     cascade = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_alt2.xml")
-    camera = ReplayCamera(DEMO_CLIP, pace="fast", loop=False)
+    camera = ReplayCamera(CLIP, pace="fast", loop=False)
 
     faces = [
         len(cascade.detectMultiScale(frame.pixels, scaleFactor=1.1, minNeighbors=3, minSize=(40, 40)))
@@ -338,7 +337,7 @@ def test_haar_finds_the_one_face_on_every_frame_of_the_demo_clip() -> None:
 
 
 def test_the_demo_clip_loops_without_a_jump() -> None:
-    camera = ReplayCamera(DEMO_CLIP, pace="fast", loop=True)
+    camera = ReplayCamera(CLIP, pace="fast", loop=True)
     pixels = [next_image(camera).pixels.astype(int) for _ in range(51)]
 
     steps = [np.abs(after - before).mean() for before, after in itertools.pairwise(pixels)]
