@@ -1,7 +1,7 @@
 """Every deliberate error of the product, with the exit status it ends a command with.
 
 A message says what is wrong, where, and what is expected or what to do.
-Errors of foreign libraries are translated in the one module that imports the library.
+Errors of a third-party library are translated in the one module that imports it.
 """
 
 from __future__ import annotations

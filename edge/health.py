@@ -136,7 +136,7 @@ def _host_problems(host: HostHealth) -> tuple[Problem, ...]:
 
 
 class HealthReporter(threading.Thread):
-    """Publishes the health on change and once a minute, tells systemd that work gets done, and steers the throttle."""
+    """Publishes the health on change and once a minute, feeds the watchdog, and reports the health to the throttle."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class HealthReporter(threading.Thread):
         published: tuple[object, ...] = ()
         published_at_s, analysed = float("-inf"), 0
         while not self._stopping.wait(_CHECK_PERIOD_S if analysed else 0.1):
-            # A dead publisher starves the watchdog: systemd starts a process that can speak.
+            # Without a publisher the watchdog is not fed, so systemd starts a process that can publish.
             if self._meter.analysed > analysed and self._publisher.alive:
                 if not analysed:
                     self._notifier.ready()

@@ -6,7 +6,7 @@ EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Order of every vector of emotion scores; the label numbers of FER2013."""
 
 HEADS = ("ferplus", "fer2013")
-"""The two questions our classifier answers: what most of FER+'s annotators saw in a face, and its FER2013 label."""
+"""The outputs of our classifier: the emotion that FER+'s annotators saw in a face, and the face's FER2013 label."""
 
 INPUT_SIZE_PX = 48
 """Side of the square grey face crop that FER2013 contains and our classifier takes."""

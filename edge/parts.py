@@ -1,4 +1,4 @@
-"""Configuration -> the daemon's parts: the one place that knows which class each key stands for.
+"""Configuration -> the daemon's parts: the only module that maps configuration keys to classes.
 
 A part's module is imported when the part is opened, so that every command loads only what it needs: ``fer-edge check
 --model`` opens a model, and no camera driver comes into memory.

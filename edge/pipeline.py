@@ -21,7 +21,7 @@ LIVE_EVERY_S = 0.5
 
 
 class Outlet(Protocol):
-    """Where results leave: the MQTT publisher, nowhere in a benchmark, or a list in a test."""
+    """Where results go: the MQTT publisher, nowhere in a benchmark, a list in a test."""
 
     def publish_window(self, summary: WindowSummary) -> None:
         """Every finished window, once."""
@@ -76,7 +76,7 @@ class Pipeline:
             self.outlet.publish_window(summary)
 
     def observe(self, frame: Frame) -> Observation:
-        """What one frame shows: the readings of everybody who is confirmed and in view."""
+        """Analyse one frame: the readings of everybody who is confirmed and in view."""
         tracks = [track for track in self._track(frame) if track.confirmed]
         return Observation(frame.sequence, frame.captured_at_s, self._classify(frame, tracks) if tracks else ())
 

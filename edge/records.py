@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from edge.labels import EMOTIONS
 
-if TYPE_CHECKING:  # commands that only speak MQTT start without numpy
+if TYPE_CHECKING:  # commands that only use MQTT start without numpy
     import numpy as np
     import numpy.typing as npt
 
@@ -115,7 +115,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one confirmed track's face shows in one frame."""
+    """The emotions of one confirmed track in one frame."""
 
     track: Track
     scores: EmotionScores
@@ -123,7 +123,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All readings of one analysed frame. No reading is a fact (an empty room), not an error."""
+    """All readings of one analysed frame. An empty room has none, which is not an error."""
 
     sequence: int
     captured_at_s: float
@@ -188,7 +188,7 @@ ProblemCode: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something a person should know: a stable ``code`` for programs and one sentence for people."""
+    """Something a person should know: ``code`` for programs, ``sentence`` for people."""
 
     code: ProblemCode
     sentence: str

@@ -1,4 +1,4 @@
-"""The daemon: its parts are put together here, started in order and stopped in reverse."""
+"""The daemon: puts its parts together, starts them in order and stops them in reverse."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from edge.mqtt.wallclock import WallClock
 from edge.parts import build_pipeline, open_camera, open_classifier, open_detector, open_outbox
 
 STOP_TIMEOUT_S = 8.0
-"""Systemd waits longer; a broker that does not answer must not hold the shutdown up."""
+"""Systemd waits longer; a broker that does not respond must not delay the shutdown."""
 
 _log = logging.getLogger(__name__)
 
 
 class Service:
-    """The daemon. Everything that can be wrong with its models is known before anything starts."""
+    """The daemon. What is wrong with its models is reported before anything starts."""
 
     def __init__(self, config: Config, notifier: SystemdNotifier) -> None:
         """Load the models.

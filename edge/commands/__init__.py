@@ -1,1 +1,1 @@
-"""What a person types: one file for each command of ``fer-edge``, beside what only that command needs."""
+"""One file for each command of ``fer-edge``, beside what only that command needs."""

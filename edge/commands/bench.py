@@ -1,4 +1,4 @@
-"""``fer-edge bench``: speed of each stage and memory of the daemon's parts on a clip played as fast as possible.
+"""``fer-edge bench``: measures speed and memory of the daemon's parts on a clip, played as fast as possible.
 
 The figures hold for one machine at one moment: compare only what was measured side by side.
 """

@@ -1,4 +1,4 @@
-"""``fer-edge check``: tries everything a start needs, one by one, without starting."""
+"""``fer-edge check``: tries everything that the daemon needs, one by one, without starting it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge.vision.detector.manifest import DetectorManifest
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: what was found, or the error with which a start would end."""
+    """One part: what was found, or the error with which the daemon would end."""
 
     part: str
     sentence: str
@@ -86,7 +86,7 @@ def _first_frame(camera: Camera) -> str:
     begun_s = time.monotonic()
     frame = camera.read()
     if frame is None:
-        raise CameraError(f"camera {camera.name}: delivers no frame")
+        raise CameraError(f"camera {camera.name}: delivers no frame; check its cable or its file")
     height_px, width_px = frame.pixels.shape
     return f"{camera.name}: first frame {width_px}x{height_px} after {time.monotonic() - begun_s:.1f} s"
 

@@ -52,7 +52,7 @@ class Progress:
 def simulate(
     plan: Plan, devices: int, *, duration_s: float = float("inf"), json: bool = False, out: TextIO | None = None
 ) -> int:
-    """Run ``devices`` devices for ``duration_s`` or until Ctrl-C; the exit status is 1 where the pace was lost.
+    """Run ``devices`` devices for ``duration_s`` or until Ctrl-C; the exit status is 1 if the pace was not kept.
 
     Reports once a second on stderr, and at the end on ``out``, as JSON if asked. A clean stop clears what the broker
     retains of the devices.
@@ -67,7 +67,7 @@ def simulate(
     fleet = _Fleet(plan, devices)
     passed_s = behind_s = 0.0
     try:
-        last = fleet.progress()  # answered once all devices have started
+        last = fleet.progress()  # returns once all devices have started
         start_s = time.monotonic()
         while passed_s < duration_s:
             time.sleep(min(_REPORT_EVERY_S, duration_s - passed_s))
@@ -104,7 +104,7 @@ def simulate(
 
 
 class _Fleet:
-    """The processes of the devices. Each answers ``progress``, and ends after ``stop``."""
+    """The processes of the devices. Each replies to ``progress`` with its ``Progress``, and ends after ``stop``."""
 
     def __init__(self, plan: Plan, devices: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -134,7 +134,7 @@ class _Fleet:
 
 
 def _last(pipe: Pipe) -> Progress:
-    """The last report of a process; an unread answer may come before it."""
+    """The last report of a process; an unread reply may come before it."""
     progress = Progress()
     with suppress(EOFError, OSError):
         while True:
@@ -153,8 +153,8 @@ def _sum(parts: list[Progress]) -> Progress:
 
 
 def _run(pipe: Pipe, plan: Plan, numbers: range) -> None:
-    """One process: runs the devices ``numbers`` until it is told to ``stop``, or its parent has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent says when to stop
+    """One process: runs the devices ``numbers`` until its parent sends ``stop`` or has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; only the parent stops us
     logging.getLogger("edge").setLevel(logging.ERROR)  # the progress report counts lost connections
     devices = [SimulatedDevice(plan, number) for number in numbers]
     for device in devices:
@@ -225,8 +225,8 @@ def _clear_retained(plan: Plan, devices: list[SimulatedDevice]) -> None:
     while not sender.idle:
         sender.advance()
         match connection.next_event(_STOP_TIMEOUT_S):
-            case Acknowledged() as answer:
-                sender.acknowledged(answer)
+            case Acknowledged() as acknowledged:
+                sender.acknowledged(acknowledged)
             case _:
                 break
     connection.close(1.0)

@@ -1,7 +1,7 @@
 """A simulated device: people and moods are random walks, everything from the publisher on is the real code.
 
-So that dashboards have something to show, every fourth device has no privacy threshold, every tenth only counts, and
-one in twenty is too hot.
+Every fourth device has no privacy threshold, every tenth publishes counts only, and one in twenty is too hot, so that a
+dashboard has each case to show.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Plan:
 
 
 class SimulatedRoom:
-    """People and moods as slow random walks around a daily cycle; each room has a noon of its own, so some are busy."""
+    """People and moods as slow random walks around a daily cycle; each room has its own noon, so some are busy."""
 
     def __init__(self, random: Random, *, min_people: int = 3, counts_only: bool = False) -> None:
         self._random, self._min_people, self._counts_only = random, min_people, counts_only
@@ -71,9 +71,9 @@ class SimulatedRoom:
     def read(self, now_s: float) -> RoomReading:
         """The room at ``now_s``; with a privacy threshold a live reading has no emotions."""
         people = round(self._present(now_s))
-        told = people > 0 and self._min_people == 1 and not self._counts_only
+        shown = people > 0 and self._min_people == 1 and not self._counts_only
         why: RoomSuppression = "counts_only" if self._counts_only else "windows_only"
-        return RoomReading(people, self._emotions() if told else None, why if people and not told else None)
+        return RoomReading(people, self._emotions() if shown else None, why if people and not shown else None)
 
     def summarise(self, start_s: float, end_s: float) -> WindowSummary:
         """The window, after moving the random walks on to its end."""
@@ -82,7 +82,7 @@ class SimulatedRoom:
         mean = min(at_once, most)
         people = most + round(mean * (end_s - start_s) / _STAY_S)
         captured = round((end_s - start_s) * FPS)
-        told = most >= self._min_people and not self._counts_only
+        shown = most >= self._min_people and not self._counts_only
         why: Suppression = "counts_only" if self._counts_only else "too_few_people"
         return WindowSummary(
             start_s=start_s,
@@ -92,16 +92,16 @@ class SimulatedRoom:
             people=people,
             max_at_once=most,
             mean_at_once=mean,
-            emotions=self._emotions() if told else None,
-            uncertain=random.uniform(0.0, 0.3) if told else None,
-            suppressed=why if people and not told else None,
+            emotions=self._emotions() if shown else None,
+            uncertain=random.uniform(0.0, 0.3) if shown else None,
+            suppressed=why if people and not shown else None,
         )
 
     def _present(self, now_s: float) -> float:
         """How many people are there around now, on average."""
         self._walk(now_s)
-        hour = math.cos((now_s - self._noon_s) / _DAY_S * math.tau)
-        return self._size * max(0.0, 0.4 + hour) * math.exp(0.4 * self._crowd)
+        daylight = math.cos((now_s - self._noon_s) / _DAY_S * math.tau)
+        return self._size * max(0.0, 0.4 + daylight) * math.exp(0.4 * self._crowd)
 
     def _walk(self, now_s: float) -> None:
         """An Ornstein-Uhlenbeck process: its spread does not depend on how often it is read."""

@@ -1,4 +1,4 @@
-"""The rooms that ``watch`` knows, drawn in a terminal; the only importer of rich.
+"""Draws the rooms of ``watch`` in a terminal. The only importer of rich.
 
 Each room is a panel. When not all panels fit, each room is a line, and those with problems come first.
 """
@@ -122,7 +122,7 @@ def _lines(rooms: list[Room], now_s: float, width: int, left: int) -> Iterator[T
         mark, colour = _STATES.get(room.state(now_s), ("○", "white"))
         name = Text(room.name, "bold")
         people = Text(_people(room, now_s).rjust(_COLUMNS[2]))
-        cells = (Text(mark, colour), name, people, _short(room, now_s))
+        cells = (Text(mark, colour), name, people, _mood(room, now_s))
         line = Text(no_wrap=True)
         for cell, wide in zip(cells, _COLUMNS, strict=True):
             cell.truncate(wide, overflow="ellipsis", pad=True)
@@ -193,7 +193,7 @@ def _heading(room: Room, now_s: float) -> Text:
     return text
 
 
-def _short(room: Room, now_s: float) -> Text:
+def _mood(room: Room, now_s: float) -> Text:
     """The dominant emotion in a few characters, or that the device is away."""
     window = room.window
     if room.away(now_s):
@@ -279,7 +279,7 @@ def _why_empty(window: Window | None, *, brief: bool = False) -> str:
     if window.mood.withheld:
         return "? withheld" if brief else window.mood.withheld
     if window.analysed == 0:
-        return "× no data" if brief else "no data: the camera gave no picture"
+        return "× no data" if brief else "no data: the camera delivered no image"
     return "· nobody" if brief else "no face was seen in this window"
 
 

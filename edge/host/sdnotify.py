@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 class SystemdNotifier:
-    """Speaks to the service manager that the environment names."""
+    """Sends messages to the service manager that the environment names."""
 
     def __init__(self, address: str | None = None) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "") if address is None else address
@@ -43,4 +43,4 @@ class SystemdNotifier:
                 connection.connect(address)
                 connection.send(message.encode())
         except OSError as error:
-            _log.warning("systemd does not take %s: %s", message, error)
+            _log.warning("systemd cannot be notified of %s: %s", message, error)

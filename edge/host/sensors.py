@@ -1,4 +1,4 @@
-"""What the machine says about itself: temperature, throttling, memory and free disk space."""
+"""Reads the machine's sensors: temperature, throttling, memory and free disk space."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from edge.records import HostHealth
 
 TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-"""Raspberry Pi firmware: hexadecimal flags, bits 0 to 3 are what limits the processor now. Others report that a Pi 5
-lacks it; there the temperature alone is known."""
+"""Raspberry Pi firmware: hexadecimal flags, of which bits 0 to 3 say what limits the processor now. A Pi 5 is reported
+to lack this file; there only the temperature is known."""
 
 
 def read_host(disk: Path) -> HostHealth:

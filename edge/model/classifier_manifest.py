@@ -11,7 +11,7 @@ from edge.model.manifest import Manifest, SharedFields, TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The output for one of the sets of labels in training, and what divides its logits before the softmax."""
+    """The output for one set of labels of the training; ``temperature`` divides its logits before the softmax."""
 
     name: str
     output: TensorSpec
@@ -34,7 +34,7 @@ class Head:
 class ClassifierManifest(Manifest):
     """The manifest of a classifier.
 
-    ``labels`` name the logits of every head in their order. The first of ``heads`` is used unless another is named.
+    ``labels`` name the logits of every head, in order. The first of ``heads`` is used unless another is configured.
     """
 
     schema: ClassVar[str] = "fer-edge/model/2"
@@ -48,7 +48,7 @@ class ClassifierManifest(Manifest):
         return tuple(head.output for head in self.heads)
 
     @classmethod
-    def _read(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
+    def _parse(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
         manifest = cls(
             **shared,
             labels=tuple(str(label) for label in document["labels"]),

@@ -90,8 +90,8 @@ class Download:
         from urllib.request import build_opener
 
         try:
-            with build_opener().open(url, timeout=_TIMEOUT_S) as answer:
-                content: bytes = answer.read(self.size_bytes + 1)
+            with build_opener().open(url, timeout=_TIMEOUT_S) as response:
+                content: bytes = response.read(self.size_bytes + 1)
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise DownloadError(

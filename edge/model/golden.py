@@ -49,9 +49,9 @@ def golden_stride(values: int) -> int:
 def golden_input(seed: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """A reproducible test image of ``shape`` (1, height, width, channels), uint8: a drawn mask with noise.
 
-    A mask, because a network of faces outputs nearly the same for every image without one, and a golden vector must
-    tell images apart. Integer arithmetic and numpy's frozen ``RandomState`` only, so that every platform draws the
-    same pixels.
+    A mask, because a network trained on faces outputs nearly the same for every image without one, and a golden vector
+    must tell images apart. Integer arithmetic and numpy's frozen ``RandomState`` only, so that every platform draws
+    the same pixels.
     """
     _, height, width, channels = shape
     random = np.random.RandomState(seed)

@@ -79,12 +79,12 @@ class Manifest(ABC):
     @property
     @abstractmethod
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """What the file gives, in the order in which the host reads it."""
+        """The output tensors, in the order in which the host reads them."""
 
     @classmethod
     @abstractmethod
-    def _read(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
-        """The manifest in ``document``, whose ``shared`` fields are read already.
+    def _parse(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
+        """The manifest in ``document``, whose ``shared`` fields are parsed already.
 
         Raises:
             KeyError: a field is missing.
@@ -94,7 +94,7 @@ class Manifest(ABC):
     def to_json(self) -> str:
         """The manifest as a document, see ``with_checksum``."""
         document = {"schema": self.schema, **asdict(self)}
-        for name in _FOR_PEOPLE:  # behind what decides, which they would hide
+        for name in _FOR_PEOPLE:  # at the end, because they are long
             document[name] = document.pop(name)
         return with_checksum(document)
 
@@ -114,8 +114,8 @@ class Manifest(ABC):
             ) from error
         try:
             if document["schema"] != cls.schema:
-                raise ValueError(f"schema is {document['schema']!r}, accepted is {cls.schema!r}")
-            manifest = cls._read(document, _read_shared(document))
+                raise ValueError(f"schema is {document['schema']!r}, expected {cls.schema!r}")
+            manifest = cls._parse(document, _parse_shared(document))
             document.pop("checksum", None)
             intact = with_checksum(document).encode() == content
         except KeyError as error:
@@ -131,12 +131,12 @@ M = TypeVar("M", bound=Manifest)
 
 
 def with_checksum(document: Mapping[str, Any]) -> str:
-    """``document`` as indented JSON; its last field, ``checksum``, covers all others."""
+    """``document`` as indented JSON; its last field, ``checksum``, is computed over all others."""
     checksum = hashlib.sha256(json.dumps(document).encode()).hexdigest()
     return json.dumps({**document, "checksum": checksum}, indent=1) + "\n"
 
 
-def _read_shared(document: Mapping[str, Any]) -> SharedFields:
+def _parse_shared(document: Mapping[str, Any]) -> SharedFields:
     shared = SharedFields(
         id=str(document["id"]),
         sha256=str(document["sha256"]),

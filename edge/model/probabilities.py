@@ -1,4 +1,4 @@
-"""Logits -> probabilities. The daemon, training and quantising all take this one softmax; needs numpy only."""
+"""Logits -> probabilities: the one softmax of the daemon, training and quantising. Needs numpy only."""
 
 from __future__ import annotations
 

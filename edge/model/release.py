@@ -1,4 +1,4 @@
-"""A release folder of fer-quantize -> a network that is checked before it sees the first frame."""
+"""A release folder of fer-quantize -> a network, checked before it runs on the first frame."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None) ->
             manifest's, or the signature is missing or wrong.
         ConfigError: signatures cannot be checked with ``public_key`` here.
     """
-    content = _read(folder / MANIFEST_FILE, "a model.json of fer-quantize")
+    content = _read_file(folder / MANIFEST_FILE, "a model.json of fer-quantize")
     if public_key is not None:
         verify_signature(content, folder / SIGNATURE_FILE, public_key)
     manifest = kind.from_json(content, folder / MANIFEST_FILE)
     path = folder / MODEL_FILE
-    model = _read(path, "an int8 .tflite file")
+    model = _read_file(path, "an int8 .tflite file")
     sha256 = hashlib.sha256(model).hexdigest()
     if sha256 != manifest.sha256:
         raise ModelError(
@@ -67,7 +67,7 @@ def read_schema(folder: Path) -> str | None:
         return None
 
 
-def _read(path: Path, expected: str) -> bytes:
+def _read_file(path: Path, expected: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -79,7 +79,7 @@ class Network(Generic[M]):
 
     Attributes:
         manifest: the release's manifest.
-        device: what computes, ``cpu`` or the delegate's name.
+        device: where it runs, ``cpu`` or the delegate's name.
     """
 
     def __init__(self, release: Release[M], *, threads: int = 1, delegate: str | None = None) -> None:
@@ -129,12 +129,12 @@ class Network(Generic[M]):
             actual = golden_values(np.concatenate([output.ravel() for output in outputs]))
             if len(golden.output) != len(actual):
                 raise ModelError(
-                    f"model {manifest.id}: golden vector {golden.seed} holds {len(golden.output)} numbers, "
+                    f"model {manifest.id}: golden vector {golden.seed} holds {len(golden.output)} values, "
                     f"expected {len(actual)}"
                 )
             off = max(abs(a - b) for a, b in zip(actual, golden.output, strict=True))
             if off > manifest.golden_tolerance:
                 raise ModelError(
-                    f"model {manifest.id}: outputs {list(actual)} for golden vector {golden.seed}, {off} steps off "
-                    f"{list(golden.output)}; accepted are {manifest.golden_tolerance} on {self._interpreter.runtime}"
+                    f"model {manifest.id}: {self._interpreter.runtime} is {off} steps off golden vector {golden.seed}, "
+                    f"expected at most {manifest.golden_tolerance}; install the runtime that requirements/ locks"
                 )

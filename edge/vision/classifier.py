@@ -1,4 +1,4 @@
-"""Face crops -> emotion scores, with a release that is checked before the first face."""
+"""Face crops -> emotion scores, by a release that is checked when it is opened."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class EmotionClassifier:
 
     Attributes:
         manifest: the release's manifest.
-        head: the one of its heads that answers.
-        device: what computes, ``cpu`` or the delegate's name.
+        head: the head in use.
+        device: where it runs, ``cpu`` or the delegate's name.
         input_size_px: side of the square crops it takes.
     """
 
     def __init__(
         self, release: Release[ClassifierManifest], *, head: str = "", threads: int = 1, delegate: str | None = None
     ) -> None:
-        """Open the model, see ``Network``; an empty ``head`` means its first.
+        """Open the model, see ``Network``; an empty ``head`` means the model's first.
 
         Raises:
             ConfigError: the model has no such ``head``.
-            ModelError: the model's tensors, labels or answers are not what the manifest says.
+            ModelError: the model's tensors, labels or outputs are not what the manifest says.
             DelegateError: the accelerator named by ``delegate`` is absent.
         """
         self.manifest = release.manifest
@@ -86,7 +86,7 @@ class EmotionClassifier:
 def _emotion_of_label(labels: tuple[str, ...]) -> list[int]:
     """The index in EMOTIONS that each label counts for; an emotion that no label names keeps probability 0."""
     if len(set(labels)) != len(labels):
-        raise ModelError(f"model labels {', '.join(labels)} repeat one; expected every label once")
+        raise ModelError(f"model labels {', '.join(labels)} contain one twice; expected every label once")
     names = [_MERGED.get(label, label) for label in labels]
     unknown = [name for name in names if name not in EMOTIONS]
     if unknown:

@@ -1,4 +1,4 @@
-"""Face box -> model pixels. The same function cuts for training checks and on the device."""
+"""Face box -> the square image that the classifier takes. Training checks use the same function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detections -> short-lived tracks: who is in view, and how many different people were.
+"""Detections -> short-lived tracks: who is in view, and how many different people have been.
 
 Two detections belong to the same person when their boxes overlap or lie close and are of similar size. Nothing about
 appearance is kept, so a person who leaves and returns counts again, and two who cross may swap ids. Re-identification
@@ -18,7 +18,7 @@ MIN_AFFINITY = -1.0
 apart; a person who walks at 1 m/s moves one and a half in the 0.3 s between detections."""
 
 MIN_SIZE_RATIO = 0.5
-"""A face does not double its size between two detections; a poster's or a false one beside it may differ more."""
+"""A face does not double its size between two detections; a poster or a false detection beside it may differ more."""
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class FaceTracker:
     """Follows faces from one detection to the next. Used by one thread only; its clock is the frames'.
 
     A detection is due on every ``detect_every``-th frame, and sooner if the last one is half of ``max_missing_s`` old
-    or the frame has another shape. Frames between two detections carry the boxes on. A face that a detection misses is
+    or the frame has another shape. Frames between two detections keep the boxes. A face that a detection misses is
     out of view at once, but keeps its id if it is found again within ``max_missing_s``.
     """
 
@@ -46,7 +46,7 @@ class FaceTracker:
         self._shape: tuple[int, ...] = ()
 
     def detection_due(self, frame: Frame) -> bool:
-        """Whether ``frame`` needs a detection (``update``) or may carry the boxes on (``carry``)."""
+        """Whether ``frame`` needs a detection (``update``) or may keep the boxes (``carry``)."""
         age_s = frame.captured_at_s - self._detected_at_s
         return (
             self._carried + 1 >= self._detect_every

@@ -1,11 +1,11 @@
 """Observations -> one summary per time window, with emotions withheld below the privacy threshold.
 
-The threshold protects this: a reading counts towards emotions only if at least ``min_people`` faces are in view in its
-frame, and it counts once, in one window. Tracks alone prove nothing, since a face
-that is lost and found again becomes several tracks of one person. And with a threshold the room's newest state has
-no emotions: whoever has those of four people and, half a second later, of three, knows the fourth's.
+A reading counts towards emotions only if at least ``min_people`` faces are in view in its frame, and it counts once, in
+one window. Counting tracks would not do: a face that is lost and found again is several tracks of one person. With a
+threshold, the room's newest state has no emotions: from those of four people and, half a second later, of three,
+anybody could compute the fourth's.
 
-``docs/privacy.md`` and decision 7 say what it does not protect.
+``docs/privacy.md`` and decision 7 say what the threshold does not protect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge.labels import EMOTIONS
 from edge.records import EmotionScores, Observation, RoomReading, Suppression, WindowSummary
 
 IN_VIEW_S = 2.0
-"""How long after its last reading a face counts as in the room: a gauge must not flicker when a detection fails."""
+"""How long after its last reading a face counts as in the room: a gauge must not flicker when a detection misses it."""
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ class EmotionWindow:
         return origin_s + (self._closed + windows_on) * self._duration_s
 
     def _summary(self, origin_s: float, now_s: float) -> WindowSummary:
-        """Sum up what the open window saw until ``now_s`` or its end, and begin to count afresh."""
+        """Summarise what the open window saw until ``now_s`` or its end, and start counting from zero."""
         tally, self._tally = self._tally, _Tally()
         captured = self._last_sequence - self._counted_sequence
         self._counted_sequence = self._last_sequence
@@ -167,5 +167,5 @@ class EmotionWindow:
 
 
 def _mean(people: Sequence[npt.NDArray[np.float64]]) -> EmotionScores | None:
-    """The mean over people, each a probability vector; None of nobody."""
+    """The mean over people, each a probability vector; None if there is nobody."""
     return EmotionScores(tuple(np.mean(people, axis=0).tolist())) if people else None

@@ -1,6 +1,6 @@
 """A detector's raw box -> a Face inside the frame.
 
-Inside the daemon every box is left, top, right, bottom; only OpenCV's detectors say left, top, width, height.
+Inside the daemon every box is left, top, right, bottom; only OpenCV's detectors return left, top, width, height.
 """
 
 from __future__ import annotations
@@ -27,5 +27,5 @@ def from_opencv(boxes: npt.ArrayLike) -> list[list[float]]:
     """OpenCV's boxes, (n, 4) left, top, width, height, as left, top, right, bottom."""
     sides = np.array(boxes, np.float64).reshape(-1, 4)
     sides[:, 2:] += sides[:, :2]
-    answer: list[list[float]] = sides.tolist()
-    return answer
+    converted: list[list[float]] = sides.tolist()
+    return converted

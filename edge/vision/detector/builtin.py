@@ -24,11 +24,11 @@ def load_detector(folder: Path, public_key: Path | None = None) -> Release[Detec
 
 
 class BuiltinDetector:
-    """A released detector that looks at frames reduced to its input size.
+    """A detector release ready to find faces, in frames reduced to its input size.
 
     Attributes:
         manifest: the release's manifest.
-        device: what computes, ``cpu`` or the delegate's name.
+        device: where it runs, ``cpu`` or the delegate's name.
         name: name and version of the release.
         crop_rule: the manifest's.
     """
@@ -44,7 +44,7 @@ class BuiltinDetector:
         """Open the model, see ``Network``.
 
         Raises:
-            ModelError: the model's tensors or answers are not what the manifest says.
+            ModelError: the model's tensors or outputs are not what the manifest says.
             DelegateError: the accelerator named by ``delegate`` is absent.
         """
         self.manifest = release.manifest

@@ -1,7 +1,7 @@
-"""What a single-shot detector's output maps say: boxes with scores, each face once.
+"""A single-shot detector's output maps -> boxes with scores, each face once.
 
-Training measures with the same functions as the device finds faces with. Every map holds one cell per ``stride``
-pixels of the model's input; a cell speaks for its centre, ``((column + 0.5) * stride, (row + 0.5) * stride)``, with the
+Training measures with the functions that find faces on the device. Every map holds one cell per ``stride`` pixels of
+the model's input; a cell predicts for its centre, ``((column + 0.5) * stride, (row + 0.5) * stride)``, with the
 logit of "a face lies here" and the natural logs of the distances from the centre to the face's left, top, right and
 bottom, in strides (as in FCOS, Tian et al. 2019, https://arxiv.org/abs/1904.01355).
 """
@@ -18,7 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 SAME_FACE_IOU = 0.4
-"""Two boxes with a larger intersection over union show the same face. Heads in a crowd overlap less."""
+"""Two boxes with a larger intersection over union show the same face. Faces in a crowd overlap less."""
 
 _OUTWARD = np.array([-1, -1, 1, 1], np.float32)
 

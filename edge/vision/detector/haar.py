@@ -20,7 +20,7 @@ from edge.vision.detector.box import clip_box, from_opencv
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
 CASCADE_SIDE_PX = 20
-"""Side of the smallest face that the cascade can see."""
+"""Side of the smallest face that the cascade can find."""
 
 SCALE_STEP = 1.1
 """Ratio of two searched sizes; 1.2 would save nearly half the time and lose 16 points of recall at 40 px."""
@@ -44,7 +44,7 @@ class HaarDetector:
         """Load the cascade.
 
         Raises:
-            ModelError: this build of OpenCV has no cascade, as the main modules of OpenCV 5.
+            ModelError: this build of OpenCV has no cascade, as in OpenCV 5 without its extra modules.
         """
         path = Path(haarcascades) / CASCADE
         self._cascade = cv2.CascadeClassifier(str(path))

@@ -28,7 +28,7 @@ class DetectorManifest(Manifest):
     crop: CropRule
 
     @classmethod
-    def _read(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
+    def _parse(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
         manifest = cls(
             **shared,
             outputs=tuple(TensorSpec.read(output) for output in document["outputs"]),

@@ -29,7 +29,7 @@ class YuNetDetector:
     crop_rule = CropRule(side=1.013)
 
     def __init__(self, model: Path, *, min_face_px: int = 40, threshold: float = 0.7) -> None:
-        """Load the ONNX file and let it look at an empty frame.
+        """Load the ONNX file and run it on an empty frame.
 
         Raises:
             ModelError: the file cannot be read, or is not YuNet.
@@ -52,7 +52,7 @@ class YuNetDetector:
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         """Faces of one grey frame that are at least ``min_face_px`` high, best first."""
         height, width = pixels.shape
-        if min(height, width) < self._min_face_px:  # on a frame of few pixels OpenCV 4.11 answers infinite boxes
+        if min(height, width) < self._min_face_px:  # on a frame of few pixels OpenCV 4.11 returns infinite boxes
             return ()
         scale = min(1.0, SEARCH_WIDTH_PX / width)
         size = (round(width * scale), max(1, round(height * scale)))

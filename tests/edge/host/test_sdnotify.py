@@ -60,4 +60,4 @@ def test_without_systemd_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_dead_manager_is_a_warning_and_no_crash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     SystemdNotifier(str(tmp_path / "absent")).ready()
 
-    assert "systemd does not take READY=1" in caplog.text
+    assert "systemd cannot be notified of READY=1" in caplog.text

@@ -97,12 +97,15 @@ def test_a_higher_temperature_makes_the_same_answer_less_sure() -> None:
     ("fields", "message"),
     [
         ({"labels": (*EMOTIONS[:-1], "bored")}, "label 'bored' is unknown; expected one of angry, "),
-        ({"labels": (*EMOTIONS[:-1], "angry")}, "repeat one; expected every label once"),
+        ({"labels": (*EMOTIONS[:-1], "angry")}, "contain one twice; expected every label once"),
         ({"input": TensorSpec((1, 48, 48, 1), 0.5, -128)}, "input is TensorSpec(shape=(1, 48, 48, 1), scale=1.0"),
         ({"input": TensorSpec((1, 64, 64, 1), 1.0, -128)}, "the manifest expects TensorSpec(shape=(1, 64, 64, 1)"),
         ({"heads": (Head("one", TensorSpec((1, 7), 0.08, 5), 1.0),)}, "output is TensorSpec(shape=(1, 7)"),
-        ({"golden": (GoldenVector(0, (99,) * 7),)}, "steps off [99, 99, 99, 99, 99, 99, 99]; accepted are 2"),
-        ({"golden": (GoldenVector(0, (0, 0)),)}, "golden vector 0 holds 2 numbers, expected 7"),
+        (
+            {"golden": (GoldenVector(0, (99,) * 7),)},
+            "steps off golden vector 0, expected at most 2; install the runtime",
+        ),
+        ({"golden": (GoldenVector(0, (0, 0)),)}, "golden vector 0 holds 2 values, expected 7"),
     ],
 )
 def test_a_manifest_that_does_not_fit_its_model_is_refused(fields: dict[str, object], message: str) -> None:
