@@ -77,7 +77,7 @@ mutants: .venv/.dev  ## change the code in every small way, count what no test n
 	$(bin)/mutmut run
 	$(bin)/python -m tests.mutants
 
-format: .venv/.dev .venv-js/.tools  ## put the code into the house style
+format: .venv/.dev .venv-js/.tools  ## format the code
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
 	$(js)/biome check --write --log-level=warn

@@ -1,6 +1,6 @@
 """Make the demo clip: a camera that drifts over the public-domain NASA portrait of Eileen Collins.
 
-Needs scikit-image, which carries the portrait, beside the daemon's own packages:
+Needs scikit-image, which contains the portrait, beside the daemon's own packages:
 
     pip install scikit-image && python deploy/make_demo_clip.py edge/media/astronaut.mp4
 """
