@@ -1,14 +1,9 @@
-import json
 import re
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import edge
 from edge.errors import ConfigError, DelegateError, ModelError
 from edge.labels import EMOTIONS
 from edge.model.classifier_manifest import ClassifierManifest, Head
@@ -22,12 +17,6 @@ WHITE = np.full((48, 48), 255, np.uint8)
 BLACK = np.zeros((48, 48), np.uint8)
 BRIGHT_LEFT = np.hstack([WHITE[:, :24], BLACK[:, :24]])
 BRIGHT_RIGHT = BRIGHT_LEFT[:, ::-1]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of the tiny release that a test may damage."""
-    return Path(shutil.copytree(TINY / "grey", tmp_path / "release"))
 
 
 def changed(**fields: object) -> Release[ClassifierManifest]:
@@ -145,102 +134,3 @@ def test_a_missing_accelerator_is_not_replaced_in_silence(monkeypatch: pytest.Mo
 
     with pytest.raises(DelegateError):
         EmotionClassifier(load_release(TINY / "grey"), delegate="edgetpu")
-
-
-def drop_model(folder: Path) -> None:
-    (folder / "model.tflite").unlink()
-
-
-def cut_model(folder: Path) -> None:
-    path = folder / "model.tflite"
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def drop_manifest(folder: Path) -> None:
-    (folder / "model.json").unlink()
-
-
-def break_manifest(folder: Path) -> None:
-    (folder / "model.json").write_text("{", "utf-8")
-
-
-def nest_manifest(folder: Path) -> None:
-    (folder / "model.json").write_text("[" * 100_000, "utf-8")
-
-
-def forget_temperature(folder: Path) -> None:
-    path = folder / "model.json"
-    document = json.loads(path.read_text("utf-8"))
-    del document["heads"][0]["temperature"]
-    path.write_text(json.dumps(document), "utf-8")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (drop_model, r"model\.tflite: cannot be read \(No such file or directory\); expected an int8 \.tflite file"),
-        (
-            cut_model,
-            r"model\.tflite: sha256 of its \d+ bytes is \w{12}\.\.\., the manifest expects .*; copy the release",
-        ),
-        (drop_manifest, r"model\.json: cannot be read"),
-        (break_manifest, r"model\.json: is not JSON"),
-        (nest_manifest, r"model\.json: is not JSON \(maximum recursion depth exceeded"),
-        (forget_temperature, r"model\.json: field 'temperature' is missing"),
-    ],
-)
-def test_a_damaged_release_is_refused(folder: Path, damage: Callable[[Path], None], message: str) -> None:
-    damage(folder)
-
-    with pytest.raises(ModelError, match=message):
-        load_release(folder)
-
-
-SHIPPED = Path(edge.__file__).with_name("models")
-RELEASES = [folder for folder in (SHIPPED, TINY / "grey", TINY / "colour") if (folder / "model.json").exists()]
-
-
-def flip_a_bit(content: bytearray, random: np.random.RandomState) -> None:
-    content[random.randint(len(content))] ^= 1 << random.randint(8)
-
-
-def truncate(content: bytearray, random: np.random.RandomState) -> None:
-    del content[random.randint(len(content)) :]
-
-
-@pytest.mark.parametrize("damage", [flip_a_bit, truncate])
-@pytest.mark.parametrize("file", ["model.tflite", "model.json"])
-@pytest.mark.parametrize("original", RELEASES, ids=lambda folder: folder.name)
-def test_a_release_with_any_damage_is_refused(
-    original: Path,
-    file: str,
-    damage: Callable[[bytearray, np.random.RandomState], None],
-    tmp_path: Path,
-) -> None:
-    release = Path(shutil.copytree(original, tmp_path / "release"))
-    whole = (release / file).read_bytes()
-    random = np.random.RandomState(0)
-
-    for _ in range(25):
-        content = bytearray(whole)
-        damage(content, random)
-        (release / file).write_bytes(content)
-        with pytest.raises(ModelError):
-            load_release(release)
-
-
-def test_a_manifest_without_its_last_line_end_or_with_another_figure_is_refused(folder: Path) -> None:
-    path = folder / "model.json"
-    whole = path.read_bytes()
-
-    for changed_json in (whole[:-1], whole.replace(b"weights by hand", b"weights by hand!"), whole + b" "):
-        path.write_bytes(changed_json)
-        with pytest.raises(ModelError, match="does not match its checksum; copy the release again"):
-            load_release(folder)
-
-
-def test_a_release_is_read_with_its_manifest() -> None:
-    release = load_release(TINY / "grey")
-
-    assert release.manifest.to_json() == (TINY / "grey" / "model.json").read_text("utf-8")
-    assert release.model == (TINY / "grey" / "model.tflite").read_bytes()
