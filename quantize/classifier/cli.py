@@ -87,7 +87,7 @@ def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argp
         "compare",
         parents=[data],
         help="a classifier in float against int8: accuracy, agreement, noise of each layer",
-        description="Run a Keras classifier and its int8 file over one split. Ends with status 78 if int8 is too far off.",
+        description="Run a Keras classifier and its int8 file over a split. Ends with status 78 if int8 is refused.",
     )
     against.add_argument("original", type=Path, metavar="MODEL.keras", help="the Keras file")
     against.add_argument("model", type=Path, metavar="MODEL", help="its int8 .tflite file, or a release folder")
