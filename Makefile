@@ -115,7 +115,7 @@ train-detector: .venv/.dev  ## train the face detector on the photographs of FAC
 evaluate: have-data .venv/.dev  ## measure MODEL (or RUN's) on PublicTest of DATA
 	$(bin)/fer-train evaluate $(MODEL) --data $(DATA) $(votes) --split PublicTest $(ARGS)
 
-report: have-run have-data .venv/.dev  ## a page on MODEL in RUN/report: curves, confusion, calibration, mistakes, poor pictures
+report: have-run have-data .venv/.dev  ## a page on MODEL in RUN/report: curves, confusion, calibration, mistakes, degraded images
 	$(bin)/fer-train report $(RUN) --model $(MODEL) --data $(DATA) $(votes) $(ARGS)
 
 compare: have-data .venv/.dev  ## train MobileNetV2, ResNet50, VGG and others the same way: make compare ARGS="--epochs 5"

@@ -77,7 +77,7 @@ def test_no_file_names_a_home_folder() -> None:
     assert not [path.name for path in project_files() if home.search(path.read_bytes())]
 
 
-def test_the_changelog_tells_of_this_version() -> None:
+def test_the_changelog_has_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
 
     versions = re.findall(r"^## \[(\d[^\]]*)\]", changelog, re.MULTILINE)

@@ -50,7 +50,7 @@ async function openBroker(to) {
 // the dashboards that lost the same broker.
 function dial(to, username, password) {
   return /** @type {any} */ (globalThis).mqtt.connect(to, {
-    protocolVersion: 4, // every broker speaks 3.1.1, and the page needs nothing of 5
+    protocolVersion: 4, // every broker supports 3.1.1, and the page needs nothing of 5
     clientId: `fer-page-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
     username: username || undefined,
     password: password || undefined,

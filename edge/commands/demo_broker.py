@@ -2,7 +2,7 @@
 
 It prints its port and serves everybody on the loopback interface until its standard input is closed, so it cannot
 outlive the process that started it. Measured with amqtt 0.12.1: 500 QoS 1 messages, 20 in flight, all acknowledged and
-delivered in order. It speaks MQTT 3.1.1 only and may send a retained message twice: good for a demo, not for tests.
+delivered in order. It supports MQTT 3.1.1 only and may send a retained message twice: good for a demo, not for tests.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None) ->
 
 
 def read_schema(folder: Path) -> str | None:
-    """The manifest's schema, which tells the kind of model; None where it cannot be read: loading it says why."""
+    """The manifest's schema, which shows the kind of model; None if it cannot be read: loading it says why."""
     try:
         return str(json.loads((folder / MANIFEST_FILE).read_bytes())["schema"])
     except (OSError, ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""A real broker and a real dashboard for the tests of everything that speaks MQTT."""
+"""Fixtures of everything that uses MQTT: a real broker and a second client."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_a_contradiction_is_said_beside_mistakes_elsewhere_and_not_beside_its_ow
         pytest.param(f"{'a' * 5000} = 1", f"section {'a' * 80} is unknown", id="a long name"),
     ],
 )
-def test_what_nobody_would_write_is_refused_in_one_short_line(tmp_path: Path, text: str, sentence: str) -> None:
+def test_absurd_values_are_refused_in_one_short_line(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(sentence)) as refusal:
         load(write(tmp_path, text))
 

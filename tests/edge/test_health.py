@@ -75,7 +75,7 @@ def test_with_frames_and_without_problems_it_is_running(meter: Meter) -> None:
     assert 10 < now.host.rss_mb < 10_000
 
 
-def test_a_stop_is_told(meter: Meter) -> None:
+def test_a_stop_is_published(meter: Meter) -> None:
     assert monitor(meter).read(stopping=True).state == "stopping"
 
 
@@ -122,7 +122,7 @@ def test_a_full_disk_is_a_problem(meter: Meter, monkeypatch: pytest.MonkeyPatch)
     assert [problem.sentence for problem in monitor(meter).read().problems] == ["Only 3 MB are free on the disk."]
 
 
-def test_a_machine_without_sensors_tells_none(cool_machine: Path) -> None:
+def test_a_machine_without_sensors_reports_no_values(cool_machine: Path) -> None:
     (cool_machine / "temp").unlink()
     (cool_machine / "throttled").unlink()
 

@@ -27,7 +27,7 @@ FACE = Face(20, 10, 80, 70, 0.9)
 
 
 def camera(frames: int, end: CameraError | None = None, *, interval_s: float = 0.1) -> ScriptedCamera:
-    """Shows a picture every ``interval_s`` of its own clock, then ends or fails."""
+    """Shows an image every ``interval_s`` of its own clock, then ends or fails."""
     return ScriptedCamera([*range(frames), end], live=False, size_px=(160, 120), interval_s=interval_s)
 
 
@@ -122,7 +122,7 @@ def test_the_room_is_shown_twice_a_second() -> None:
     assert len(results.rooms) == 4
 
 
-def test_a_hot_processor_gets_fewer_frames_and_the_window_tells_them_as_dropped() -> None:
+def test_a_hot_processor_gets_fewer_frames_and_the_window_counts_the_others_as_dropped() -> None:
     throttle = Throttle()
     for now_s in (0.0, LOWER_AFTER_S):
         throttle.observe(HostHealth(85.0, None, None, None), 10.0, now_s)

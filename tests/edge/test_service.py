@@ -93,7 +93,7 @@ def test_windows_of_a_run_without_a_broker_arrive_with_the_next(
     assert {window["seq"] for window in windows if window["historical"]} >= {1, 2, 3, 4, 5}
 
 
-def test_windows_that_nobody_took_and_nothing_keeps_are_told_as_lost(
+def test_undelivered_windows_of_an_outbox_in_memory_are_reported_as_lost(
     daemon: StartDaemon, mosquitto: StartMosquitto
 ) -> None:
     running = daemon(mosquitto(start=False).port, camera=replay(pace="fast"), outbox={"path": ""})
@@ -131,7 +131,7 @@ def test_every_recording_runs_to_its_end_and_every_window_arrives(
 
 
 def frames_of(recording: Path) -> int:
-    """How many pictures OpenCV reads from a video or finds in a folder."""
+    """How many images OpenCV reads from a video or finds in a folder."""
     if recording.is_dir():
         return len(list(recording.iterdir()))
     video, frames = cv2.VideoCapture(str(recording)), 0

@@ -1,4 +1,4 @@
-"""A face detector whose answer is known."""
+"""A face detector whose faces are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge.vision.crop import CropRule
 
 @dataclass
 class SteadyDetector:
-    """Finds the same faces in every picture and keeps the pictures."""
+    """Finds the same faces in every image and keeps the images."""
 
     faces: tuple[Face, ...] = (Face(10, 10, 50, 50, 0.9),)
     name: str = "steady"

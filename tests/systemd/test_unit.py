@@ -34,7 +34,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-def test_systemd_accepts_the_unit_without_a_word(unit: Path) -> None:
+def test_systemd_accepts_the_unit_without_a_warning(unit: Path) -> None:
     result = analyze("verify", "--man=no", unit)
 
     assert (result.returncode, result.stdout) == (0, "")

@@ -47,7 +47,7 @@ def test_exactly_the_windows_asked_for_reach_the_standard_output_as_json(
     assert [json.loads(line)["device"] for line in lines] == ["fer-demo"] * 3
 
 
-def test_a_daemon_that_dies_is_reported_with_its_last_words() -> None:
+def test_a_daemon_that_ends_is_reported_with_its_last_lines() -> None:
     with pytest.raises(FerEdgeError, match="ended with status 78; its last lines:\nmodel folder is empty") as caught:
         run_demo(windows=1, json=True, webcam=False, daemon=[sys.executable, "-c", DYING_DAEMON])
 

@@ -96,7 +96,7 @@ def test_the_same_seed_makes_the_same_room() -> None:
     assert a_day(3) != a_day(4)
 
 
-def test_a_room_that_only_counts_tells_no_mood() -> None:
+def test_a_simulated_room_that_only_counts_has_no_emotions() -> None:
     assert {window.suppressed for window in a_day(2, counts_only=True)} == {None, "counts_only"}
 
 
@@ -168,7 +168,7 @@ def test_ctrl_c_ends_a_fleet_cleanly(mosquitto: StartMosquitto, dashboard: OpenD
     assert listener.payloads("/availability").count("offline") == 3
 
 
-def test_windows_that_a_frozen_broker_did_not_take_are_told(
+def test_windows_that_a_frozen_broker_did_not_acknowledge_are_reported(
     mosquitto: StartMosquitto,
     dashboard: OpenDashboard,
     capsys: pytest.CaptureFixture[str],

@@ -72,10 +72,10 @@ def test_a_json_line_stays_one_line_that_moves_no_cursor(running: Mosquitto, dev
     body = json.loads(encode(aggregate(device, 1, summary(), WallClock())).payload)
     hostile = json.dumps(body | {"note": "\x9b2J"}, ensure_ascii=False, indent=1)
 
-    def speak() -> None:
+    def publish() -> None:
         single(device.topic("cam0/aggregate"), hostile.encode(), 1, hostname=running.host, port=running.port)
 
-    watch(address(running), json=True, count=1, out=out, tick=speak)
+    watch(address(running), json=True, count=1, out=out, tick=publish)
 
     assert json.loads(out.getvalue())["note"] == "2J"
     assert out.getvalue().count("\n") == 1

@@ -76,7 +76,7 @@ def test_a_room_shows_a_bar_and_a_percentage_for_every_emotion() -> None:
         (a_room(live=Mood(2, None, None, None)), "now 2 in view"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_words(room: Room, sentence: str) -> None:
+def test_missing_data_and_problems_are_described_in_words(room: Room, sentence: str) -> None:
     text = drawn(room)
 
     assert sentence in text
@@ -90,7 +90,7 @@ def test_a_reading_that_is_old_is_no_longer_now() -> None:
     assert "in view" not in drawn(room)
 
 
-def test_the_last_hour_tells_people_by_height_and_mood_by_letter() -> None:
+def test_the_last_hour_shows_people_as_heights_and_emotions_as_letters() -> None:
     room = a_room(HAPPY)
     # A bin is 72 s here.
     for ago_s, mood, analysed in ((2000, NOBODY, 580), (1500, WITHHELD, 580), (1000, NOBODY, 0)):

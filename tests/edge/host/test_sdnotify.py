@@ -1,4 +1,4 @@
-"""What systemd is told."""
+"""What is sent to systemd."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
         yield listener
 
 
-def test_ready_alive_status_and_stopping_arrive_word_for_word(manager: socket.socket) -> None:
+def test_ready_alive_status_and_stopping_are_sent_to_systemd(manager: socket.socket) -> None:
     notifier = SystemdNotifier(manager.getsockname())
 
     notifier.ready()
@@ -40,7 +40,7 @@ def test_the_environment_names_the_socket(manager: socket.socket, monkeypatch: p
     assert manager.recv(200) == b"READY=1"
 
 
-def test_an_abstract_address_is_understood() -> None:
+def test_an_abstract_socket_address_works() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("")  # Linux picks a free abstract name
         listener.settimeout(5)
@@ -57,7 +57,9 @@ def test_without_systemd_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> Non
     SystemdNotifier().ready()
 
 
-def test_a_dead_manager_is_a_warning_and_no_crash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_service_manager_that_is_gone_is_a_warning_and_not_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     SystemdNotifier(str(tmp_path / "absent")).ready()
 
     assert "systemd cannot be notified of READY=1" in caplog.text

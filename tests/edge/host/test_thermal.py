@@ -109,7 +109,7 @@ def test_a_processor_too_slow_for_the_least_rate_is_not_slowed_further() -> None
     assert throttle.problems == ()
 
 
-def test_the_lower_rate_is_told_in_a_sentence_while_it_lasts() -> None:
+def test_the_lower_rate_is_a_problem_while_it_lasts() -> None:
     throttle = running()
     assert not throttle.problems
 

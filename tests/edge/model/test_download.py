@@ -71,7 +71,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data" / "fer-edge"
 
 
-def test_a_fetched_file_is_whole_and_readable_and_alone(net: Download, tmp_path: Path) -> None:
+def test_a_fetched_file_is_complete_and_readable_and_leaves_no_other_file(net: Download, tmp_path: Path) -> None:
     path = net.fetch(tmp_path / "new" / "folder")
 
     assert path == tmp_path / "new" / "folder" / "net.onnx"

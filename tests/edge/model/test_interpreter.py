@@ -15,7 +15,7 @@ def model(name: str) -> bytes:
     return (TINY / name).read_bytes()
 
 
-def test_an_int8_model_tells_its_tensors_and_its_runtime() -> None:
+def test_an_open_model_describes_its_tensors_and_its_runtime() -> None:
     opened = Interpreter(model("grey/model.tflite"))
 
     assert opened.inputs == (TensorSpec((1, 48, 48, 1), 1.0, -128),)
@@ -23,7 +23,7 @@ def test_an_int8_model_tells_its_tensors_and_its_runtime() -> None:
     assert re.fullmatch(r"(ai-edge-litert|tflite-runtime) \d+\.\d+\.\d+", opened.runtime)
 
 
-def test_a_white_picture_raises_the_logit_of_happy_and_lowers_that_of_sad() -> None:
+def test_a_white_image_raises_the_logit_of_happy_and_lowers_that_of_sad() -> None:
     opened = Interpreter(model("grey/model.tflite"))
 
     (logits,) = opened.run(np.full((1, 48, 48, 1), 127, np.int8))
@@ -33,16 +33,16 @@ def test_a_white_picture_raises_the_logit_of_happy_and_lowers_that_of_sad() -> N
     assert int(logits[0].argmin()) == 4
 
 
-def test_a_model_with_two_outputs_answers_both_in_the_order_of_its_specs() -> None:
+def test_a_model_with_two_outputs_returns_both_in_the_order_of_its_specs() -> None:
     opened = Interpreter(model("two_outputs.tflite"))
 
-    answers = opened.run(np.zeros((1, 48, 48, 1), np.int8))
+    outputs = opened.run(np.zeros((1, 48, 48, 1), np.int8))
 
     assert sorted(output.shape for output in opened.outputs) == [(1, 2), (1, 4)]
-    assert [answer.shape for answer in answers] == [output.shape for output in opened.outputs]
+    assert [output.shape for output in outputs] == [spec.shape for spec in opened.outputs]
 
 
-def test_an_answer_stays_what_it_was_when_the_model_runs_again() -> None:
+def test_an_output_does_not_change_when_the_model_runs_again() -> None:
     opened = Interpreter(model("grey/model.tflite"))
     (first,) = opened.run(np.full((1, 48, 48, 1), 127, np.int8))
     before = first.copy()

@@ -65,7 +65,7 @@ def test_a_signature_by_another_key_is_refused(folder: Path, public_key: Path) -
         load_release(folder, public_key)
 
 
-def test_a_whole_release_under_a_borrowed_signature_is_refused(folder: Path, public_key: Path) -> None:
+def test_a_release_with_the_signature_of_another_is_refused(folder: Path, public_key: Path) -> None:
     for name in ("model.json", "model.tflite"):
         shutil.copyfile(TINY / "colour" / name, folder / name)
 

@@ -25,12 +25,12 @@ def changed(**fields: object) -> Release[ClassifierManifest]:
 
 
 @pytest.mark.parametrize("release", ["grey", "colour"])
-def test_each_crop_is_answered_in_order_whatever_the_models_channels(release: str) -> None:
+def test_crops_are_scored_in_order_whatever_the_models_channels(release: str) -> None:
     classifier = EmotionClassifier(load_release(TINY / release))
 
-    answers = classifier.classify([WHITE, BLACK, BRIGHT_LEFT, BRIGHT_RIGHT])
+    scored = classifier.classify([WHITE, BLACK, BRIGHT_LEFT, BRIGHT_RIGHT])
 
-    assert [scores.dominant for scores in answers] == ["happy", "sad", "surprise", "fear"]
+    assert [scores.dominant for scores in scored] == ["happy", "sad", "surprise", "fear"]
 
 
 def test_no_crops_give_no_scores() -> None:
@@ -46,7 +46,7 @@ def test_a_crop_of_another_size_is_refused() -> None:
         classifier.classify([np.zeros((64, 64), np.uint8)])
 
 
-def test_it_tells_its_manifest_its_device_and_the_size_of_its_crops() -> None:
+def test_a_classifier_has_a_manifest_a_device_and_a_crop_size() -> None:
     classifier = EmotionClassifier(load_release(TINY / "grey"))
 
     assert (classifier.manifest.id, classifier.device, classifier.input_size_px) == ("grey", "cpu", 48)
@@ -56,9 +56,9 @@ def test_labels_in_another_order_are_mapped() -> None:
     labels = ("neutral", "angry", "disgust", "sad", "happy", "fear", "surprise")
     classifier = EmotionClassifier(changed(labels=labels))
 
-    answers = classifier.classify([WHITE, BLACK, BRIGHT_LEFT, BRIGHT_RIGHT])
+    scored = classifier.classify([WHITE, BLACK, BRIGHT_LEFT, BRIGHT_RIGHT])
 
-    assert [scores.dominant for scores in answers] == ["sad", "happy", "fear", "disgust"]
+    assert [scores.dominant for scores in scored] == ["sad", "happy", "fear", "disgust"]
 
 
 def test_contempt_counts_as_neutral() -> None:
@@ -72,7 +72,7 @@ def test_contempt_counts_as_neutral() -> None:
     assert sum(scores.probabilities) == pytest.approx(1)
 
 
-def test_a_higher_temperature_makes_the_same_answer_less_sure() -> None:
+def test_a_higher_temperature_lowers_the_confidence_of_the_same_emotion() -> None:
     (head,) = load_release(TINY / "grey").manifest.heads
     sure = EmotionClassifier(changed(heads=(head,))).classify([WHITE])[0]
 
@@ -102,7 +102,7 @@ def test_a_manifest_that_does_not_fit_its_model_is_refused(fields: dict[str, obj
         EmotionClassifier(changed(**fields))
 
 
-def test_a_golden_answer_within_the_tolerance_passes() -> None:
+def test_an_output_within_the_tolerance_of_its_golden_vector_passes() -> None:
     manifest = load_release(TINY / "grey").manifest
     near = tuple(step + manifest.golden_tolerance for step in manifest.golden[0].output)
 
@@ -110,7 +110,7 @@ def test_a_golden_answer_within_the_tolerance_passes() -> None:
 
 
 @pytest.mark.parametrize(("head", "bright"), [("", "happy"), ("ferplus", "happy"), ("fer2013", "sad")])
-def test_the_head_that_is_asked_for_answers(head: str, bright: str) -> None:
+def test_the_configured_head_is_used(head: str, bright: str) -> None:
     classifier = EmotionClassifier(load_release(TINY / "heads"), head=head)
 
     assert classifier.head.name == (head or "ferplus")
@@ -129,7 +129,7 @@ def test_a_model_with_two_outputs_is_no_classifier() -> None:
         EmotionClassifier(Release(release.manifest, (TINY / "two_outputs.tflite").read_bytes()))
 
 
-def test_a_missing_accelerator_is_not_replaced_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_accelerator_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.model.interpreter.DELEGATES", {"edgetpu": "libabsent-edgetpu.so.1"})
 
     with pytest.raises(DelegateError):

@@ -38,16 +38,16 @@ def publish(device: Device, scene: Scene) -> list[Message]:
         counts_only=device.privacy.counts_only,
         uncertain_below=0.5,
     )
-    told, seq = [encode(Availability(device.id, online=True)), encode(device), discovery(device)], 0
+    published, seq = [encode(Availability(device.id, online=True)), encode(device), discovery(device)], 0
     for second, people in enumerate(scene):
         while summary := window.advance(float(second)):
-            told.append(encode(aggregate(device, seq := seq + 1, summary, CLOCK)))
+            published.append(encode(aggregate(device, seq := seq + 1, summary, CLOCK)))
         readings = tuple(Reading(Track(person, FACE, True), scores) for person, scores in people.items())
         window.add(Observation(second, float(second), readings))
-        told.append(encode(live(device, window.room(), CLOCK)))
+        published.append(encode(live(device, window.room(), CLOCK)))
     summary = window.close(float(len(scene)))
     assert summary is not None
-    return [*told, encode(aggregate(device, seq + 1, summary, CLOCK))]
+    return [*published, encode(aggregate(device, seq + 1, summary, CLOCK))]
 
 
 def dependents(device: Device, scene: Scene, second: int, person: int) -> set[int]:
@@ -85,7 +85,9 @@ def test_each_reading_enters_one_payload_at_most_and_there_with_enough_others(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(scenes, st.integers(1, 4))
-def test_a_device_that_only_counts_tells_the_same_of_every_mood(device: Device, scene: Scene, min_people: int) -> None:
+def test_a_device_that_only_counts_publishes_the_same_whatever_the_emotions(
+    device: Device, scene: Scene, min_people: int
+) -> None:
     device = replace(device, privacy=Privacy(min_people, counts_only=True))
 
     for second, people in enumerate(scene):

@@ -94,7 +94,7 @@ def test_a_persons_own_readings_are_averaged_first() -> None:
     assert share(summary, "happy") == pytest.approx(0.75)
 
 
-def test_nobody_is_not_neutral() -> None:
+def test_an_empty_room_has_no_emotions() -> None:
     (summary,) = run(make_window(min_people=3), [seen(0, 0.0), seen(1, 1.0)], end_s=2.0)
 
     assert (summary.people, summary.max_at_once, summary.mean_at_once) == (0, 0, 0.0)
@@ -316,7 +316,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 5), st.floats(1, 30))
-def test_windows_lose_no_frame_and_never_tell_too_few_peoples_emotions(
+def test_windows_lose_no_frame_and_never_publish_emotions_of_too_few_people(
     steps: list[tuple[int, float, dict[int, EmotionScores]]], min_people: int, duration_s: float
 ) -> None:
     observations, sequence, now_s = [], 0, 1000.0
@@ -342,13 +342,15 @@ def test_windows_lose_no_frame_and_never_tell_too_few_peoples_emotions(
 def test_one_persons_share_is_never_above_one_over_the_people(
     before: EmotionScores, after: EmotionScores, others: int
 ) -> None:
-    def told(own: EmotionScores) -> EmotionScores:
+    def published(own: EmotionScores) -> EmotionScores:
         people = dict.fromkeys(range(1, others + 1), HAPPY)
         (summary,) = run(make_window(), [seen(0, 0.0, {0: own, **people}), seen(1, 1.0, {0: own})], end_s=2.0)
         assert summary.emotions is not None
         return summary.emotions
 
-    moved = sum(abs(a - b) for a, b in zip(told(before).probabilities, told(after).probabilities, strict=True))
+    moved = sum(
+        abs(a - b) for a, b in zip(published(before).probabilities, published(after).probabilities, strict=True)
+    )
     own_move = sum(abs(a - b) for a, b in zip(before.probabilities, after.probabilities, strict=True))
 
     assert moved <= own_move / (others + 1) + 1e-9

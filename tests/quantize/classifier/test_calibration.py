@@ -15,7 +15,7 @@ from train.data.fer2013 import FaceSet
 Faces = dict[str, FaceSet]
 
 
-def test_a_sample_holds_as_many_faces_of_each_emotion_and_none_twice(faces: Faces) -> None:
+def test_a_sample_has_as_many_faces_of_each_emotion_and_no_face_twice(faces: Faces) -> None:
     sample = Calibration.draw(faces["Training"], 1, 4)
 
     assert len(set(sample.rows)) == 28

@@ -29,7 +29,7 @@ def test_labels_are_read_in_their_order_by_our_names(tmp_path: Path) -> None:
     assert read_labels(file) == ("neutral", "happy", "surprise", "angry", "contempt")
 
 
-def test_synonyms_stand_for_known_labels_and_are_none_themselves() -> None:
+def test_synonyms_stand_for_known_labels_and_are_not_labels_themselves() -> None:
     assert set(SYNONYMS.values()) <= set(LABELS)
     assert not set(SYNONYMS) & set(LABELS)
 

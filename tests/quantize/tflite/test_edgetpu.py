@@ -28,7 +28,7 @@ def operator(name: str, *inputs: Tensor, output: Tensor = VALUES, **options: int
     return Operator(0, name, 1, inputs or (VALUES,), (output,), options)
 
 
-def test_a_network_of_ours_becomes_one_single_operator(int8_file: bytes) -> None:
+def test_a_network_of_fer_train_runs_on_the_edge_tpu_as_a_whole(int8_file: bytes) -> None:
     prediction = forecast(read_graph(int8_file))
 
     assert prediction.whole

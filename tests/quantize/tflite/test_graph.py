@@ -38,7 +38,7 @@ def test_a_layer_is_named_by_the_first_of_those_that_were_fused(int8_file: bytes
     assert output.name.startswith(f"{output.layer};")
 
 
-def test_a_file_that_is_none_is_refused() -> None:
+def test_a_file_that_is_not_a_tflite_model_is_refused() -> None:
     with pytest.raises(ModelError, match=r"expected a .tflite file"):
         read_graph(b"PK\x03\x04 a zip archive, say")
 

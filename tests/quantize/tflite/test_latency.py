@@ -10,5 +10,5 @@ def test_both_files_are_run_and_compared(float_file: bytes, int8_file: bytes) ->
     assert latency.quantised_ms > 0
 
 
-def test_the_ratio_tells_how_many_times_faster_int8_is() -> None:
+def test_the_ratio_is_how_many_times_faster_int8_is() -> None:
     assert Latency(original_ms=3.0, quantised_ms=1.5).ratio == 2

@@ -38,7 +38,7 @@ def tensor(document: Any, operator: int, position: int) -> Any:
     return graph.tensors[graph.operators[operator].inputs[position]]
 
 
-def test_an_int8_file_of_our_kind_is_accepted(int8_file: bytes) -> None:
+def test_an_int8_file_of_fer_train_passes(int8_file: bytes) -> None:
     graph = verify(int8_file)
 
     assert graph.size_bytes == len(int8_file)

@@ -106,25 +106,25 @@ def test_an_empty_frame_of_any_shape_has_no_face(detector: BuiltinDetector, shap
     assert detector.detect(room(*shape)) == ()
 
 
-def test_it_tells_its_name_its_device_and_how_to_cut(detector: BuiltinDetector) -> None:
+def test_a_detector_has_a_name_a_device_and_a_crop_rule(detector: BuiltinDetector) -> None:
     assert (detector.name, detector.device) == ("face", "cpu")
     assert detector.crop_rule == CropRule(side=1.0, offset_y=-0.1)
 
 
 def test_a_frame_keeps_its_aspect_in_the_letterbox_and_the_rest_is_mid_grey() -> None:
-    picture, scale = letterbox(np.zeros((90, 160), np.uint8), 96, 128)
+    image, scale = letterbox(np.zeros((90, 160), np.uint8), 96, 128)
 
-    assert (picture.shape, scale) == ((96, 128), 0.8)
-    assert not picture[:72].any()
-    assert (picture[72:] == MARGIN_GREY).all()
+    assert (image.shape, scale) == ((96, 128), 0.8)
+    assert not image[:72].any()
+    assert (image[72:] == MARGIN_GREY).all()
 
 
 def test_a_small_frame_is_enlarged_in_the_letterbox() -> None:
-    picture, scale = letterbox(np.zeros((32, 32), np.uint8), 96, 128)
+    image, scale = letterbox(np.zeros((32, 32), np.uint8), 96, 128)
 
     assert scale == 3
-    assert not picture[:, :96].any()
-    assert (picture[:, 96:] == MARGIN_GREY).all()
+    assert not image[:, :96].any()
+    assert (image[:, 96:] == MARGIN_GREY).all()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_manifest_that_does_not_fit_its_model_is_refused(fields: dict[str, obj
         BuiltinDetector(changed(**fields))
 
 
-def test_a_missing_accelerator_is_not_replaced_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_accelerator_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.model.interpreter.DELEGATES", {"edgetpu": "libabsent-edgetpu.so.1"})
 
     with pytest.raises(DelegateError):
@@ -175,7 +175,7 @@ def test_a_manifest_with_a_wrong_field_is_refused(tmp_path: Path, field: str, va
         DetectorManifest.from_json(content, tmp_path / "model.json")
 
 
-def test_a_picture_of_three_channels_is_no_input_of_a_detector(tmp_path: Path) -> None:
+def test_a_detector_that_takes_three_channels_is_refused(tmp_path: Path) -> None:
     document = json.loads((TINY / "face" / "model.json").read_bytes())
     document["input"]["shape"] = [1, 96, 128, 3]
 

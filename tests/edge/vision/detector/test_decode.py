@@ -18,7 +18,7 @@ def maps() -> tuple[list[np.ndarray], list[np.ndarray]]:
     return logits, [np.zeros((*shape, 4), np.float32) for shape in SHAPES]
 
 
-def test_a_cell_speaks_of_a_box_around_its_centre() -> None:
+def test_a_cell_predicts_a_box_around_its_centre() -> None:
     logits, logs = maps()
     logits[1][2, 3] = SURE
     logs[1][2, 3] = np.log([0.5, 1, 1.5, 2])
@@ -29,7 +29,7 @@ def test_a_cell_speaks_of_a_box_around_its_centre() -> None:
     np.testing.assert_allclose(boxes.scores, [1 / (1 + np.exp(-SURE))], rtol=1e-6)
 
 
-def test_an_empty_picture_has_no_face() -> None:
+def test_an_empty_image_has_no_face() -> None:
     boxes = decode(*maps(), STRIDES, 0.5)
 
     assert len(boxes) == 0

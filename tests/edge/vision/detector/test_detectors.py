@@ -39,11 +39,11 @@ def portraits(shared: Path, count: int) -> list[tuple[Pixels, Face]]:
         for row in csv.DictReader(file):
             box = [float(row[side]) for side in ("left_px", "top_px", "width_px", "height_px")]
             if box[3] >= 50 and len(found) < count:
-                picture = read_image(str(folder / "portraits" / row["image"]))
-                assert picture is not None
-                face = clip_box(picture, from_opencv(box)[0], 1.0)
+                image = read_image(str(folder / "portraits" / row["image"]))
+                assert image is not None
+                face = clip_box(image, from_opencv(box)[0], 1.0)
                 assert face is not None
-                found.append((picture, face))
+                found.append((image, face))
     return found
 
 
@@ -56,9 +56,9 @@ def test_most_portraits_have_their_face_found_and_little_else(
     shared: Path, make_detector: Callable[[int], FaceDetector]
 ) -> None:
     detector = make_detector(40)
-    pictures = portraits(shared, 40)
+    images = portraits(shared, 40)
 
-    found = [(face, detector.detect(picture)) for picture, face in pictures]
+    found = [(face, detector.detect(image)) for image, face in images]
 
     right = sum(any(holds_centre(guess, of=face) for guess in guesses) for face, guesses in found)
     false = sum(not holds_centre(guess, of=face) for face, guesses in found for guess in guesses)
@@ -70,8 +70,8 @@ def test_faces_come_best_first_and_lie_inside_the_frame(
     shared: Path, make_detector: Callable[[int], FaceDetector]
 ) -> None:
     detector = make_detector(40)
-    small = [cv2.resize(picture, (256, 256)) for picture, _ in portraits(shared, 6)]
-    group = np.hstack([picture[:, 30:] for picture in small]).astype(np.uint8)
+    small = [cv2.resize(image, (256, 256)) for image, _ in portraits(shared, 6)]
+    group = np.hstack([image[:, 30:] for image in small]).astype(np.uint8)
 
     faces = detector.detect(group)
 
@@ -85,8 +85,8 @@ def test_faces_come_best_first_and_lie_inside_the_frame(
 def test_boxes_are_in_pixels_of_the_frame_whatever_its_size(
     shared: Path, make_detector: Callable[[int], FaceDetector]
 ) -> None:
-    picture, face = portraits(shared, 1)[0]
-    large = cv2.resize(picture, None, fx=4, fy=4)
+    image, face = portraits(shared, 1)[0]
+    large = cv2.resize(image, None, fx=4, fy=4)
 
     (found, *_) = make_detector(160).detect(large.astype(np.uint8))
 
@@ -96,9 +96,9 @@ def test_boxes_are_in_pixels_of_the_frame_whatever_its_size(
 def test_faces_much_smaller_than_asked_for_are_left_out(
     shared: Path, make_detector: Callable[[int], FaceDetector]
 ) -> None:
-    picture, face = portraits(shared, 1)[0]
+    image, face = portraits(shared, 1)[0]
 
-    assert make_detector(2 * face.height_px).detect(picture) == ()
+    assert make_detector(2 * face.height_px).detect(image) == ()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 900), (900, 2), (480, 640)])
@@ -110,13 +110,13 @@ def test_an_empty_frame_of_any_shape_has_no_face(
 
 def test_frames_may_change_their_shape(shared: Path, make_detector: Callable[[int], FaceDetector]) -> None:
     detector = make_detector(40)
-    picture, _ = portraits(shared, 1)[0]
-    before = detector.detect(picture)
+    image, _ = portraits(shared, 1)[0]
+    before = detector.detect(image)
 
     detector.detect(np.zeros((480, 640), np.uint8))
 
     assert before
-    assert detector.detect(picture) == before
+    assert detector.detect(image) == before
 
 
 @pytest.mark.parametrize(
