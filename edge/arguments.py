@@ -1,0 +1,217 @@
+"""The arguments of ``fer-edge``: every command with its options and its help."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from edge import __version__
+from edge.model.download import DOWNLOADS, folders
+
+_EPILOG = """\
+examples:
+  fer-edge demo                           see it work on this machine, without broker or camera
+  fer-edge check --config fer-edge.toml   find what is wrong before starting
+  fer-edge run --config fer-edge.toml     measure and publish; this is what systemd starts
+  fer-edge watch --host broker.local      the rooms of a broker, live in this terminal
+  fer-edge simulate --devices 8           publish as eight devices, to try a dashboard
+
+exit status: 0 done, 1 a restart may help, 2 wrong arguments, 78 the configuration or model is wrong
+"""
+
+_SIMULATE = """\
+Connects simulated devices to a broker, to try a dashboard, an archive or the broker itself. Each device has its own
+connection and sends what a real one sends: last will, status, windows through the outbox, jittered reconnects. People
+and emotions are slow random walks; every fourth device has no privacy threshold, every tenth publishes counts only, and
+one in twenty is too hot.
+
+Prints its progress once a second, and at the end whether every window was published in time. Ctrl-C ends it and removes
+the retained messages of its devices from the broker.
+"""
+
+_SIMULATE_EPILOG = """\
+examples:
+  fer-edge simulate                                     eight devices on the broker of this machine
+  fer-edge simulate --devices 200 --window 1            a load test with 600 messages a second
+  fer-edge simulate --config fer-edge.toml --discovery  with password or certificate, and in Home Assistant
+
+exit status: 0 every window was published in time, 1 some were late or the broker cannot be reached
+"""
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options in ``arguments``, by default the process's; ``command`` is the name, such as ``model fetch``."""
+    return _parser().parse_args(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer-edge",
+        description="Counts people and facial expressions in front of a camera and publishes one aggregate per\n"
+        "time window over MQTT. No image ever leaves the device.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"fer-edge {__version__}")
+    parser.add_argument(
+        "--log",
+        default="info",
+        choices=("debug", "info", "warning", "error"),
+        help="least level to log (default: info)",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="measure and publish until stopped",
+        description="The daemon: measures and publishes until Ctrl-C or SIGTERM, or until a recording ends.",
+    )
+    run.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the configuration; deploy/fer-edge.toml has every key",
+    )
+    run.set_defaults(command="run")
+
+    check = commands.add_parser(
+        "check",
+        help="find what is wrong with configuration, model, camera and broker",
+        description="Try everything that the daemon needs, one line each, without starting it. The exit status is that "
+        "of a daemon with this configuration.",
+    )
+    what = check.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=Path, metavar="FILE", help="try everything that this file names")
+    what.add_argument("--model", type=Path, metavar="FOLDER", help="try only this release folder of fer-quantize")
+    check.set_defaults(command="check")
+
+    watch = commands.add_parser(
+        "watch",
+        help="show the rooms of a broker live in this terminal",
+        description="Show every room that publishes to a broker: a live screen in a terminal, else a line per window.",
+    )
+    _add_broker_options(watch)
+    watch.add_argument("--json", action="store_true", help="print each aggregate as a line of JSON instead")
+    watch.add_argument("--count", type=_positive, metavar="N", help="stop after N aggregates")
+    watch.set_defaults(command="watch")
+
+    _add_simulate(commands)
+
+    demo = commands.add_parser(
+        "demo",
+        help="see it work: embedded broker, real daemon, live screen",
+        description="Run the real daemon and a small broker on this machine, with a webcam or the packaged clip, and "
+        "show what a dashboard would receive.",
+    )
+    demo.add_argument(
+        "--windows",
+        type=_positive,
+        metavar="N",
+        help="stop after N aggregates (default: run until Ctrl-C; 3 if the output is not a terminal)",
+    )
+    demo.add_argument("--json", action="store_true", help="print each aggregate as a line of JSON instead")
+    demo.add_argument("--clip", action="store_true", help="use the packaged clip even if there is a webcam")
+    demo.set_defaults(command="demo")
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure speed and memory on a clip",
+        description="Analyse a clip as fast as this machine can; print frames per second, the time of each stage and "
+        "memory.",
+    )
+    bench.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help='clip, detector and model of this configuration, with camera.kind = "replay" (default: the packaged ones)',
+    )
+    bench.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    bench.set_defaults(command="bench")
+
+    model = commands.add_parser(
+        "model",
+        help="list the models on this machine, or download one",
+        description="List the models that this machine can run; with fetch, download another.",
+    )
+    model.set_defaults(command="model")
+    actions = model.add_subparsers(metavar="fetch")
+    fetch = actions.add_parser(
+        "fetch",
+        help="download a model that is not in the package",
+        description="Download a model that other people made and check its sha256.",
+    )
+    fetch.add_argument("name", choices=sorted(DOWNLOADS), help="which model")
+    fetch.add_argument("--to", type=Path, metavar="FOLDER", help=f"where to put it (default: {folders()[0]})")
+    fetch.add_argument("--url", help="download the same file from this mirror")
+    fetch.set_defaults(command="model fetch")
+    return parser
+
+
+def _add_broker_options(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--config", type=Path, metavar="FILE", help="use the broker of this configuration")
+    where.add_argument("--host", default="localhost", help="the broker's name or address (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=1883, help="the broker's port, with --host (default: %(default)s)")
+
+
+def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    simulate = commands.add_parser(
+        "simulate",
+        help="connect simulated devices to a broker",
+        description=_SIMULATE,
+        epilog=_SIMULATE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_broker_options(simulate)
+    simulate.add_argument(
+        "--devices", type=_positive, default=8, metavar="N", help="how many devices (default: %(default)s)"
+    )
+    simulate.add_argument(
+        "--window",
+        type=_between(1, 3600),
+        default=60.0,
+        metavar="S",
+        help="length of a window in seconds (default: 60)",
+    )
+    simulate.add_argument(
+        "--live", type=_between(0.1, 60), default=0.5, metavar="S", help="seconds between live messages (default: 0.5)"
+    )
+    simulate.add_argument(
+        "--no-live", dest="live", action="store_const", const=0.0, help="publish windows and status only"
+    )
+    simulate.add_argument(
+        "--minutes", type=_between(0.05, 1e6), metavar="M", help="stop after M minutes (default: run until Ctrl-C)"
+    )
+    simulate.add_argument("--discovery", action="store_true", help="appear in Home Assistant too")
+    simulate.add_argument(
+        "--prefix", type=_prefix, default="sim", help="name the devices PREFIX-0001 and so on (default: %(default)s)"
+    )
+    simulate.add_argument("--seed", type=int, default=0, help="seed of the random walks (default: 0)")
+    simulate.add_argument("--json", action="store_true", help="print the result as JSON")
+    simulate.set_defaults(command="simulate")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a whole number, 1 or more")
+    return int(text)
+
+
+def _between(lowest: float, highest: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        with suppress(ValueError):
+            if lowest <= float(text) <= highest:
+                return float(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a number from {lowest:g} to {highest:g}")
+
+    return number
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,24}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give 1 to 24 characters of a-z, 0-9 and -")
+    return text
