@@ -12,7 +12,7 @@ shift 2
 for name; do
     # It becomes a level of a topic: a wildcard in it would open other devices' topics.
     [[ $name =~ ^[a-z0-9-]{3,32}$ && $name != broker ]] || {
-        echo "certificates: name '$name' is not accepted; a device id is 3 to 32 of a-z, 0-9 and -, not broker" >&2
+        echo "certificates: name '$name' is not allowed; give 3 to 32 characters of a-z, 0-9 and -, and not broker" >&2
         exit 1
     }
 done

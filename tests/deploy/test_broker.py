@@ -191,5 +191,5 @@ def test_a_name_that_would_open_other_topics_gets_no_certificate(tmp_path: Path,
     refused = certify(tmp_path / "certificates", "broker.example", name)
 
     assert refused.returncode == 1
-    assert "is not accepted" in refused.stderr
+    assert "is not allowed" in refused.stderr
     assert not (tmp_path / "certificates").exists()
