@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from edge.errors import ConfigError
-
-DEVICE_ID = re.compile(r"[a-z0-9-]{3,32}")
-SOURCE_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+from edge.mqtt.messages import DEVICE, SOURCE
 
 
 def _key(
@@ -251,9 +249,9 @@ def _contradictions(config: Config) -> list[str]:
     """What is wrong between keys that are each within their bounds."""
     camera, mqtt = config.camera, config.mqtt
     problems = []
-    if config.device.id and not DEVICE_ID.fullmatch(config.device.id):
+    if config.device.id and not re.fullmatch(DEVICE, config.device.id):
         problems.append(f"device.id is {config.device.id!r}; expected 3 to 32 characters of a-z, 0-9 and -")
-    if not SOURCE_NAME.fullmatch(camera.source):
+    if not re.fullmatch(SOURCE, camera.source):
         problems.append(f"camera.source is {camera.source!r}; expected 1 to 32 characters of a-z, 0-9, _ and -")
     if camera.kind == "stream" and not camera.url.startswith(("rtsp://", "rtsps://", "http://", "https://")):
         problems.append("camera.url is needed for camera.kind 'stream'; expected an rtsp:// or http:// address")

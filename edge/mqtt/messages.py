@@ -27,7 +27,7 @@ from edge.records import (
 
 BASE_TOPIC = "fer/v1"
 DEVICE, SOURCE = r"[a-z0-9-]{3,32}", r"[a-z0-9_-]{1,32}"
-"""Patterns of the ids that are levels of a topic."""
+"""Patterns of the ids that are levels of a topic; the configuration is checked against them too."""
 
 
 def _word(known: object) -> Meta:
