@@ -113,14 +113,19 @@ def decode(topic: str, payload: bytes) -> Record:
     claimed = record.id if isinstance(record, Device) else record.device
     if claimed != device or (isinstance(record, Aggregate | Live) and record.source != source):
         raise MessageError(f"{topic}: the payload names another device or source")
-    if isinstance(record, Aggregate) and not record.id.startswith(f"{device}-"):
-        raise MessageError(f"{topic}: id {record.id} belongs to another device")
+    if isinstance(record, Aggregate) and not _is_id(record.id, device, record.seq):
+        raise MessageError(f"{topic}: id {record.id} belongs to another device or window")
     return record
 
 
 def format_time(moment: datetime) -> str:
     """A UTC time as messages write it: ISO 8601 with milliseconds."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _is_id(window_id: str, device: str, seq: int) -> bool:
+    """Whether an id is this window's: ``<device>-<seq>``, with or without an epoch of 8 digits between them."""
+    return re.fullmatch(rf"{device}(-[0-9a-f]{{8}})?-{seq:012d}", window_id) is not None
 
 
 def _plain(value: Any) -> Any:

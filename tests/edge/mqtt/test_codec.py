@@ -152,8 +152,14 @@ def test_a_window_with_a_value_that_cannot_be_is_refused(window: Window, wrong: 
 
 @pytest.mark.parametrize(
     "claim",
-    [{"device": "fer-b"}, {"source": "cam1"}, {"id": "fer-b-000000000012"}],
-    ids=["device", "source", "id"],
+    [
+        {"device": "fer-b"},
+        {"source": "cam1"},
+        {"id": "fer-b-000000000012"},
+        {"id": "fer-1a2b3c4d-room-000000000012"},
+        {"id": "fer-1a2b3c4d-000000000013"},
+    ],
+    ids=["device", "source", "id", "id of a longer name", "id of another window"],
 )
 def test_a_window_that_claims_to_be_of_another_topic_is_refused(window: Window, claim: dict[str, str]) -> None:
     message = window(**claim)
