@@ -14,8 +14,11 @@ from edge.mqtt.codec import decode
 from edge.mqtt.messages import Aggregate, Availability, Device, Live, Status
 
 HISTORY_S = 3600.0
-_MAX_ROOMS, _MAX_IDS, _MAX_HISTORY, _MAX_PROBLEMS, _MAX_CHARACTERS = 1000, 10_000, 3600, 20, 300
-"""Bounds on what strangers send; no real device comes near them."""
+_MAX_DEVICES, _MAX_SOURCES, _MAX_ROOMS = 1000, 16, 1000
+_MAX_IDS, _MAX_HISTORY, _MAX_WINDOWS = 3600, 3600, 200_000
+_MAX_PROBLEMS, _MAX_CHARACTERS = 20, 300
+"""Bounds on what strangers send, of one device and in all, so that no device takes the place of another: devices,
+cameras of a device, rooms; ids of a device, windows of a room and of all rooms; problems of a device, characters."""
 _FRESH_S = 5.0
 _SILENT_WINDOWS = 3
 _WITHHELD = {
@@ -88,11 +91,13 @@ class History:
         self._windows: list[tuple[float, float, int, Window]] = []
         self._count = 0
 
-    def add(self, window: Window, start_s: float, end_s: float, now_s: float) -> None:
-        """Add a window; they may come in any order, each once. Those older than an hour are dropped."""
+    def add(self, window: Window, start_s: float, end_s: float, now_s: float, limit: int = _MAX_HISTORY) -> None:
+        """Add a window; they may come in any order, each once. Those older than an hour, and the oldest beyond
+        ``limit``, are dropped.
+        """
         self._count += 1
         insort(self._windows, (end_s, start_s, self._count, window), key=lambda entry: entry[:3])
-        self._windows = [entry for entry in self._windows if entry[0] > now_s - HISTORY_S][-_MAX_HISTORY:]
+        self._windows = [entry for entry in self._windows if entry[0] > now_s - HISTORY_S][-limit:]
 
     def bins(self, count: int, now_s: float) -> list[Window | None]:
         """The hour before ``now_s`` in ``count`` equal bins, newest last; each holds its latest-ending window."""
@@ -115,6 +120,17 @@ class DeviceState:
     heard_s: float | None = None
     state: str | None = None
     problems: tuple[str, ...] = ()
+    sources: set[str] = field(default_factory=set)
+    _ids: dict[str, None] = field(default_factory=dict)
+
+    def is_new(self, window_id: str) -> bool:
+        """Whether this id was not heard before; QoS 1 delivers at least once."""
+        if window_id in self._ids:
+            return False
+        self._ids[window_id] = None
+        if len(self._ids) > _MAX_IDS:
+            del self._ids[next(iter(self._ids))]
+        return True
 
 
 @dataclass(slots=True)
@@ -157,8 +173,8 @@ class Room:
         """Whether the device is offline or silent."""
         return self.state(now_s) in ("offline", "silent")
 
-    def add(self, window: Window) -> None:
-        """Show the window if it is the newest, and put it into the history.
+    def add(self, window: Window, limit: int = _MAX_HISTORY) -> None:
+        """Show the window if it is the newest, and put it into the history, which holds ``limit`` windows.
 
         When a replayed window ended is told by its wall time, compared with that of a window that came fresh.
         """
@@ -168,7 +184,7 @@ class Room:
             if self.window is not None and not self.window.historical and self.window.end and window.end:
                 ended_s = self.window.received_s - (self.window.end - window.end).total_seconds()
         if ended_s is not None:
-            self.history.add(window, ended_s - window.duration_s, ended_s, window.received_s)
+            self.history.add(window, ended_s - window.duration_s, ended_s, window.received_s, limit)
         if self.window is None or not window.historical or window.seq > self.window.seq:
             self.window = window
 
@@ -179,7 +195,6 @@ class DeviceRegistry:
 
     rooms: dict[tuple[str, str], Room] = field(default_factory=dict)
     _devices: dict[str, DeviceState] = field(default_factory=dict)
-    _ids: dict[str, None] = field(default_factory=dict)
 
     def receive(
         self, topic: str, payload: bytes, now_s: float, *, retained: bool = False
@@ -193,7 +208,7 @@ class DeviceRegistry:
         except MessageError:
             return None
         name = record.id if isinstance(record, Device) else record.device
-        if len(self._devices) == _MAX_ROOMS and name not in self._devices:
+        if len(self._devices) == _MAX_DEVICES and name not in self._devices:
             return None
         device = self._devices.setdefault(name, DeviceState())
         if not retained:
@@ -212,26 +227,20 @@ class DeviceRegistry:
                     room.live, room.live_received_s = Mood.of(record), now_s
             case Aggregate():
                 room = self._room(name, record.source, device)
-                if room and self._is_new(record.id):
+                if room and device.is_new(record.id):
                     window = Window.of(record, now_s)
-                    room.add(window)
+                    room.add(window, min(_MAX_HISTORY, _MAX_WINDOWS // len(self.rooms)))
                     return room, window
         return None
 
     def _room(self, device: str, source: str, state: DeviceState) -> Room | None:
-        """The room of a camera; None where there are too many already."""
-        if len(self.rooms) == _MAX_ROOMS and (device, source) not in self.rooms:
-            return None
-        return self.rooms.setdefault((device, source), Room(device, source, state))
-
-    def _is_new(self, window_id: str) -> bool:
-        """Whether this id was not heard before; QoS 1 delivers at least once."""
-        if window_id in self._ids:
-            return False
-        self._ids[window_id] = None
-        if len(self._ids) > _MAX_IDS:
-            del self._ids[next(iter(self._ids))]
-        return True
+        """The room of a camera; None where there are too many already, of this device or in all."""
+        if source not in state.sources:
+            if len(state.sources) == _MAX_SOURCES or len(self.rooms) == _MAX_ROOMS:
+                return None
+            state.sources.add(source)
+            self.rooms[device, source] = Room(device, source, state)
+        return self.rooms[device, source]
 
 
 def _printable(text: str) -> str:
