@@ -3,9 +3,24 @@
 BEGIN;
 CREATE SCHEMA IF NOT EXISTS fer;
 
+-- Earlier versions had the id alone as the key of a window, and kept every rejected message.
+DO $$
+BEGIN
+    IF (SELECT count(*) FROM information_schema.key_column_usage
+        WHERE constraint_schema = 'fer' AND constraint_name = 'windows_pkey') = 1
+    THEN
+        ALTER TABLE fer.windows DROP CONSTRAINT windows_pkey, ADD PRIMARY KEY (device, id);
+    END IF;
+    IF (SELECT count(*) FROM information_schema.columns
+        WHERE table_schema = 'fer' AND table_name = 'rejected' AND column_name IN ('topic', 'times')) = 1
+    THEN
+        DROP TABLE fer.rejected;
+    END IF;
+END $$;
+
 -- Every window once. time is its end; the moment of arrival where the device did not know the time.
 CREATE TABLE IF NOT EXISTS fer.windows (
-    id text NOT NULL PRIMARY KEY,
+    id text NOT NULL,
     time timestamptz NOT NULL,
     device text NOT NULL,
     source text NOT NULL,
@@ -28,7 +43,8 @@ CREATE TABLE IF NOT EXISTS fer.windows (
     dominant text,
     uncertain double precision,
     suppressed text,
-    model text NOT NULL
+    model text NOT NULL,
+    PRIMARY KEY (device, id)
 );
 CREATE INDEX IF NOT EXISTS windows_by_time ON fer.windows (time DESC);
 CREATE INDEX IF NOT EXISTS windows_by_device ON fer.windows (device, seq);
@@ -57,17 +73,57 @@ CREATE TABLE IF NOT EXISTS fer.availability (
     PRIMARY KEY (device, time)
 );
 
--- What is not of the contract: everybody may write to a broker. Nothing of it must stop what comes with it.
+-- The cameras of each device that have sent a window; bounded, because everybody may write to a broker.
+CREATE TABLE IF NOT EXISTS fer.sources (
+    device text NOT NULL,
+    source text NOT NULL,
+    PRIMARY KEY (device, source)
+);
+
+-- What is not of the contract: the newest of each device and kind, and how many there were. Nothing of it must stop what
+-- comes with it, or fill the disk.
 CREATE TABLE IF NOT EXISTS fer.rejected (
+    device text NOT NULL,
+    kind text NOT NULL,
+    times bigint NOT NULL,
     time timestamptz NOT NULL,
-    topic text,
+    topic text NOT NULL,
     value text,
-    reason text NOT NULL
+    reason text NOT NULL,
+    PRIMARY KEY (device, kind)
 );
 
 -- Telegraf's table, always empty: the trigger files each message. value is base64 of the payload.
 CREATE TABLE IF NOT EXISTS fer.message (time timestamp NOT NULL, topic text, value text);
 COMMENT ON COLUMN fer.message.topic IS 'tag';
+
+-- Believe the topic: a broker's access list guards it, but nothing guards the payload. A device that could use the ids
+-- of another would make that one's windows duplicates.
+CREATE OR REPLACE FUNCTION fer.check_claims(device text, source text, body jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF device !~ '^[a-z0-9-]{3,32}$' OR body->>'device' IS DISTINCT FROM device THEN
+        RAISE data_exception USING MESSAGE = 'the payload names another device than the topic';
+    ELSIF source IS NOT NULL AND (
+        source !~ '^[a-z0-9_-]{1,32}$' OR body->>'source' IS DISTINCT FROM source
+        OR coalesce(body->>'id' !~ ('^' || device || '(-[0-9a-f]{8})?-[0-9]{12}$'), true)
+    ) THEN
+        RAISE data_exception USING MESSAGE = 'the payload names another source than the topic, or an id of another device';
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION fer.admit_source(device text, source text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM fer.sources AS s WHERE s.device = admit_source.device AND s.source = admit_source.source) THEN
+        RETURN;
+    ELSIF (SELECT count(*) FROM fer.sources AS s WHERE s.device = admit_source.device) >= 16 THEN
+        RAISE data_exception USING MESSAGE = 'this device has 16 sources already';
+    ELSIF (SELECT count(*) FROM fer.sources) >= 200000 THEN
+        RAISE data_exception USING MESSAGE = 'there are 200000 sources already';
+    END IF;
+    INSERT INTO fer.sources VALUES (device, source) ON CONFLICT DO NOTHING;
+END $$;
 
 CREATE OR REPLACE FUNCTION fer.file_window(arrival timestamptz, device text, source text, body jsonb) RETURNS void
 LANGUAGE sql AS $$
@@ -96,9 +152,11 @@ LANGUAGE sql AS $$
         (body->>'uncertain')::double precision,
         body->>'suppressed',
         body #>> '{model,id}'
-    -- With TimescaleDB the key is id and time, and the time of an unset clock is another at each arrival.
+    -- With TimescaleDB the time is part of the key, and that of an unset clock is another at each arrival.
     WHERE body #>> '{window,end}' IS NOT NULL
-        OR NOT EXISTS (SELECT FROM fer.windows AS known WHERE known.id = body->>'id')
+        OR NOT EXISTS (
+            SELECT FROM fer.windows AS known WHERE known.device = file_window.device AND known.id = body->>'id'
+        )
     ON CONFLICT DO NOTHING
 $$;
 
@@ -136,19 +194,33 @@ CREATE OR REPLACE FUNCTION fer.file_message() RETURNS trigger LANGUAGE plpgsql A
 DECLARE
     arrival timestamptz := NEW.time AT TIME ZONE 'UTC';
     level text[] := string_to_array(NEW.topic, '/');  -- fer, v1, device, [source,] kind
+    kind text := level[cardinality(level)];
     payload text;
 BEGIN
+    IF length(NEW.value) > 90000 THEN
+        RAISE data_exception USING MESSAGE = 'more than 64 KB';
+    END IF;
     payload := convert_from(decode(NEW.value, 'base64'), 'UTF8');
-    IF level[4] = 'availability' THEN
+    IF kind = 'availability' THEN
+        IF payload NOT IN ('online', 'offline') THEN
+            RAISE data_exception USING MESSAGE = 'neither online nor offline';
+        END IF;
         PERFORM fer.file_availability(arrival, level[3], payload);
-    ELSIF level[4] = 'status' THEN
+    ELSIF kind = 'status' THEN
+        PERFORM fer.check_claims(level[3], NULL, payload::jsonb);
         PERFORM fer.file_status(arrival, level[3], payload::jsonb);
-    ELSIF level[5] = 'aggregate' THEN
+    ELSIF kind = 'aggregate' THEN
+        PERFORM fer.check_claims(level[3], level[4], payload::jsonb);
+        PERFORM fer.admit_source(level[3], level[4]);
         PERFORM fer.file_window(arrival, level[3], level[4], payload::jsonb);
     END IF;
     RETURN NULL;
-EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
-    INSERT INTO fer.rejected VALUES (arrival, NEW.topic, NEW.value, SQLERRM);
+-- Too deeply nested JSON exceeds a limit of the program.
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
+    INSERT INTO fer.rejected VALUES (level[3], kind, 1, arrival, NEW.topic, left(NEW.value, 2000), SQLERRM)
+    ON CONFLICT ON CONSTRAINT rejected_pkey DO UPDATE SET
+        times = rejected.times + 1, time = excluded.time, topic = excluded.topic, value = excluded.value,
+        reason = excluded.reason;
     RETURN NULL;
 END $$;
 

@@ -3,7 +3,7 @@
 CREATE EXTENSION IF NOT EXISTS timescaledb;
 BEGIN;
 -- Every key of a hypertable holds its time. A window's own time comes with it, so that a repeated one still collides.
-ALTER TABLE fer.windows DROP CONSTRAINT windows_pkey, ADD PRIMARY KEY (id, time);
+ALTER TABLE fer.windows DROP CONSTRAINT windows_pkey, ADD PRIMARY KEY (device, id, time);
 SELECT create_hypertable('fer.windows', 'time', chunk_time_interval => INTERVAL '7 days', migrate_data => true);
 SELECT create_hypertable('fer.status', 'time', chunk_time_interval => INTERVAL '7 days', migrate_data => true);
 SELECT add_retention_policy('fer.status', INTERVAL '90 days');

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -224,6 +225,7 @@ def as_hypertable(database: Database) -> None:
         b'{"id": "x"}',
         b'{"id": "x", "seq": 1e99, "window": {"end": "yesterday"}}',
         b'{"id": "\\u0000"}',
+        b"[" * 60_000,
     ],
 )
 def test_what_is_not_of_the_contract_is_set_aside_and_stops_nothing(
@@ -236,7 +238,66 @@ def test_what_is_not_of_the_contract_is_set_aside_and_stops_nothing(
     )
 
     assert database.rows("SELECT count(*) FROM fer.windows") == [["1"]]
-    assert database.rows("SELECT count(*) FROM fer.rejected") == [["2"]]
+    assert database.rows("SELECT kind, times FROM fer.rejected ORDER BY kind") == [["aggregate", "1"], ["status", "1"]]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"device": "fer-stranger"},
+        {"source": "cam1"},
+        {"id": "fer-stranger-000000000001"},
+        {"id": "fer-1a2b3c4d-room-000000000001"},
+        {"id": None},
+    ],
+)
+def test_a_window_that_claims_to_be_of_another_topic_is_rejected(
+    database: Database, device: Device, claim: dict[str, str | None]
+) -> None:
+    message, *_ = an_hour(device, 1, datetime.now(UTC))
+    forged = replace(message, payload=json.dumps(json.loads(message.payload) | claim).encode())
+
+    database.telegraf(forged, message)
+
+    assert database.rows("SELECT device, id, source FROM fer.windows") == [
+        [device.id, f"{device.id}-000000000001", "cam0"]
+    ]
+    assert database.rows("SELECT times FROM fer.rejected") == [["1"]]
+
+
+def test_a_device_cannot_fill_the_tables_with_sources_or_garbage(database: Database, device: Device) -> None:
+    message, *_ = an_hour(device, 1, datetime.now(UTC))
+    body = json.loads(message.payload)
+    many = [
+        Message(device.topic(f"cam{number}/aggregate"), json.dumps(body | {"source": f"cam{number}"}).encode())
+        for number in range(100)
+    ]
+    garbage = [Message(device.topic("status"), bytes([number]) * 60_000) for number in range(100)]
+
+    database.telegraf(*many, *garbage)
+
+    assert database.rows("SELECT count(*) FROM fer.sources") == [["16"]]
+    assert database.rows("SELECT kind, times, length(value) <= 2000 FROM fer.rejected ORDER BY kind") == [
+        ["aggregate", "84", "t"],
+        ["status", "100", "t"],
+    ]
+
+
+def test_a_schema_of_an_earlier_version_is_brought_up_to_date(database: Database, device: Device) -> None:
+    database.sql(
+        "ALTER TABLE fer.windows DROP CONSTRAINT windows_pkey, ADD PRIMARY KEY (id);"
+        " ALTER TABLE fer.rejected DROP COLUMN times"
+    )
+
+    database.sql((GRAFANA / "schema.sql").read_text("utf-8"))
+    database.telegraf(*an_hour(device, 1, datetime.now(UTC)), Message(device.topic("status"), b"garbage"))
+
+    assert database.rows("SELECT (SELECT count(*) FROM fer.windows), (SELECT sum(times) FROM fer.rejected)") == [
+        ["60", "1"]
+    ]
+    assert database.rows(
+        "SELECT column_name FROM information_schema.key_column_usage WHERE constraint_name = 'windows_pkey' ORDER BY 1"
+    ) == [["device"], ["id"]]
 
 
 def test_what_a_broker_repeats_of_retained_topics_is_no_news(database: Database, device: Device) -> None:
