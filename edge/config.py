@@ -10,12 +10,15 @@ import difflib
 import hashlib
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from edge.errors import ConfigError
 from edge.mqtt.messages import DEVICE, SOURCE
+
+ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:(?P<port>[1-9][0-9]{0,4}))?")
+"""A host with or without a port; an IPv6 address stands in brackets."""
 
 
 def _key(
@@ -98,7 +101,9 @@ class PrivacyConfig:
 
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
-    """Where messages go."""
+    """Where messages go. ``hosts``, if any, replaces ``host``: the nodes of one cluster, tried in turn, each as a host
+    or host:port.
+    """
 
     host: str = _key("localhost")
     port: int = _key(1883, low=1, high=65535)
@@ -108,6 +113,16 @@ class MqttConfig:
     tls_ca: str = _key("")
     tls_cert: str = _key("")
     tls_key: str = _key("")
+    hosts: tuple[str, ...] = _key(())
+
+    def brokers(self) -> tuple[MqttConfig, ...]:
+        """The same for each of ``hosts``, with its address in ``host`` and ``port``; without ``hosts``, only this."""
+        found = [ADDRESS.fullmatch(address) for address in self.hosts]
+        return tuple(
+            replace(self, host=match["host"].strip("[]"), port=int(match["port"] or self.port), hosts=())
+            for match in found
+            if match is not None
+        ) or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +205,7 @@ def _parse_section(
         elif key in _PATHS[section_name] and value:
             values[key] = str(folder / value)
         else:
-            values[key] = types[key](value)
+            values[key] = tuple(value) if isinstance(value, list) else types[key](value)
     return values
 
 
@@ -216,6 +231,10 @@ def _problem(
     high: float | None,
     choices: tuple[str, ...] | None,
 ) -> str | None:
+    if kind == tuple[str, ...]:
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return None
+        return f"{name} is {_shown(value)}; expected a list of texts in quotes"
     expected = {str: "text in quotes", bool: "true or false", int: "a whole number", float: "a number"}[kind]
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
     shown = "..." if name == "camera.url" else _shown(value)  # may hold a password
@@ -257,6 +276,10 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("camera.url is needed for camera.kind 'stream'; expected an rtsp:// or http:// address")
     if camera.kind == "replay" and not camera.path:
         problems.append("camera.path is needed for camera.kind 'replay'; expected a video file or a folder of images")
+    for address in mqtt.hosts:
+        match = ADDRESS.fullmatch(address)
+        if match is None or int(match["port"] or mqtt.port) > 65535:
+            problems.append(f"mqtt.hosts has {_shown(address)}; expected a host, or host:port")
     if bool(mqtt.tls_cert) != bool(mqtt.tls_key):
         problems.append("mqtt.tls_cert and mqtt.tls_key belong together; set both or neither")
     if mqtt.password_file and not mqtt.username:

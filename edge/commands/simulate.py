@@ -23,7 +23,7 @@ from typing import TextIO, TypeAlias
 from edge.commands.simulated_device import Plan, SimulatedDevice
 from edge.errors import BrokerError, FerEdgeError
 from edge.mqtt.codec import STATUS_PERIOD_S, Message
-from edge.mqtt.connection import Acknowledged, Connection
+from edge.mqtt.connection import Acknowledged, connect
 from edge.mqtt.home_assistant import discovery
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.sender import Sender
@@ -62,7 +62,7 @@ def simulate(
         ConfigError: the password or a TLS file cannot be used.
         FerEdgeError: a process of the fleet ended.
     """
-    Connection(plan.broker, f"{plan.prefix}-0000").close(1.0)
+    connect(plan.broker, f"{plan.prefix}-0000").close(1.0)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     fleet = _Fleet(plan, devices)
     passed_s = behind_s = 0.0
@@ -216,7 +216,7 @@ def _clear_retained(plan: Plan, devices: list[SimulatedDevice]) -> None:
     Raises:
         BrokerError: it cannot be reached.
     """
-    connection = Connection(plan.broker, f"{devices[0].device.id}-clear")
+    connection = connect(plan.broker, f"{devices[0].device.id}-clear")
     outbox = Outbox(None)
     sender = Sender(connection, outbox)
     for device in (simulated.device for simulated in devices):

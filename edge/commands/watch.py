@@ -15,7 +15,7 @@ from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.codec import format_time
-from edge.mqtt.connection import Connection, Lost, Received
+from edge.mqtt.connection import Connection, Lost, Received, connect
 from edge.mqtt.messages import BASE_TOPIC
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _listen(broker: MqttConfig, tick: Callable[[], None]) -> Iterator[Received |
 
 
 def _subscribe(broker: MqttConfig, client_id: str) -> Connection:
-    connection = Connection(broker, client_id)
+    connection = connect(broker, client_id)
     connection.subscribe(f"{BASE_TOPIC}/#")
     return connection
 

@@ -230,6 +230,20 @@ class Connection:
         self._events.put(Lost(sentence, contested=not explained or reason.value == _SESSION_TAKEN_OVER))
 
 
+def connect(broker: MqttConfig, client_id: str) -> Connection:
+    """Connect to the first of the broker's hosts that lets us in.
+
+    Raises:
+        ConfigError: the password or a TLS file cannot be used.
+        BrokerError: none does; the error is the last one's.
+    """
+    *others, last = broker.brokers()
+    for one in others:
+        with suppress(BrokerError):
+            return Connection(one, client_id)
+    return Connection(last, client_id)
+
+
 def _explain(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted ({error.verify_message})"

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
+from itertools import cycle
 from random import Random
 
 from edge.config import MqttConfig
@@ -57,6 +58,7 @@ class Publisher:
         """``discoverable``: publish Home Assistant's discovery message."""
         self._broker, self._device, self._outbox, self._clock = broker, device, outbox, clock
         self._random = random or Random()
+        self._brokers = cycle(self._random.sample(nodes := broker.brokers(), len(nodes)))  # so that a fleet spreads
         self._birth_jitter_s = birth_jitter_s
         self._discoverable = discoverable
         self._backoff = Backoff(self._random)
@@ -155,7 +157,7 @@ class Publisher:
         while not self._stopping.is_set():
             self._back_by_s = time.monotonic() + CONNECTING_S
             try:
-                connection = Connection(self._broker, self._device.id, will=will)
+                connection = Connection(next(self._brokers), self._device.id, will=will)
             except FerEdgeError as error:
                 self._report(f"{error}")
                 pause_s = self._backoff.after_refusal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, DeviceConfig, device_id, load
+from edge.config import Config, DeviceConfig, MqttConfig, device_id, load
 from edge.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def write(folder: Path, text: str) -> Path:
 def test_the_documented_file_names_every_key_with_its_default() -> None:
     documented = tomllib.loads((REPOSITORY / "deploy" / "fer-edge.toml").read_text("utf-8"))
 
-    assert documented == asdict(Config())
+    assert documented == json.loads(json.dumps(asdict(Config())))
 
 
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
@@ -69,6 +70,11 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) ->
         ("[privacy]\nmin_people = 0", "privacy.min_people is 0; expected a whole number from 1 to 100"),
         ("[privacy]\nmin_people = 2.5", "privacy.min_people is 2.5; expected a whole number"),
         ("[mqtt]\nport = 70000", "mqtt.port is 70000; expected a whole number from 1 to 65535"),
+        ("[mqtt]\nhosts = 'a'", "mqtt.hosts is 'a'; expected a list of texts in quotes"),
+        ("[mqtt]\nhosts = ['a', 3]", "mqtt.hosts is ['a', 3]; expected a list of texts in quotes"),
+        ("[mqtt]\nhosts = ['a:b']", "mqtt.hosts has 'a:b'; expected a host, or host:port"),
+        ("[mqtt]\nhosts = ['a:70000']", "mqtt.hosts has 'a:70000'; expected a host, or host:port"),
+        ("[mqtt]\nhosts = ['::1']", "mqtt.hosts has '::1'; expected a host, or host:port"),
         ("[mqtt]\ntls_cert = 'a.pem'", "mqtt.tls_cert and mqtt.tls_key belong together"),
         ("[mqtt]\nusername = 'u'\npassword_file = 'absent'", "which cannot be read"),
         ("[mqtt]\npassword_file = 'absent'", "mqtt.username is empty but mqtt.password_file is set"),
@@ -154,3 +160,22 @@ def test_a_configured_device_id_wins(tmp_path: Path) -> None:
 def test_without_a_machine_id_the_key_to_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"set device\.id"):
         device_id(DeviceConfig(), tmp_path / "absent")
+
+
+def test_hosts_replace_the_host_and_may_bring_a_port_of_their_own(tmp_path: Path) -> None:
+    text = (
+        '[mqtt]\nhost = "other"\nhosts = ["broker-1", "broker-2:8883", "[fd00::1]:1884"]\nport = 1885\nusername = "u"'
+    )
+
+    brokers = load(write(tmp_path, text)).mqtt.brokers()
+
+    assert [(broker.host, broker.port) for broker in brokers] == [
+        ("broker-1", 1885),
+        ("broker-2", 8883),
+        ("fd00::1", 1884),
+    ]
+    assert {broker.username for broker in brokers} == {"u"}
+
+
+def test_without_hosts_there_is_one_broker() -> None:
+    assert MqttConfig("broker", 1884).brokers() == (MqttConfig("broker", 1884),)
