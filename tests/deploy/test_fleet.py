@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
+from typing import Protocol
 
 import pytest
+from msgspec.structs import replace
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -24,7 +27,7 @@ from edge.mqtt.codec import Message, encode
 from edge.mqtt.compose import aggregate
 from edge.mqtt.connection import Acknowledged, Connection
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Availability, Device
+from edge.mqtt.messages import Aggregate, Availability, Device
 from edge.mqtt.wallclock import WallClock
 from edge.records import WindowSummary
 from tests.deploy.conftest import Certify
@@ -47,9 +50,6 @@ def say(connection: Connection, *messages: Message) -> None:
         while not isinstance(event := connection.next_event(10), Acknowledged) or event.mid != mid:
             assert event is not None, f"nobody acknowledged {message.topic}"
         assert event.refusal is None
-
-
-StartArchive = Callable[[str, Mosquitto], "subprocess.Popen[bytes]"]
 
 
 @dataclass
@@ -203,14 +203,23 @@ def test_the_centre_sees_that_a_site_is_cut_off_and_the_site_hears_home_assistan
     client.loop_stop()
 
 
+class StartArchive(Protocol):
+    """Type of the fixture ``archive``."""
+
+    def __call__(self, name: str, *brokers: Mosquitto, config: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start an archive of these brokers, with the credentials of ``config``."""
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[StartArchive]:
-    """``archive(name, broker)`` starts the example of deploy/fleet."""
+    """``archive(name, *brokers)`` starts the example of deploy/fleet; what it says goes into ``archive.log``."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(name: str, broker: Mosquitto) -> subprocess.Popen[bytes]:
-        arguments = [name, str(tmp_path / "windows.db"), broker.host, str(broker.port)]
-        started.append(subprocess.Popen([sys.executable, str(FLEET / "archive.py"), *arguments]))
+    def start(name: str, *brokers: Mosquitto, config: Path | None = None) -> subprocess.Popen[bytes]:
+        arguments = [name, str(tmp_path / "windows.db"), *(f"{broker.host}:{broker.port}" for broker in brokers)]
+        arguments += ["--config", str(config)] if config else []
+        with (tmp_path / "archive.log").open("ab") as log:
+            started.append(subprocess.Popen([sys.executable, str(FLEET / "archive.py"), *arguments], stderr=log))
         return started[-1]
 
     yield start
@@ -251,6 +260,90 @@ def test_an_archive_waits_for_one_that_is_writing(
         with pytest.raises(subprocess.TimeoutExpired):
             starting.wait(1)
     eventually(lambda: "$share/archive/" in log.read_text())
+
+
+def test_an_archive_is_back_within_five_seconds_however_long_the_broker_was_away(
+    mosquitto: StartMosquitto, archive: StartArchive, tmp_path: Path
+) -> None:
+    broker = mosquitto()
+    log = tmp_path / "archive.log"
+    archive("archive-1", broker)
+    eventually(lambda: "listens to" in log.read_text())
+
+    broker.kill()
+    eventually(lambda: log.read_text().count("cannot be reached") >= 10)
+    broker.start()
+
+    eventually(lambda: log.read_text().count("listens to") == 2, timeout_s=5.0)
+
+
+def test_an_archive_goes_to_the_next_broker_when_one_is_lost(
+    mosquitto: StartMosquitto, archive: StartArchive, tmp_path: Path
+) -> None:
+    first, second = mosquitto(), mosquitto()
+    log = tmp_path / "archive.log"
+    archive("archive-1", first, second)
+    eventually(lambda: f"listens to {first.host}:{first.port}" in log.read_text())
+
+    first.kill()
+
+    eventually(lambda: f"listens to {second.host}:{second.port}" in log.read_text(), timeout_s=5.0)
+
+
+def test_an_archive_uses_the_certificate_that_its_configuration_names(
+    two_brokers: Site, archive: StartArchive, tmp_path: Path
+) -> None:
+    config = tmp_path / "archive.toml"
+    folder = two_brokers.folder
+    config.write_text(
+        f'[mqtt]\ntls_ca = "{folder}/ca.pem"\ntls_cert = "{folder}/home-assistant.pem"\n'
+        f'tls_key = "{folder}/home-assistant.key"\n'
+    )
+
+    archive("home-assistant", two_brokers.centre, config=config)
+
+    eventually(lambda: "listens to" in (tmp_path / "archive.log").read_text())
+
+
+def forged(window: Aggregate, **claim: str) -> Message:
+    """The message of a window on its own topic, with a payload that claims something else."""
+    message = encode(window)
+    return dataclasses.replace(message, payload=json.dumps(json.loads(message.payload) | claim).encode())
+
+
+def test_an_archive_believes_the_topic(
+    mosquitto: StartMosquitto, archive: StartArchive, device: Device, tmp_path: Path
+) -> None:
+    broker = mosquitto()
+    archive("archive-1", broker)
+    eventually(lambda: "listens to" in (tmp_path / "archive.log").read_text())
+    stranger = aggregate(replace(device, id="fer-stranger"), 1, a_window(), WallClock())
+    genuine = aggregate(device, 1, a_window(), WallClock())
+    connection = Connection(MqttConfig(broker.host, broker.port), "speaker")
+
+    say(connection, forged(stranger, device=device.id, id=genuine.id), forged(stranger, id=genuine.id), encode(genuine))
+
+    with closing(sqlite3.connect(tmp_path / "windows.db", timeout=60)) as table:
+        eventually(lambda: table.execute("SELECT device, id FROM windows").fetchall() == [(device.id, genuine.id)])
+    connection.close(1.0)
+
+
+def test_an_archive_takes_no_more_than_sixteen_cameras_of_a_device(
+    mosquitto: StartMosquitto, archive: StartArchive, device: Device, tmp_path: Path
+) -> None:
+    broker = mosquitto()
+    archive("archive-1", broker)
+    eventually(lambda: "listens to" in (tmp_path / "archive.log").read_text())
+    cameras = [replace(device, source=f"cam{number}") for number in range(100)]
+    other = replace(device, id="fer-other")
+    connection = Connection(MqttConfig(broker.host, broker.port), "speaker")
+
+    say(connection, *(encode(aggregate(each, 1, a_window(), WallClock())) for each in (*cameras, other)))
+
+    with closing(sqlite3.connect(tmp_path / "windows.db", timeout=60)) as table:
+        eventually(lambda: table.execute("SELECT count(*) FROM sources").fetchone() == (17,))
+        assert table.execute("SELECT count(*) FROM windows WHERE device = ?", (device.id,)).fetchone()[0] <= 16
+    connection.close(1.0)
 
 
 @pytest.mark.usefixtures("mosquitto")
