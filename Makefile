@@ -46,7 +46,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check faults soak fuzz mutants format lint types schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check faults clusters soak fuzz mutants format lint types schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -64,6 +64,13 @@ check: lint types test test-bookworm test-other-python  ## all that CI runs
 faults: .venv/.dev  ## break everything and write down what it costs, docs/faults.md (45 minutes)
 	status=0; FER_FAULTS=docs/faults.json $(bin)/pytest tests/faults -m 'faults and not soak' $(ARGS) || status=$$?; \
 	  $(bin)/python tests/faults/report.py; exit $$status
+
+clusters: .venv/.dev build/brokers/usr  ## a fleet on three RabbitMQ and three NATS nodes, with nodes killed (5 minutes)
+	$(bin)/pytest tests/deploy/test_cluster.py -m slow -s $(ARGS)
+
+build/brokers/usr: requirements/brokers.sh requirements/unpack.sh
+	@requirements/brokers.sh
+	@touch $@
 
 soak: .venv/.dev  ## half an hour under a dying broker, into docs/faults.md (make soak FER_SOAK_MINUTES=600: longer)
 	status=0; FER_FAULTS=docs/faults.json nice -n 10 $(bin)/pytest tests/faults/test_soak.py -m soak || status=$$?; \
