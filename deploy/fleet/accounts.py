@@ -1,7 +1,7 @@
 """Prints who may do what on a cluster, as ``accounts.py rabbitmq|nats DEVICE...`` asks.
 
 For RabbitMQ the definitions.json that rabbitmq.conf loads, for NATS the users.conf that nats.conf includes. A user is
-the name in a certificate. Beside the devices there are the readers ``dashboard``, ``archive``, ``home-assistant``.
+the name in a certificate. Beside the devices there are the readers, such as ``archive-1``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ class Account:
 
 BIRTH = "homeassistant/status"
 READERS = (
-    Account("dashboard", (), ("fer/v1/#",)),
-    Account("archive", (), ("fer/v1/#",)),
+    *(Account(name, (), ("fer/v1/#",)) for name in ("archive-1", "archive-2", "dashboard", "telegraf")),
     Account("home-assistant", ("homeassistant/#",), ("fer/v1/#", "homeassistant/#")),
 )
 

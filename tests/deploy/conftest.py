@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
+READERS = ("dashboard", "home-assistant", "archive-1", "telegraf")
+
 SWITCHES = [
     "--headless",
     "--no-sandbox",
@@ -212,9 +214,9 @@ class Site:
 
 @pytest.fixture
 def site(mosquitto: StartMosquitto, certify: Certify, tmp_path: Path) -> Iterator[Site]:
-    """The example with certificates for fer-a, fer-b, dashboard and home-assistant, and dashboard's password secret."""
+    """The example with certificates for fer-a, fer-b and ``READERS``, and dashboard's password secret."""
     folder, example = tmp_path / "etc", DEPLOY / "broker"
-    made = certify(folder, "127.0.0.1", "fer-a", "fer-b", "dashboard", "home-assistant")
+    made = certify(folder, "127.0.0.1", "fer-a", "fer-b", *READERS)
     assert made.returncode == 0, made.stderr
     program = shutil.which("mosquitto_passwd") or "/usr/bin/mosquitto_passwd"
     subprocess.run([program, "-b", "-c", folder / "passwords", "dashboard", "secret"], check=True, capture_output=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import ssl
 import subprocess
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -17,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.errors import BrokerError
 from edge.mqtt.codec import Message
-from edge.mqtt.connection import Acknowledged, Connection, Received
+from edge.mqtt.connection import Acknowledged, Connection, Lost, Received
 from edge.mqtt.messages import Device
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
@@ -84,7 +87,7 @@ def test_a_device_hears_home_assistant_start_and_no_other_device(site: Site) -> 
     assert next_received(device) == Received("homeassistant/status", b"online", retained=False)
 
 
-@pytest.mark.parametrize("name", ["dashboard", "home-assistant"])
+@pytest.mark.parametrize("name", ["dashboard", "home-assistant", "archive-1", "telegraf"])
 def test_who_reads_hears_every_device_and_is_none(site: Site, name: str) -> None:
     reader, device = site.connect(name), site.connect("fer-a")
     listen(reader, "fer/v1/+/#")
@@ -94,6 +97,53 @@ def test_who_reads_hears_every_device_and_is_none(site: Site, name: str) -> None
     assert next_received(reader).payload == b"window"
     assert answer_to(reader, "fer/v1/fer-a/cam0/aggregate") == "Not authorized"
     assert answer_to(reader, f"fer/v1/{name}/cam0/aggregate") == "Not authorized"
+
+
+def test_a_client_id_belongs_to_its_certificate(site: Site) -> None:
+    """A stranger that calls itself like an archive which is away does not get what waits for that one."""
+    with listening(site, certificate="archive-1", client_id="archive-1"):
+        pass
+    device = site.connect("fer-a")
+    windows = [str(number).encode() for number in range(20)]
+    for window in windows:
+        answer_to(device, "fer/v1/fer-a/cam0/aggregate", window)
+
+    with (
+        listening(site, certificate="fer-b", client_id="archive-1") as overheard,
+        listening(site, certificate="archive-1", client_id="archive-1") as heard,
+    ):
+        assert [heard.get(timeout=10) for _ in windows] == windows
+        assert overheard.empty()
+
+
+@contextmanager
+def listening(site: Site, *, certificate: str, client_id: str) -> Iterator[SimpleQueue[bytes]]:
+    """Subscribed to all windows in a session of ``client_id``, which is kept."""
+    heard: SimpleQueue[bytes] = SimpleQueue()
+    subscribed = Event()
+    client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=False)
+    client.tls_set(*(str(site.folder / file) for file in ("ca.pem", f"{certificate}.pem", f"{certificate}.key")))
+    client.on_connect = lambda client, *_: client.subscribe("fer/v1/+/+/aggregate", 1)
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda _client, _data, message: heard.put(message.payload)
+    client.connect("127.0.0.1", site.mosquitto.port)
+    client.loop_start()
+    assert subscribed.wait(10)
+    yield heard
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_a_message_larger_than_any_of_ours_is_not_taken(site: Site) -> None:
+    reader, device = site.connect("dashboard"), site.connect("fer-a")
+    listen(reader, "fer/v1/+/#")
+
+    device.publish(Message("fer/v1/fer-a/info", b"x" * 100_000, retain=True))
+
+    while not isinstance(event := device.next_event(10), Lost):
+        assert event is not None, "the broker took it"
+    answer_to(site.connect("fer-b"), "fer/v1/fer-b/info", b"small")
+    assert next_received(reader).payload == b"small"
 
 
 def test_a_dashboard_cannot_invent_entities(site: Site) -> None:
@@ -193,3 +243,29 @@ def test_a_name_that_would_open_other_topics_gets_no_certificate(tmp_path: Path,
     assert refused.returncode == 1
     assert "is not allowed" in refused.stderr
     assert not (tmp_path / "certificates").exists()
+
+
+@pytest.mark.parametrize(
+    "broker",
+    ["1.2.3.4.5", "10.0.0.256", "x/O=foo/CN=fer-b", "a b", "-x", "a..b", "12345", "broker.example\nx", "x" * 65],
+)
+def test_a_broker_that_is_neither_a_host_name_nor_an_address_is_refused_with_what_to_give(
+    tmp_path: Path, certify: Any, broker: str
+) -> None:
+    refused = certify(tmp_path / "certificates", broker, "fer-a")
+
+    assert refused.returncode == 1
+    assert f"broker '{broker}' is not accepted; give the host name" in refused.stderr
+    assert not (tmp_path / "certificates").exists()
+
+
+@pytest.mark.parametrize("broker", ["broker", "broker.example", "10.0.0.25", "fd00::1", "x" * 60])
+def test_a_host_name_or_an_address_gets_a_certificate(tmp_path: Path, certify: Any, broker: str) -> None:
+    assert certify(tmp_path, broker).returncode == 0
+
+
+def test_what_openssl_refuses_is_said(tmp_path: Path, certify: Any) -> None:
+    refused = certify(tmp_path, ":::")
+
+    assert refused.returncode == 1
+    assert "broker.pem for ::: could not be made; openssl says: " in refused.stderr

@@ -68,8 +68,8 @@ class Site:
         client = Client(CallbackAPIVersion.VERSION2, f"dashboard-{len(self.listeners)}", clean_session=False)
         client.tls_set(
             str(self.folder / "ca.pem"),
-            str(self.folder / "home-assistant.pem"),
-            str(self.folder / "home-assistant.key"),
+            str(self.folder / f"listener-{len(self.listeners)}.pem"),
+            str(self.folder / f"listener-{len(self.listeners)}.key"),
         )
         client.reconnect_delay_set(0.1, 0.1)  # type: ignore[arg-type]  # fractions work
         client.on_connect = lambda client, *_: client.subscribe([("fer/#", 1), ("homeassistant/#", 1)])
@@ -94,8 +94,10 @@ def hear(heard: SimpleQueue[MQTTMessage], topic: str, payload: bytes | None = No
 def two_brokers(mosquitto: StartMosquitto, certify: Certify, tmp_path: Path) -> Iterator[Site]:
     """The examples as they are, but for ports and paths, on disks of their own."""
     folder = tmp_path / "etc"
-    assert certify(folder, "127.0.0.1", "site-north", "home-assistant").returncode == 0
+    listeners = ["listener-0", "listener-1"]
+    assert certify(folder, "127.0.0.1", "site-north", "archive-1", *listeners).returncode == 0
     access = [(BROKER / "access.acl").read_text("utf-8"), (FLEET / "centre.acl").read_text("utf-8")]
+    access += [f"user {name}\ntopic read fer/#\ntopic readwrite homeassistant/#\n" for name in listeners]
     (folder / "access.acl").write_text("\n".join(access))
     (folder / "passwords").touch()
 
@@ -296,11 +298,10 @@ def test_an_archive_uses_the_certificate_that_its_configuration_names(
     config = tmp_path / "archive.toml"
     folder = two_brokers.folder
     config.write_text(
-        f'[mqtt]\ntls_ca = "{folder}/ca.pem"\ntls_cert = "{folder}/home-assistant.pem"\n'
-        f'tls_key = "{folder}/home-assistant.key"\n'
+        f'[mqtt]\ntls_ca = "{folder}/ca.pem"\ntls_cert = "{folder}/archive-1.pem"\ntls_key = "{folder}/archive-1.key"\n'
     )
 
-    archive("home-assistant", two_brokers.centre, config=config)
+    archive("archive-1", two_brokers.centre, config=config)
 
     eventually(lambda: "listens to" in (tmp_path / "archive.log").read_text())
 
