@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
+import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +16,8 @@ from edge.errors import ConfigError, DownloadError, ModelError
 SYSTEM_FOLDER = Path("/var/lib/fer-edge")
 """Where root writes and the service may read: the unit's StateDirectory."""
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S, _LIMIT_S = 30.0, 600.0
+"""How long a server may be silent, and how long a download may take in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,7 @@ class Download:
         content = self._download(url or self.url)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{self.file}.part")
-            part.write_bytes(content)
-            part.chmod(0o644)  # root's umask may keep the service out
-            part.replace(target)
+            _write(target, content)
         except OSError as error:
             raise ConfigError(
                 f"{self.name}: {folder} cannot be written ({error.strerror}); name another folder with --to"
@@ -73,7 +75,7 @@ class Download:
 
     def _check(self, path: Path) -> None:
         try:
-            content = path.read_bytes()
+            content = _read(path, self.size_bytes + 1)
         except OSError as error:
             raise ConfigError(f"{self.name}: {path} cannot be read ({error.strerror}); move it away") from error
         if not self._matches(content):
@@ -87,11 +89,9 @@ class Download:
 
     def _download(self, url: str) -> bytes:
         from http.client import HTTPException
-        from urllib.request import build_opener
 
         try:
-            with build_opener().open(url, timeout=_TIMEOUT_S) as response:
-                content: bytes = response.read(self.size_bytes + 1)
+            content = _fetch(url, self.size_bytes + 1)
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise DownloadError(
@@ -104,6 +104,74 @@ class Download:
                 f"{self.sha256[:12]}...; nothing was kept"
             )
         return content
+
+
+def _fetch(url: str, size_bytes: int) -> bytes:
+    """At most ``size_bytes`` of what a server sends.
+
+    Raises:
+        OSError: it cannot be had within ``_LIMIT_S``.
+        HTTPException: the server does not speak HTTP.
+        ValueError: this is no URL.
+    """
+    from urllib.error import HTTPError
+    from urllib.request import build_opener
+
+    outcome: list[bytes | Exception] = []
+
+    def read() -> None:
+        try:
+            with build_opener().open(url, timeout=_TIMEOUT_S) as answer:
+                content: bytes = answer.read(size_bytes)
+        except Exception as error:  # noqa: BLE001 - raised again below
+            if isinstance(error, HTTPError):
+                error.close()  # holds the connection
+            outcome.append(error)
+        else:
+            outcome.append(content)
+
+    # In a thread, because a server that sends a byte now and then never runs into a timeout.
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(_LIMIT_S)
+    if not outcome:
+        raise TimeoutError(f"not complete after {_LIMIT_S:g} s")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _read(path: Path, size_bytes: int) -> bytes:
+    """At most ``size_bytes`` of a file; a pipe or device in its place would block or never end.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "Is not a file")
+    with os.fdopen(handle, "rb") as file:
+        return file.read(size_bytes)
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Put a file into place, whole or not at all.
+
+    Its temporary name is new: through a link under a name that can be guessed, root would write another file.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), 0o644)  # mkstemp keeps the service out
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink()
+        raise
 
 
 YUNET = Download(

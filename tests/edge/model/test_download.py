@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -99,7 +102,7 @@ def test_another_file_in_its_place_is_left_alone(net: Download, tmp_path: Path) 
 def test_a_folder_in_its_place_is_named(net: Download, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").mkdir()
 
-    with pytest.raises(ConfigError, match=r"net: .*net\.onnx cannot be read \(Is a directory\); move it away"):
+    with pytest.raises(ConfigError, match=r"net: .*net\.onnx cannot be read \(Is not a file\); move it away"):
         net.fetch(tmp_path)
 
 
@@ -140,6 +143,80 @@ def test_a_place_that_cannot_be_written_is_named(net: Download, tmp_path: Path) 
         ConfigError, match=r"net: .*/file/folder cannot be written \(.*\); name another folder with --to"
     ):
         net.fetch(tmp_path / "file" / "folder")
+
+
+def test_a_link_under_the_name_of_the_unfinished_file_is_not_followed(net: Download, tmp_path: Path) -> None:
+    """A service that may write its own folder must not make root write elsewhere."""
+    folder, secret = tmp_path / "to", tmp_path / "secret"
+    secret.write_bytes(b"root's own")
+    secret.chmod(0o600)
+    folder.mkdir()
+    (folder / ".net.onnx.part").symlink_to(secret)
+
+    net.fetch(folder)
+
+    assert secret.read_bytes() == b"root's own"
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_in_place_of_the_file_is_replaced_and_not_followed(net: Download, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").symlink_to(tmp_path / "elsewhere")
+
+    path = net.fetch(tmp_path)
+
+    assert not path.is_symlink()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_failed_write_leaves_nothing(net: Download, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fchmod", full)
+
+    with pytest.raises(ConfigError, match="No space left"):
+        net.fetch(tmp_path / "to")
+
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+def test_a_pipe_in_its_place_is_named_and_not_read(net: Download, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "net.onnx")
+
+    with pytest.raises(ConfigError, match=r"net\.onnx cannot be read \(Is not a file\); move it away"):
+        net.fetch(tmp_path)
+
+
+@pytest.fixture
+def dripping() -> Iterator[int]:
+    """The port of a server that sends a byte of its answer every now and then, without end."""
+    ended = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        line, _ = listener.accept()
+        with line, suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            while not ended.wait(0.02):
+                line.sendall(b"x")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listener.getsockname()[1]
+    ended.set()
+    thread.join()
+    listener.close()
+
+
+def test_a_server_that_drips_is_given_up(
+    net: Download, dripping: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.model.download._LIMIT_S", 0.5)
+
+    with pytest.raises(DownloadError, match=r"cannot be fetched \(not complete after 0.5 s\)"):
+        net.fetch(tmp_path / "to", f"http://127.0.0.1:{dripping}/net.onnx")
+
+    assert not (tmp_path / "to").exists()
 
 
 def test_a_proxy_of_the_environment_is_asked(
