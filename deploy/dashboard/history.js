@@ -1,12 +1,17 @@
 "use strict";
 // The windows of a day: stored in the browser's database, so that they survive a reload, and exported as CSV.
 
+const MAX_STORED = 2 * MAX_ALL_WINDOWS;
+
 /** Windows of one broker in IndexedDB. Where the browser offers none (private mode), a reload starts with no windows. */
 class WindowHistory {
   #database = null;
   #unsaved = [];
 
-  /** Open the database of a broker and return its windows; those older than two days are deleted. */
+  /**
+   * Open the database of a broker and return its windows. Those older than two days are deleted; all are, where there
+   * are more than any honest fleet sends.
+   */
   async open(broker, now) {
     this.#database = null;
     this.#unsaved = [];
@@ -15,6 +20,7 @@ class WindowHistory {
       request.result.createObjectStore("windows", { keyPath: ["device", "id"] }).createIndex("at", "received");
     const database = await resultOf(request);
     const windows = database.transaction("windows", "readwrite").objectStore("windows");
+    if ((await resultOf(windows.count())) > MAX_STORED) windows.clear();
     const old = windows.index("at").openCursor(IDBKeyRange.upperBound(now - 2 * DAY_MS));
     old.onsuccess = () => {
       if (!old.result) return;
@@ -28,6 +34,7 @@ class WindowHistory {
 
   add(window) {
     this.#unsaved.push(window);
+    if (this.#unsaved.length > MAX_WINDOWS) this.#unsaved.shift(); // there is no database
   }
 
   /** Write all windows added since the last call in one transaction. */
@@ -67,11 +74,17 @@ const CSV_COLUMNS = {
   model: (w) => w.model,
 };
 
+/**
+ * Whether a spreadsheet may run a text as a formula. Some look behind spaces, line breaks and invisible characters, and
+ * take the full-width forms of the signs (NFKC makes them the plain ones).
+ */
+const isFormula = (value) => /^[\t\r]|^[\s\p{C}]*[=+\-@\u2212]/u.test(value.normalize("NFKC"));
+
 /** Windows as CSV (RFC 4180). A leading apostrophe stops a spreadsheet from running a text as a formula. */
 function toCsv(windows) {
   const cell = (value) => {
     const plain = String(value ?? "");
-    const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain;
+    const safe = typeof value === "string" && isFormula(value) ? `'${plain}` : plain;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const rows = windows.map((window) => Object.values(CSV_COLUMNS).map((read) => cell(read(window))));

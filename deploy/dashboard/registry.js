@@ -3,8 +3,12 @@
 
 const DAY_MS = 24 * 3600e3;
 const MAX_CLOCK_LEAD_MS = 60e3; // the end of a window further in the future than this is a wrong clock
+// Bounds of one device and of all, so that no device takes the place of another.
 const MAX_DEVICES = 2000;
-const MAX_WINDOWS = 30000; // a day of windows of 3 s
+const MAX_SOURCES = 16; // of a device
+const MAX_ROOMS = 2000;
+const MAX_WINDOWS = 30000; // of a room: a day of windows of 3 s
+const MAX_ALL_WINDOWS = 200000; // shared by the rooms
 const MAX_GAPS = 100;
 
 class DeviceRegistry {
@@ -18,8 +22,8 @@ class DeviceRegistry {
     let message;
     try {
       message = parseMessage(topic, payload);
-      if (!this.devices.has(message.device) && this.devices.size >= MAX_DEVICES)
-        throw new MalformedMessage("too many devices");
+      if (!this.#admits(message.device, message.source ?? message.body?.source))
+        throw new MalformedMessage("too many devices or sources");
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
       this.ignored += 1;
@@ -47,7 +51,8 @@ class DeviceRegistry {
     const credible = window.end !== null && window.end < window.received + MAX_CLOCK_LEAD_MS;
     window.at = credible ? window.end : window.historical ? null : window.received;
     const key = windowKey(window);
-    if (this.#ids.has(key) || (window.at ?? now) < now - DAY_MS) return false;
+    if (this.#ids.has(key) || (window.at ?? now) < now - DAY_MS || !this.#admits(window.device, window.source))
+      return false;
     this.#ids.add(key);
     const device = this.#device(window.device);
     const room = this.#room(device, window.source);
@@ -56,7 +61,8 @@ class DeviceRegistry {
     let index = windows.length;
     while (index > 0 && (windows[index - 1].at ?? -Infinity) > (window.at ?? -Infinity)) index -= 1;
     windows.splice(index, 0, window);
-    if (windows.length > MAX_WINDOWS) this.#ids.delete(windowKey(windows.shift()));
+    const limit = Math.min(MAX_WINDOWS, Math.floor(MAX_ALL_WINDOWS / this.rooms.size));
+    for (const old of windows.splice(0, Math.max(windows.length - limit, 0))) this.#ids.delete(windowKey(old));
     room.changed = true;
     return true;
   }
@@ -74,6 +80,14 @@ class DeviceRegistry {
     for (const device of this.devices.values()) device.lastSeq = null;
   }
 
+  /** Whether there is room for a device, and for a source of it if one is named. */
+  #admits(id, source) {
+    const device = this.devices.get(id);
+    if (!device) return this.devices.size < MAX_DEVICES;
+    if (!source || device.sources.has(source) || device.sources.size === 0) return true;
+    return device.sources.size < MAX_SOURCES && this.rooms.size < MAX_ROOMS;
+  }
+
   #device(id) {
     if (!this.devices.has(id)) {
       this.devices.set(id, new Device(id));
@@ -86,7 +100,10 @@ class DeviceRegistry {
     const key = `${device.id}/${source}`;
     if (!this.rooms.has(key)) {
       this.rooms.set(key, { key, device, source, windows: [], live: null, liveAt: 0, changed: true });
-      if (source) this.rooms.delete(`${device.id}/`); // the placeholder of a device whose source was unknown
+      if (source) {
+        device.sources.add(source);
+        this.rooms.delete(`${device.id}/`); // the placeholder of a device whose source was unknown
+      }
     }
     return this.rooms.get(key);
   }
@@ -96,6 +113,7 @@ class DeviceRegistry {
 const windowKey = ({ device, id }) => `${device} ${id}`;
 
 class Device {
+  sources = new Set();
   online = null;
   lastHeard = null;
   status = null;

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from edge.labels import EMOTIONS
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Page
     from tests.deploy.dashboard.conftest import Fleet, MakeDevice, WebBroker
+
+PAGE = (Path(__file__).parents[3] / "deploy" / "dashboard" / "index.html").as_uri()
 
 
 def test_the_history_holds_each_window_once_by_its_own_time(
@@ -75,3 +80,30 @@ def test_the_room_page_shows_the_day_hour_by_hour(
     assert [row[1] for row in rows] == ["7", "2", "0", "0"]
     assert [row[2] for row in rows] == ["", "withheld", "nobody", "no images"]
     assert rows[0][3] == "happy 50 %, neutral 40 %"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("=1+1", "+1", "-1", "@SUM(A1)", "\n=1+1", "\r\n=1+1", "\t=1+1", "  =1", "\u00a0=1", "\ufeff=1", "\u200b=1"),
+        *("\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM", "\u22121", "\n\uff1d1"),
+    ],
+    ids=ascii,
+)
+def test_a_text_that_a_spreadsheet_would_run_is_saved_as_text(page: Page, text: str) -> None:
+    page.open(PAGE)
+    page.wait("typeof toCsv === 'function'")
+
+    (row,) = csv.DictReader(io.StringIO(page.ask(f"toCsv([{{model: {json.dumps(text)}}}])"), newline=""))
+
+    assert row["model"] == f"'{text}"
+
+
+def test_other_texts_are_saved_as_they_are(page: Page) -> None:
+    page.open(PAGE)
+    page.wait("typeof toCsv === 'function'")
+    texts = ["fer-int8-1", 'with "quotes", commas', "a=b", "ein Modell \u00fcber alles", ""]
+
+    saved = page.ask(f"toCsv({json.dumps([{'model': text} for text in texts])})")
+
+    assert [row["model"] for row in csv.DictReader(io.StringIO(saved, newline=""))] == texts

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.mqtt.messages import Model
 from edge.mqtt.wallclock import WallClock
 from edge.records import Problem
 
+PAGE = (Path(__file__).parents[3] / "deploy" / "dashboard" / "index.html").as_uri()
+
 if TYPE_CHECKING:
+    from edge.mqtt.codec import Message
     from tests.deploy.conftest import Page
     from tests.deploy.dashboard.conftest import Fleet, MakeDevice, WebBroker
 
@@ -145,3 +149,49 @@ def test_the_page_of_a_room_waits_for_a_device_that_has_not_published(
     page.wait(f"{page.text_of('fer-late/cam0', '.notes')}.includes('Only 50 MB are free.')")
     assert page.text("fer-late/cam0", "h2") == "Attic"
     assert "9.8 per second" in page.text("fer-late/cam0", "dl")
+
+
+RECEIVE_MANY = """
+((messages) => {
+  const registry = new DeviceRegistry();
+  const receive = ([topic, payload]) => registry.receive(topic, new TextEncoder().encode(payload), false, Date.now());
+  const accepted = messages.map(receive).filter((window) => window).length;
+  const kept = [...registry.rooms.values()].map((room) => room.windows.length);
+  return { accepted, rooms: registry.rooms.size, ignored: registry.ignored, most: Math.max(...kept) };
+})
+"""
+
+
+def receive_many(page: Page, messages: list[Message]) -> dict[str, int]:
+    """What the registry of the page has after these messages."""
+    page.open(PAGE)
+    page.wait("typeof DeviceRegistry === 'function'")
+    sent = json.dumps([[message.topic, message.payload.decode()] for message in messages])
+    counts: dict[str, int] = page.ask(f"{RECEIVE_MANY}({sent})")
+    return counts
+
+
+def test_one_device_cannot_take_the_rooms_of_the_others(page: Page, fake_device: MakeDevice) -> None:
+    cameras = [fake_device("fer-evil", source=f"cam{number}") for number in range(1000)]
+
+    counts = receive_many(
+        page,
+        [each.live(1) for each in cameras]
+        + [each.window(seq) for seq, each in enumerate(cameras, 1)]
+        + [fake_device("fer-other").window(1)],
+    )
+
+    assert counts == {"accepted": 17, "rooms": 17, "ignored": 2 * 984, "most": 1}
+
+
+def test_with_many_rooms_each_keeps_fewer_windows(page: Page, fake_device: MakeDevice) -> None:
+    one = fake_device("fer-0")
+
+    counts = receive_many(
+        page,
+        [fake_device(f"fer-{number}").window(1) for number in range(2000)]
+        + [one.window(seq, ago_s=600 - seq) for seq in range(2, 300)]
+        + [fake_device("fer-late").window(1)],
+    )
+
+    assert counts == {"accepted": 2298, "rooms": 2000, "ignored": 1, "most": 100}
