@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.config import DEVICE_ID
+from edge.mqtt.messages import DEVICE
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def main() -> None:
     broker, names = sys.argv[1], sys.argv[2:]
     readers = {reader.name for reader in READERS}
     for name in names:
-        if not DEVICE_ID.fullmatch(name) or name in readers:
+        if not re.fullmatch(DEVICE, name) or name in readers:
             sys.exit(
                 f"accounts.py: {name!r} is no device id; expected 3 to 32 characters of a-z, 0-9 and -, and no reader"
             )

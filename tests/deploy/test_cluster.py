@@ -28,6 +28,13 @@ from tests.support.waiting import eventually
 DEVICES = 200
 
 
+_KINDS: dict[str, tuple[str, type[RabbitCluster] | type[NatsCluster]]] = {
+    "rabbitmq": ("rabbitmq-server", RabbitCluster),
+    "nats": ("nats-server", NatsCluster),
+}
+"""The program of each kind of broker, and what starts three of it."""
+
+
 class OpenCluster(Protocol):
     """Type of the fixture ``cluster``."""
 
@@ -41,11 +48,11 @@ def cluster(tmp_path: Path) -> Iterator[OpenCluster]:
     running: list[Cluster] = []
 
     def start(kind: str, etc: Path | None = None) -> Cluster:
-        program, make = {"rabbitmq": ("rabbitmq-server", RabbitCluster), "nats": ("nats-server", NatsCluster)}[kind]
+        program, make = _KINDS[kind]
         programs = find_programs(program)
         if programs is None:
             pytest.skip(f"needs Debian 13's {program} in build/brokers (requirements/brokers.sh)")
-        made: Cluster = make(programs, tmp_path, etc)
+        made = make(programs, tmp_path, etc)
         running.append(made)
         made.start()
         return made
@@ -101,7 +108,16 @@ def test_a_fleet_loses_no_window_when_a_node_is_killed_and_then_the_subscribers(
     )
     eventually(lambda: "listens" in archive.says(), 60)
 
-    command = [sys.executable, "-m", "edge", "simulate", "--config", config, "--devices", str(DEVICES)]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "edge",
+        "simulate",
+        "--config",
+        config,
+        "--devices",
+        str(DEVICES),
+    ]
     fleet = Process(tmp_path / "fleet.log", *command, "--window", "1", "--no-live", "--json")
     eventually(lambda: all_deliver(fleet), 60)
     times_s = []
@@ -119,7 +135,11 @@ def test_a_fleet_loses_no_window_when_a_node_is_killed_and_then_the_subscribers(
 
     assert report["undelivered"] == 0
     with closing(sqlite3.connect(database, timeout=60)) as table:
-        stored = lambda: table.execute("SELECT count(*) FROM windows").fetchone()[0]  # noqa: E731
+
+        def stored() -> int:
+            count: int = table.execute("SELECT count(*) FROM windows").fetchone()[0]
+            return count
+
         eventually(lambda: stored() >= report["windows"], 60)
         assert stored() == report["windows"]
         assert (
