@@ -24,12 +24,12 @@ if [[ $broker =~ ^$octet(\.$octet){3}$ || ($broker =~ ^[0-9A-Fa-f:]+$ && $broker
 elif [[ $broker =~ ^$label(\.$label)*$ && ! $broker =~ (^|\.)[0-9]+$ && ${#broker} -le 64 ]]; then
     kind=DNS
 else
-    refuse "broker '$broker' is not accepted; give the host name (at most 64 characters) or IP address that devices connect to"
+    refuse "broker '$broker' is not allowed; give the host name (at most 64 characters) or IP address that devices connect to"
 fi
 for name; do
     # It becomes a level of a topic: a wildcard in it would open other devices' topics.
     [[ $name =~ ^[a-z0-9-]{3,32}$ && $name != broker ]] ||
-        refuse "name '$name' is not accepted; a device id is 3 to 32 of a-z, 0-9 and -, not broker"
+        refuse "name '$name' is not allowed; give 3 to 32 characters of a-z, 0-9 and -, and not broker"
 done
 mkdir -p "$folder"
 cd "$folder"

@@ -258,7 +258,7 @@ def test_a_broker_that_is_neither_a_host_name_nor_an_address_is_refused_with_wha
     refused = certify(tmp_path / "certificates", broker, "fer-a")
 
     assert refused.returncode == 1
-    assert f"broker '{broker}' is not accepted; give the host name" in refused.stderr
+    assert f"broker '{broker}' is not allowed; give the host name" in refused.stderr
     assert not (tmp_path / "certificates").exists()
 
 
