@@ -127,11 +127,12 @@ class MqttConfig:
 
 @dataclass(frozen=True, slots=True)
 class OutboxConfig:
-    """Where messages wait for the broker; an empty ``path`` keeps them in memory only."""
+    """Where windows wait for the broker; an empty ``path`` is the state folder of the systemd unit, or memory only."""
 
     path: str = _key("")
-    max_rows: int = _key(20_000, low=10, high=10_000_000)
-    max_mb: int = _key(20, low=1, high=10_000)
+    max_rows: int = _key(20_000, low=10, high=500_000)
+    max_mb: int = _key(20, low=1, high=200)
+    unheard_minutes: float = _key(60.0, low=1, high=100_000)
 
 
 @dataclass(frozen=True, slots=True)

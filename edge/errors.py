@@ -38,6 +38,10 @@ class CameraError(FerEdgeError, OSError):
     """A camera that cannot be opened, or that stopped delivering frames."""
 
 
+class OutboxError(FerEdgeError, RuntimeError):
+    """An outbox that another process uses, or that cannot be written."""
+
+
 class BrokerError(FerEdgeError, ConnectionError):
     """A broker that cannot be reached or refuses the connection."""
 

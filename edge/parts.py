@@ -122,14 +122,28 @@ def _on_device(
         return make(None), (Problem("accelerator_missing", f"The {name} runs on the CPU: {error}."),)
 
 
-def open_outbox(section: OutboxConfig) -> Outbox:
-    """The outbox that the configuration names."""
+def outbox_path(section: OutboxConfig) -> Path | None:
+    """Where the outbox lies: as configured, else in the state folder that systemd gives; None in memory only."""
+    if section.path:
+        return Path(section.path)
+    folder = os.environ.get("STATE_DIRECTORY")
+    return Path(folder.partition(":")[0]) / "outbox.sqlite" if folder else None
+
+
+def open_outbox(section: OutboxConfig, device: str, window_s: float) -> Outbox:
+    """The outbox that the configuration names.
+
+    Raises:
+        OutboxError: another process uses it.
+        ConfigError: the file is no outbox.
+    """
     from edge.mqtt.outbox import Outbox
 
-    runtime = os.environ.get("RUNTIME_DIRECTORY")
     return Outbox(
-        _path(section.path),
-        volatile=Path(runtime) / "outbox.sqlite" if section.path and runtime else None,
+        outbox_path(section),
+        device,
+        window_s=window_s,
+        unheard_s=60 * section.unheard_minutes,
         max_rows=section.max_rows,
         max_bytes=section.max_mb * 2**20,
     )

@@ -174,6 +174,7 @@ State: TypeAlias = Literal["starting", "running", "degraded", "stopping"]
 ProblemCode: TypeAlias = Literal[
     "accelerator_missing",
     "ack_late",
+    "broker_limited",
     "broker_unavailable",
     "camera_frozen",
     "camera_stalled",
@@ -181,7 +182,9 @@ ProblemCode: TypeAlias = Literal[
     "disk_low",
     "frame_rate_lowered",
     "outbox_degraded",
+    "publication_refused",
     "throttled",
+    "windows_set_aside",
 ]
 """Every problem that the daemon can report; docs/mqtt.md says what each means."""
 
@@ -249,6 +252,19 @@ class DeliveryHealth:
         Amount | None, Meta(description="Seconds that the oldest of them has waited; null when none waits.")
     ]
     dropped: Annotated[Count, Meta(description="Windows given up because the outbox was full, since the start.")]
+    unheard: Annotated[
+        Count, Meta(description="Windows given up because nobody had subscribed to them for too long, since the start.")
+    ]
+    set_aside: Annotated[
+        Count, Meta(description="Windows that the broker will never take or the disk damaged, since the start.")
+    ]
+    epoch: Annotated[
+        str,
+        Meta(
+            pattern="^[0-9a-f]{8}$",
+            description="Middle part of the ids of new windows; after a new one, earlier numbers may be lost.",
+        ),
+    ]
     reconnects: Annotated[Count, Meta(description="Connections made after the first.")]
     last_ack_age_s: Annotated[
         Amount | None,

@@ -18,7 +18,7 @@ from edge.mqtt.messages import Context, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
-from edge.parts import build_pipeline, open_camera, open_classifier, open_detector, open_outbox
+from edge.parts import build_pipeline, open_camera, open_classifier, open_detector, open_outbox, outbox_path
 
 STOP_TIMEOUT_S = 8.0
 """Systemd waits longer; a broker that does not respond must not delay the shutdown."""
@@ -53,10 +53,13 @@ class Service:
 
         Raises:
             CameraError: the camera cannot be opened, or failed for good.
-            ConfigError: see ``Publisher.start``.
+            ConfigError: see ``Publisher.start``; or the outbox is another file.
+            OutboxError: another process uses the outbox.
         """
         config = self._config
         with ExitStack() as parts:
+            outbox = open_outbox(config.outbox, self._device_id, config.window.duration_s)
+            parts.callback(_close_outbox, outbox)
             capture = Capture(
                 lambda: open_camera(config.camera),
                 stall_s=config.camera.stall_s,
@@ -64,8 +67,6 @@ class Service:
             )
             parts.callback(capture.stop)
             capture.start()
-            outbox = open_outbox(config.outbox)
-            parts.callback(_close_outbox, outbox, kept=bool(config.outbox.path))
             publisher = Publisher(config.mqtt, self._describe(capture.name), outbox, WallClock())
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
@@ -77,7 +78,7 @@ class Service:
                 publisher,
                 device=self._classifier.device,
                 permanent=self._problems,
-                disk=Path(config.outbox.path or "/").parent,
+                disk=(outbox_path(config.outbox) or Path("/any")).parent,
             )
             reporter = HealthReporter(monitor, meter, throttle, publisher, self._notifier)
             parts.callback(reporter.stop)
@@ -101,9 +102,9 @@ class Service:
         )
 
 
-def _close_outbox(outbox: Outbox, *, kept: bool) -> None:
-    if (waiting := outbox.depth) and kept:
-        _log.info("%d windows wait on disk for the next start", waiting)
-    elif waiting:
-        _log.warning("%d windows were not delivered and are lost; outbox.path would keep them", waiting)
+def _close_outbox(outbox: Outbox) -> None:
     outbox.close()
+    if outbox.depth and outbox.is_kept:
+        _log.info("%d windows wait on disk for the next start", outbox.depth)
+    elif outbox.depth:
+        _log.warning("%d windows were not delivered and are lost; outbox.path would keep them", outbox.depth)

@@ -117,9 +117,7 @@ class SimulatedRoom:
 
 
 class SimulatedDevice:
-    """Device ``number`` of a plan. Windows are numbered as if it had run since 1970, so that a later run uses new ids;
-    the time between two runs shows as a gap in the numbers.
-    """
+    """Device ``number`` of a plan. Its ids are new in every run."""
 
     def __init__(self, plan: Plan, number: int) -> None:
         min_people = 1 if number % 4 == 0 else 3
@@ -136,7 +134,8 @@ class SimulatedDevice:
             privacy=Privacy(min_people, counts_only),
             context=Context("simulation", f"room {number}"),
         )
-        self.outbox = Outbox(None, above=int(time.time() / plan.window_s))
+        # Of a fleet that nobody listens to, no more than this waits in memory.
+        self.outbox = Outbox(None, self.device.id, window_s=plan.window_s, max_rows=500)
         self.publisher = Publisher(plan.broker, self.device, self.outbox, WallClock(), discoverable=plan.discoverable)
         self._window_s = plan.window_s
         random = Random(f"{plan.seed} {number}")
@@ -145,6 +144,12 @@ class SimulatedDevice:
         self._started_s = time.monotonic()
         self.windows = 0
         """Windows made so far."""
+
+    @property
+    def undelivered(self) -> int:
+        """Windows that wait or were given up."""
+        outbox = self.outbox
+        return outbox.depth + outbox.dropped + outbox.unheard + outbox.set_aside
 
     def publish_window(self, due_s: float) -> None:
         """The window that ended at ``due_s``."""
@@ -155,18 +160,18 @@ class SimulatedDevice:
         """The room at ``due_s``."""
         self.publisher.publish_live(self._room.read(due_s))
 
-    def publish_status(self, due_s: float) -> None:
-        """The health at ``due_s``."""
+    def publish_status(self, _due_s: float) -> None:
+        """The health, as it is when it is sent."""
         problems = (Problem("throttled", "The processor is slowed down by heat."),) if self._is_hot else ()
         self.publisher.publish_status(
-            Health(
+            lambda: Health(
                 state="degraded" if self._is_hot else "running",
                 problems=problems + self.publisher.problems,
                 camera=CameraHealth("simulated", FPS, 0.05, 0, 0),
                 inference=InferenceHealth("cpu", Percentiles(30.0, 45.0), Percentiles(4.0, 6.0)),
                 mqtt=self.publisher.health,
                 host=HostHealth(82.0 if self._is_hot else 55.0, self._is_hot, None, None),
-                uptime_s=due_s - self._started_s,
+                uptime_s=time.monotonic() - self._started_s,
                 version=__version__,
             )
         )

@@ -10,12 +10,12 @@ from edge.mqtt.wallclock import WallClock
 from edge.records import EmotionScores, Health, RoomReading, WindowSummary
 
 
-def aggregate(device: Device, seq: int, summary: WindowSummary, clock: WallClock) -> Aggregate:
+def aggregate(device: Device, epoch: str, seq: int, summary: WindowSummary, clock: WallClock) -> Aggregate:
     """One finished window; its ``id`` is the key by which consumers remove duplicates."""
     start, end = clock.stamps(summary.start_s, summary.end_s)
     emotions = summary.emotions
     return Aggregate(
-        id=f"{device.id}-{seq:012d}",
+        id=f"{device.id}-{epoch}-{seq:012d}",
         seq=seq,
         device=device.id,
         source=device.source,

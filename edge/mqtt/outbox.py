@@ -1,251 +1,321 @@
-"""The durable, bounded queue between the pipeline and the broker; a row leaves when the broker has acknowledged it.
+"""The bounded queue between the pipeline and the broker; a window leaves it when the broker has acknowledged it.
 
-Rows live in two SQLite files. The *hot* one lies on a RAM disk (or in this process's memory where there is none) and
-takes every window, so that a healthy device never writes to its SD card. What has waited ``SPILL_AFTER_S``, and
-everything at ``close``, moves to the *cold* one on the card. What can be lost, then: with the power, the windows of the
-last 30 s that were not acknowledged; with the process, nothing where there is a RAM disk, and otherwise the same.
+Everything that waits is in memory, and the file (``outbox_file``) is a copy for the next start. So whatever happens to
+the disk, delivery goes on: the copy is behind then, and is written anew as soon as the disk allows.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+import msgspec
+
+from edge.errors import FerEdgeError
 from edge.mqtt.messages import Aggregate
-from edge.mqtt.sequence import SequenceNumbers
-from edge.mqtt.store import Entry, Store, is_damage, open_or_set_aside
+from edge.mqtt.outbox_file import KEPT_ASIDE, OutboxFile
+from edge.records import Problem
 
-SPILL_AFTER_S = 30.0
-"""How long a window may wait for its acknowledgement before it is written to the card and counts as historical."""
+RETRY_S = 10.0
+"""How often a disk that failed is tried again."""
+TOLD_S = 3600.0
+"""How long a window that was set aside stays a problem of the device."""
 
+_PAUSE_MAX_S = 60.0
 _DELETE_BATCH = 32
-_LAST_SEQ = 2**63 - 1
 
 _log = logging.getLogger(__name__)
+_decoder = msgspec.json.Decoder(Aggregate)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A window that waits. ``historical`` once it has waited ``SPILL_AFTER_S`` or comes from an earlier run."""
+    """A window that waits. ``historical``: late by more than two windows. ``fresh``: neither late nor tried before."""
 
     window: Aggregate
     historical: bool
+    fresh: bool
 
-    @property
-    def seq(self) -> int:
-        """The key."""
-        return self.window.seq
+
+@dataclass(slots=True)
+class _Waiting:
+    body: bytes
+    since_s: float
+    restored: bool = False
+    attempts: int = 0
+    not_before_s: float = float("-inf")
 
 
 class Outbox:
-    """Thread-safe queue of windows in order of ``seq``.
+    """Thread-safe queue of windows in the order in which they were put, each known by its id.
 
-    Args:
-        path: the database on the card; None keeps everything in memory.
-        volatile: the database on a RAM disk (below ``$RUNTIME_DIRECTORY``); None keeps it in the process.
-        max_rows: bound of the queue; beyond it the oldest rows are dropped and counted.
-        max_bytes: the same for the sum of the payloads.
-        above: the first ``seq`` is beyond this one, also when nothing is kept from an earlier run.
-        clock: monotonic seconds.
+    An id is ``<device>-<epoch>-<seq>``. The epoch is random and stays as long as the file does; there is a new one
+    whenever the file may not know the last number, so that no id is ever given twice.
     """
 
     def __init__(
         self,
         path: Path | None,
+        device: str,
         *,
-        volatile: Path | None = None,
+        window_s: float = 60.0,
+        unheard_s: float = 3600.0,
         max_rows: int = 20_000,
         max_bytes: int = 20 * 2**20,
-        above: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path = path
+        """Read what an earlier run left.
+
+        Args:
+            path: the file; None keeps everything in memory.
+            device: id of this device; windows of another are set aside.
+            window_s: length of a window.
+            unheard_s: how long a window waits for a subscriber.
+            max_rows: bound of the queue; beyond it the oldest windows are dropped and counted.
+            max_bytes: the same for their size.
+            clock: monotonic seconds.
+
+        Raises:
+            OutboxError: another process uses the file.
+            ConfigError: the file is no outbox.
+        """
+        self._path, self._device, self._clock = path, device, clock
+        self._late_s, self._unheard_s = 2 * window_s, unheard_s
         self._max_rows, self._max_bytes = max_rows, max_bytes
-        self._clock = clock
         self._lock = threading.RLock()
-        self.dropped = 0
-        """Rows given up since the start because the queue was full, or found damaged while running."""
-        self._disk_problem: str | None = None
-        self._spill_again_s = float("-inf")
-        self._fresh: deque[tuple[int, float]] = deque()
-        self._delivered: set[int] = set()
-        self._cold: Store | None = None
-        self._hot = self._open_hot(volatile)
-        self._open_cold()
-        self._opened_s = clock()
-        self._first_seq = 1 + max(self._last_seq(), above)
-        self._sequence = SequenceNumbers(
-            path and path.with_name(path.name + ".seq"),
-            volatile and volatile.with_name(volatile.name + ".seq"),
-            above=self._first_seq - 1,
-        )
+        self._rows: dict[str, _Waiting] = {}
+        self._bytes = 0
+        self._unsaved: set[str] = set()
+        self._gone: set[str] = set()
+        self._aside: deque[tuple[bytes, str]] = deque(maxlen=KEPT_ASIDE)
+        self._aside_told: tuple[float, str] = (float("-inf"), "")
+        self.epoch, self.seq = secrets.token_hex(4), 0
+        """The epoch of the next window, and the number of the last."""
+        self.dropped = self.unheard = self.set_aside = 0
+        """Windows given up since the start: the queue was full; nobody listened; refused or not readable."""
+        self._file: OutboxFile | None = None
+        self._epoch_on_disk: str | None = None
+        self._failure: str | None = None
+        self._retry_at_s = float("-inf")
+        if path is not None:
+            try:
+                self._write(path)
+            except (sqlite3.Error, OSError) as error:
+                self._leave_disk(error)
 
     @property
     def depth(self) -> int:
-        """Rows that wait."""
-        with self._lock:
-            return self._hot.rows + (self._cold.rows - len(self._delivered) if self._cold else 0)
+        """Windows that wait."""
+        return len(self._rows)
 
     @property
-    def degraded(self) -> str | None:
-        """Why the queue is less durable than it should be, for people; None when all is well."""
-        return self._disk_problem or self._sequence.problem
+    def is_kept(self) -> bool:
+        """Whether a later start finds what waits."""
+        return self._file is not None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the disk, and what was set aside lately."""
+        problems = []
+        if (failure := self._failure) is not None:
+            problems.append(Problem("outbox_degraded", failure))
+        told_s, why = self._aside_told
+        if self._clock() - told_s < TOLD_S:
+            sentence = f"{self.set_aside} windows were set aside, the last because {why}."
+            problems.append(Problem("windows_set_aside", sentence))
+        return tuple(problems)
 
     @property
     def oldest_age_s(self) -> float | None:
-        """How long the oldest row has waited, as far as this run knows; None when nothing waits."""
+        """How long the oldest window has waited, as far as this run knows; None when none waits."""
         with self._lock:
-            oldest = self._read(0, _LAST_SEQ, 1)
-            if not oldest:
-                return None
-            restored = oldest[0].seq < self._first_seq
-            return self._clock() - (self._opened_s if restored else oldest[0].put_at_s)
+            oldest = next(iter(self._rows.values()), None)
+            return None if oldest is None else self._clock() - oldest.since_s
 
-    def next_seq(self) -> int:
-        """A number for the next window."""
+    def put(self, compose: Callable[[str, int], Aggregate]) -> None:
+        """Add the window that ``compose`` makes of its epoch and number; on the disk when this returns."""
         with self._lock:
-            return self._sequence.take()
+            self.seq += 1
+            key = self._add(compose)
+            if not self._save() and self.epoch == self._epoch_on_disk:
+                # The file is behind: after a crash its numbers would be given again, to other windows.
+                self._forget(key)
+                self.epoch = secrets.token_hex(4)
+                self._add(compose)
+            while len(self._rows) > self._max_rows or self._bytes > self._max_bytes:
+                self._forget(next(iter(self._rows)))
+                self.dropped += 1
 
-    def put(self, window: Aggregate) -> None:
-        """Add a window. Its ``seq`` comes from ``next_seq``, and windows are put in the order of these numbers."""
+    def pending(self, limit: int, under_way: Container[str | None] = ()) -> list[Row]:
+        """The next windows to deliver, without those ``under_way``: fresh ones first, each group in order."""
         with self._lock:
-            entry = Entry(self._clock(), window)
-            try:
-                self._hot.add([entry])
-            except sqlite3.Error as error:
-                self._leave_ram_disk(error)
-                self._hot.add([entry])
-            self._sequence.keep()
-            self._fresh.append((entry.seq, entry.put_at_s))
-            self._spill_when_due()
-            self._bound()
+            if self._file is None:
+                self._save()
+            now_s = self._clock()
+            fresh = []
+            for key, row in reversed(self._rows.items()):
+                if self._is_late(row, now_s):
+                    break
+                if not row.attempts and key not in under_way:
+                    fresh.append(key)
+            old = (
+                key
+                for key, row in self._rows.items()
+                if key not in under_way and row.not_before_s <= now_s and (row.attempts or self._is_late(row, now_s))
+            )
+            rows = [(key, True) for key in reversed(fresh)][:limit]
+            rows += [(key, False) for key in islice(old, limit - len(rows))]
+            return [
+                Row(_decoder.decode(self._rows[key].body), self._is_late(self._rows[key], now_s), fresh)
+                for key, fresh in rows
+            ]
 
-    def pending(self, limit: int) -> list[Row]:
-        """The next rows to deliver: fresh windows first, then historical ones, each in order of ``seq``."""
+    def acknowledge(self, key: str) -> None:
+        """The broker has the window with this id. An unknown id (acknowledged twice, or dropped) is no error."""
         with self._lock:
-            self._spill_when_due()
-            fresh_from = self._fresh_from()
-            fresh = self._read(fresh_from, _LAST_SEQ, limit)
-            old = self._read(0, fresh_from - 1, limit - len(fresh))
-            rows = [Row(entry.window, historical=False) for entry in fresh]
-            return rows + [Row(entry.window, historical=True) for entry in old]
+            self._forget(key)
+            # Deleted with the next window, or in batches, which spares the card; after a crash they are sent again.
+            if len(self._gone) >= _DELETE_BATCH:
+                self._save()
 
-    def acknowledge(self, seq: int) -> None:
-        """The broker has it: forget the row. An unknown ``seq`` (acknowledged twice, or dropped) is no error."""
+    def refuse(self, key: str, why: str) -> None:
+        """The broker will never take the window: set it aside."""
         with self._lock:
-            if self._hot.remove([seq]):
-                return
-            with self._disk() as cold:
-                if cold and cold.holds(seq):
-                    self._delivered.add(seq)
-                    # Deleting in batches spares the card; a power cut before it repeats rows, which their id tells.
-                    if len(self._delivered) >= min(_DELETE_BATCH, cold.rows):
-                        self._delete_delivered()
+            if (row := self._forget(key)) is not None:
+                self._set_aside(row.body, why)
+                self._save()
+
+    def postpone(self, key: str) -> None:
+        """The broker does not take the window now: pause, each time longer."""
+        with self._lock:
+            if (row := self._rows.get(key)) is not None:
+                row.attempts += 1
+                row.not_before_s = self._clock() + min(2.0**row.attempts, _PAUSE_MAX_S)
+
+    def not_heard(self, key: str, since_s: float) -> None:
+        """Nobody listened to the window, nor to any other since ``since_s``; those that waited too long are dropped."""
+        with self._lock:
+            if (row := self._rows.get(key)) is not None:
+                row.attempts += 1
+            until_s = self._clock() - self._unheard_s
+            while self._rows and max(since_s, next(iter(self._rows.values())).since_s) <= until_s:
+                self._forget(next(iter(self._rows)))
+                self.unheard += 1
 
     def close(self) -> None:
-        """Write what waits to the card and close the files. Called once, when nobody uses the outbox any more."""
+        """Bring the file up to date and close it. Called once, when nobody uses the outbox any more."""
         with self._lock:
-            self._spill()
-            self._delete_delivered()
-            self._sequence.close()
-            self._hot.close()
-            if self._cold:
-                self._cold.close()
+            self._retry_at_s = float("-inf")
+            self._save()
+            if self._file is not None:
+                self._file.close()
+            self._path = None
 
-    def _last_seq(self) -> int:
-        return max(self._hot.last_seq, self._cold.last_seq if self._cold else 0)
+    def _is_late(self, row: _Waiting, now_s: float) -> bool:
+        return row.restored or now_s - row.since_s > self._late_s
 
-    def _fresh_from(self) -> int:
-        """The first ``seq`` that is not historical."""
-        while self._fresh and self._clock() - self._fresh[0][1] > SPILL_AFTER_S:
-            self._fresh.popleft()
-        return self._fresh[0][0] if self._fresh else _LAST_SEQ
+    def _add(self, compose: Callable[[str, int], Aggregate]) -> str:
+        window = compose(self.epoch, self.seq)
+        row = _Waiting(msgspec.json.encode(window), self._clock())
+        self._rows[window.id] = row
+        self._unsaved.add(window.id)
+        self._bytes += len(row.body)
+        return window.id
 
-    def _read(self, first: int, last: int, limit: int) -> list[Entry]:
-        entries: list[Entry] = []
-        with self._disk() as cold:
-            if cold:
-                entries = cold.read(first, last, limit + len(self._delivered))
-        waiting = [entry for entry in entries if entry.seq not in self._delivered][:limit]
-        return waiting + self._hot.read(first, last, limit - len(waiting))
+    def _forget(self, key: str) -> _Waiting | None:
+        if (row := self._rows.pop(key, None)) is not None:
+            self._bytes -= len(row.body)
+            (self._unsaved.remove if key in self._unsaved else self._gone.add)(key)
+        return row
 
-    def _bound(self) -> None:
-        while (
-            self.depth > self._max_rows or self._hot.bytes + (self._cold.bytes if self._cold else 0) > self._max_bytes
-        ):
-            depth = self.depth
-            for entry in self._read(0, _LAST_SEQ, 1):
-                self.acknowledge(entry.seq)
-            self._delete_delivered()
-            if self.depth == depth:
-                return
-            self.dropped += 1
+    def _set_aside(self, body: bytes, why: str) -> None:
+        self.set_aside += 1
+        self._aside.append((body, why))
+        self._aside_told = (self._clock(), why)
+        _log.warning("a window was set aside because %s", why)
 
-    def _spill_when_due(self) -> None:
-        waited = self._hot.rows and self._hot.first_seq < self._fresh_from()
-        if waited and self._clock() >= self._spill_again_s:
-            self._spill_again_s = self._clock() + SPILL_AFTER_S
-            self._spill()
-
-    def _spill(self) -> None:
-        if not self._cold:
-            self._open_cold()
-        entries = self._hot.read(0, _LAST_SEQ, self._hot.rows)
-        with self._disk() as cold:
-            if cold and entries:
-                cold.add(entries)
-                self._hot.remove([entry.seq for entry in entries])
-                self._disk_problem = None
-
-    def _delete_delivered(self) -> None:
-        with self._disk() as cold:
-            if cold and self._delivered:
-                cold.remove(self._delivered)
-                self._delivered.clear()
-
-    def _open_cold(self) -> None:
-        if not self._path:
-            return
-        with self._disk():
-            self._cold = open_or_set_aside(self._path)
-            # A process killed in the middle of a spill leaves rows in both.
-            perhaps = self._hot.read(0, self._cold.last_seq, self._hot.rows)
-            self._hot.remove([entry.seq for entry in perhaps if self._cold.holds(entry.seq)])
-
-    @contextmanager
-    def _disk(self) -> Iterator[Store | None]:
-        """The cold store, or None; what fails on it is noted, and the rows stay where they are."""
+    def _save(self) -> bool:
+        """Bring the file up to date; returns whether it is. Without a file there is nothing to be behind."""
+        if self._path is None:
+            return True
+        if self._file is None and self._clock() < self._retry_at_s:
+            return False
         try:
-            yield self._cold
-        except (sqlite3.Error, OSError) as error:
-            sentence = f"outbox {self._path} failed ({error}): windows wait in memory"
-            if self._disk_problem is None:
-                _log.warning("%s", sentence)
-            self._disk_problem = sentence
-            if self._cold and is_damage(error):
-                self.dropped += self._cold.rows - len(self._delivered)
-                self._delivered.clear()
-                self._cold.close()
-                self._cold = None
+            self._write(self._path)
+        except (sqlite3.Error, OSError, FerEdgeError) as error:
+            self._leave_disk(error)
+            return False
+        return True
 
-    def _open_hot(self, path: Path | None) -> Store:
+    def _write(self, path: Path) -> None:
+        if self._file is None or self._file.is_gone:
+            self._open(path)
+        assert self._file is not None
+        added = [(key, self._rows[key].body) for key in self._unsaved]
+        self._file.write(added, self._gone, self._aside, epoch=self.epoch, seq=self.seq)
+        self._unsaved.clear()
+        self._gone.clear()
+        self._aside.clear()
+        self._epoch_on_disk = self.epoch
+        if self._failure is not None:
+            _log.info("outbox %s works again", path)
+        self._failure = None
+
+    def _open(self, path: Path) -> None:
+        """Open the file, and compare it with the memory: either may hold what the other does not."""
+        if self._file is not None:
+            _log.warning("outbox %s was removed while it was in use; it is written anew", path)
+            self._file.close()
+            self._file = None
+        file = OutboxFile(path)
+        adopted: dict[str, _Waiting] = {}
+        gone: set[str] = set()
+        for key, body, intact in sorted(file.rows, key=lambda row: row[0][-12:]):
+            if (why := self._why_not(key, body, intact=intact)) is not None:
+                self._set_aside(body, why)
+                gone.add(key)
+            elif key in self._gone:
+                gone.add(key)
+            elif key not in self._rows:
+                adopted[key] = _Waiting(body, self._clock(), restored=True)
+                self._bytes += len(body)
+        if self.seq == 0 and file.epoch is not None:
+            self.epoch = file.epoch
+        self._epoch_on_disk = file.epoch
+        self.seq = max(self.seq, file.seq, *(int(key[-12:]) for key in adopted), 0)
+        self._rows = adopted | self._rows
+        self._unsaved = self._rows.keys() - (() if file.is_new else {key for key, _, _ in file.rows})
+        self._gone, self._file = gone, file
+
+    def _why_not(self, key: str, body: bytes, *, intact: bool) -> str | None:
+        """Why a stored window cannot be sent; None if it can."""
+        if not intact:
+            return "it is damaged on disk"
         try:
-            return Store(path)
-        except sqlite3.Error as error:
-            _log.warning("outbox on the RAM disk %s cannot be opened (%s): kept in the process", path, error)
-            return Store(None)
+            window = _decoder.decode(body)
+        except (ValueError, RecursionError):
+            return "it is no window of this version"
+        if window.device != self._device or window.id != key or not key.startswith(f"{self._device}-"):
+            return f"it belongs to the device {window.device}"
+        return None
 
-    def _leave_ram_disk(self, error: sqlite3.Error) -> None:
-        _log.warning("outbox on the RAM disk cannot be written (%s): kept in the process", error)
-        successor = Store(None)
-        with suppress(sqlite3.Error):
-            successor.add(self._hot.read(0, _LAST_SEQ, self._hot.rows))
-        self._hot.close()
-        self._hot = successor
+    def _leave_disk(self, error: Exception) -> None:
+        """Go on in memory."""
+        sentence = f"The outbox {self._path} cannot be written ({error}): windows wait in memory."
+        if self._failure is None:
+            _log.warning("%s", sentence)
+        self._failure = sentence
+        self._retry_at_s = self._clock() + RETRY_S
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            self._epoch_on_disk = self.epoch  # who knows
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -193,7 +193,7 @@ def test_the_daemon_greets_through_its_certificate(site: Site, device: Device) -
     home_assistant = site.connect("home-assistant")
     listen(home_assistant, "#")
 
-    with closing(Outbox(None)) as outbox:
+    with closing(Outbox(None, "fer-1a2b3c4d")) as outbox:
         publisher = Publisher(site.broker("fer-a"), structs.replace(device, id="fer-a"), outbox, WallClock())
         publisher.start()
         heard = {next_received(home_assistant).topic for _ in range(3)}

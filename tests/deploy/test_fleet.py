@@ -127,7 +127,7 @@ def test_what_a_site_knows_arrives_at_the_centre_and_stays_retained_there(two_br
     connection = Connection(here, device.id, will=encode(Availability(device.id, online=False)))
 
     say(connection, encode(Availability(device.id, online=True)), encode(device), discovery(device))
-    say(connection, encode(aggregate(device, 1, a_window(), WallClock())))
+    say(connection, encode(aggregate(device, "5eed0001", 1, a_window(), WallClock())))
 
     assert hear(heard, device.topic("cam0/aggregate")).qos == 1
     late = two_brokers.listen()
@@ -149,7 +149,7 @@ def test_an_outage_of_the_centre_and_a_restart_of_the_site_lose_no_window(two_br
     heard = two_brokers.listen()
     here = MqttConfig(two_brokers.site.host, two_brokers.site.port)
     connection = Connection(here, device.id)
-    windows = [encode(aggregate(device, seq, a_window(), WallClock())) for seq in range(1, 101)]
+    windows = [encode(aggregate(device, "5eed0001", seq, a_window(), WallClock())) for seq in range(1, 101)]
     say(connection, encode(Availability(device.id, online=True)), windows[0])
     hear(heard, device.topic("cam0/aggregate"))
 
@@ -238,7 +238,7 @@ def test_two_archives_share_the_windows_and_keep_each_once_though_one_is_killed(
     first, _second = archive("archive-1", broker), archive("archive-2", broker)
     eventually(lambda: log.read_text().count("$share/archive/") >= 2)
     connection = Connection(MqttConfig(broker.host, broker.port), device.id)
-    windows = [aggregate(device, seq, a_window(), WallClock()) for seq in range(1, 101)]
+    windows = [aggregate(device, "5eed0001", seq, a_window(), WallClock()) for seq in range(1, 101)]
 
     say(connection, *map(encode, windows[:50]), Message(device.topic("cam0/aggregate"), b"not of the contract"))
     first.kill()

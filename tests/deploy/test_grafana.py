@@ -123,7 +123,7 @@ def an_hour(device: Device, first_seq: int, end: datetime) -> list[Message]:
     room = SimulatedRoom(Random(2))
     windows = [room.summarise(60.0 * i, 60.0 * (i + 1)) for i in range(60)]
     clock = clock_at(end - timedelta(hours=1))
-    return [encode(aggregate(device, seq, window, clock)) for seq, window in enumerate(windows, first_seq)]
+    return [encode(aggregate(device, "5eed0001", seq, window, clock)) for seq, window in enumerate(windows, first_seq)]
 
 
 def replayed(message: Message) -> Message:
@@ -139,7 +139,7 @@ def health(*, temperature_c: float | None = 50.0, problems: tuple[Problem, ...] 
         problems,
         CameraHealth("csi imx708", 9.9, 0.1, 0, 0),
         InferenceHealth("cpu", None, None),
-        DeliveryHealth(0, None, 0, 0, None),
+        DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, None),
         HostHealth(temperature_c, None, None, None),
         uptime_s,
         "0.1.0",
@@ -187,7 +187,7 @@ def test_a_window_of_a_device_without_the_time_is_stored_once_at_its_arrival(
         as_hypertable(database)
     clock = WallClock(is_set=lambda _now_s: False)
     window = SimulatedRoom(Random(2)).summarise(0.0, 60.0)
-    message = encode(aggregate(device, 1, window, clock))
+    message = encode(aggregate(device, "5eed0001", 1, window, clock))
 
     database.telegraf(message, at=datetime(2026, 11, 20, 10, 0, tzinfo=UTC))
     database.telegraf(replayed(message), at=datetime(2026, 11, 20, 11, 0, tzinfo=UTC))

@@ -157,7 +157,7 @@ def health() -> Health:
         problems=(),
         camera=CameraHealth("replay", 10.0, 0.1, 0, 0),
         inference=InferenceHealth("cpu", None, None),
-        mqtt=DeliveryHealth(0, None, 0, 0, None),
+        mqtt=DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, None),
         host=HostHealth(None, None, None, None),
         uptime_s=1.0,
         version="0.1.0",
@@ -177,7 +177,7 @@ def make_publisher(device: Device) -> Iterator[MakePublisher]:
         start: bool = True,
         **options: Any,
     ) -> Publisher:
-        outbox = outbox or Outbox(None)
+        outbox = outbox or Outbox(None, "fer-1a2b3c4d")
         broker = MqttConfig(running.host, running.port, protocol=protocol)
         publisher = Publisher(broker, device, outbox, WallClock(), random=Random(1), **options)
         made.append((publisher, outbox))

@@ -24,7 +24,7 @@ class QuietPublisher:
     """What the monitor reads of a publisher without problems."""
 
     problems: tuple[Problem, ...] = ()
-    health: DeliveryHealth = field(default_factory=lambda: DeliveryHealth(0, None, 0, 0, 0.5))
+    health: DeliveryHealth = field(default_factory=lambda: DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, 0.5))
 
 
 def capture(**changes: Any) -> Capture:

@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -83,14 +85,13 @@ class Daemon:
         self.journal: Journal[str] = Journal()
         self.folder, self.config = folder, folder / "fer-edge.toml"
         self._port = port
-        (folder / "run").mkdir(parents=True)
+        folder.mkdir(parents=True)
         self.configure(extra=extra, **sections)
         self._program = program
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._manager.bind(str(folder / "notify"))
         self._environment = {
             "PATH": os.environ["PATH"],
-            "RUNTIME_DIRECTORY": str(folder / "run"),
             "NOTIFY_SOCKET": str(folder / "notify"),
             **(environment or {}),
         }
@@ -105,6 +106,13 @@ class Daemon:
         """The newest process."""
         assert self._process is not None
         return self._process
+
+    @property
+    def last_seq(self) -> int:
+        """Number of its last window, which a stopped daemon leaves in its outbox."""
+        with closing(sqlite3.connect(self.folder / "outbox.sqlite")) as outbox:
+            ((seq,),) = outbox.execute("SELECT seq FROM outbox_state").fetchall()
+            return int(seq)
 
     def configure(self, *, extra: str = "", **sections: Section) -> None:
         """Write what the next start reads, see ``configuration``; by default the outbox is in ``folder``."""

@@ -7,10 +7,10 @@ import msgspec
 from edge.mqtt.messages import Aggregate, FaceCounts, FrameCounts, Model, WindowTime
 
 
-def a_window(seq: int, *, device: str = "fer-x", model: str = "m") -> Aggregate:
+def a_window(epoch: str, seq: int, *, device: str = "fer-x", model: str = "m") -> Aggregate:
     """An empty window of a device without the time; a long ``model`` makes it a large row."""
     return Aggregate(
-        id=f"{device}-{seq:012d}",
+        id=f"{device}-{epoch}-{seq:012d}",
         seq=seq,
         device=device,
         source="cam0",
@@ -28,4 +28,4 @@ def a_window(seq: int, *, device: str = "fer-x", model: str = "m") -> Aggregate:
 
 def stored_bytes(window: Aggregate) -> int:
     """The size of its row."""
-    return len(msgspec.msgpack.encode(window))
+    return len(msgspec.json.encode(window))

@@ -60,7 +60,7 @@ class FakeDevice:
             "problems": problems,
             "camera": CameraHealth("csi imx708", 9.8, 0.1, 0, 0),
             "inference": InferenceHealth("cpu", Percentiles(24, 31), Percentiles(2.1, 3.4)),
-            "mqtt": DeliveryHealth(0, None, 0, 0, 0.4),
+            "mqtt": DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, 0.4),
             "host": HostHealth(52.0, False, 141.0, 21000.0),
             "uptime_s": 93000.0,
             "version": "0.1.0",
@@ -100,7 +100,7 @@ class FakeDevice:
             "uncertain": 0.1 if people else None,
             "suppressed": None,
         }
-        window = compose.aggregate(self.device, seq, WindowSummary(**fields | changes), clock)
+        window = compose.aggregate(self.device, "5eed0001", seq, WindowSummary(**fields | changes), clock)
         return encode(window.replayed() if historical else window)
 
     def day(self, phase: float, until_s: float = 0.0) -> list[Message]:

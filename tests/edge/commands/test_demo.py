@@ -25,7 +25,8 @@ device = Device(
     id=config["device"]["id"], source="cam0", version="0", camera="", detector="", labels=EMOTIONS, window_s=3.0,
     model=Model("m", "0" * 64, "h", "cpu"), privacy=Privacy(1, False), context=Context(),
 )
-publisher = Publisher(MqttConfig(mqtt["host"], mqtt["port"], mqtt["protocol"]), device, Outbox(None), WallClock())
+broker = MqttConfig(mqtt["host"], mqtt["port"], mqtt["protocol"])
+publisher = Publisher(broker, device, Outbox(None, device.id), WallClock())
 scores = EmotionScores(tuple(float(name == "happy") for name in EMOTIONS))
 publisher.start()
 while True:

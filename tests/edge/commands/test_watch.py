@@ -69,7 +69,7 @@ def test_json_lines_are_the_aggregates_as_they_came(running: Mosquitto, publishe
 
 def test_a_json_line_stays_one_line_that_moves_no_cursor(running: Mosquitto, device: Device, summary: Summary) -> None:
     out = io.StringIO()
-    body = json.loads(encode(aggregate(device, 1, summary(), WallClock())).payload)
+    body = json.loads(encode(aggregate(device, "5eed0001", 1, summary(), WallClock())).payload)
     hostile = json.dumps(body | {"note": "\x9b2J"}, ensure_ascii=False, indent=1)
 
     def publish() -> None:

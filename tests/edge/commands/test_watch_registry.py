@@ -63,7 +63,7 @@ def test_every_message_of_a_device_ends_up_in_its_room(
         status(device, hot, CLOCK),
         device,
         live(device, room_reading, CLOCK),
-        aggregate(device, 12, summary(), CLOCK),
+        aggregate(device, "5eed0001", 12, summary(), CLOCK),
     )
 
     room, mood = only_room(registry), only_window(registry).mood
@@ -82,7 +82,7 @@ def test_nothing_from_the_network_moves_the_cursor(registry: DeviceRegistry, dev
 
 
 def test_a_window_received_twice_is_news_once(registry: DeviceRegistry, device: Device, summary: Summary) -> None:
-    window = aggregate(device, 12, summary(), CLOCK)
+    window = aggregate(device, "5eed0001", 12, summary(), CLOCK)
 
     first, second = receive(registry, window, window)
 
@@ -93,7 +93,10 @@ def test_a_window_received_twice_is_news_once(registry: DeviceRegistry, device: 
 def test_a_replayed_window_is_news_but_does_not_replace_a_newer_one(
     registry: DeviceRegistry, device: Device, summary: Summary
 ) -> None:
-    newer, older = aggregate(device, 12, summary(), CLOCK), aggregate(device, 7, summary(people=1), CLOCK)
+    newer, older = (
+        aggregate(device, "5eed0001", 12, summary(), CLOCK),
+        aggregate(device, "5eed0001", 7, summary(people=1), CLOCK),
+    )
 
     news = receive(registry, newer, older.replayed())
 
@@ -114,7 +117,7 @@ def test_an_empty_window_and_a_withheld_one_are_told_apart(
 ) -> None:
     withheld = summary(people=0, emotions=None, uncertain=None, suppressed=reason)
 
-    receive(registry, aggregate(device, 1, withheld, CLOCK))
+    receive(registry, aggregate(device, "5eed0001", 1, withheld, CLOCK))
 
     assert only_window(registry).mood.withheld == sentence
 
@@ -122,7 +125,7 @@ def test_an_empty_window_and_a_withheld_one_are_told_apart(
 def test_a_reason_of_a_newer_device_is_shown_as_it_is(
     registry: DeviceRegistry, device: Device, summary: Summary
 ) -> None:
-    window = aggregate(device, 1, summary(emotions=None, uncertain=None), CLOCK)
+    window = aggregate(device, "5eed0001", 1, summary(emotions=None, uncertain=None), CLOCK)
 
     receive(registry, replace(window, suppressed="gathering"))
 
@@ -139,7 +142,7 @@ def test_what_is_not_of_the_contract_is_ignored(registry: DeviceRegistry, payloa
 
 def test_strangers_cannot_fill_the_memory(registry: DeviceRegistry, device: Device, summary: Summary) -> None:
     for number in range(3000):
-        receive(registry, aggregate(replace(device, id=f"fer-{number}"), 1, summary(), CLOCK))
+        receive(registry, aggregate(replace(device, id=f"fer-{number}"), "5eed0001", 1, summary(), CLOCK))
 
     assert len(registry.rooms) == 1000
 
@@ -196,7 +199,7 @@ def test_no_more_problems_are_kept_than_a_screen_can_show(
 def test_shares_are_kept_in_the_order_of_the_labels_and_others_follow(
     registry: DeviceRegistry, device: Device, summary: Summary
 ) -> None:
-    window = aggregate(device, 1, summary(), CLOCK)
+    window = aggregate(device, "5eed0001", 1, summary(), CLOCK)
     assert window.emotions is not None
 
     receive(registry, replace(window, emotions={"bored": 0.0, **dict(reversed(window.emotions.items()))}))
@@ -220,9 +223,9 @@ def test_the_history_has_fresh_windows_when_they_came_and_replayed_ones_when_the
 ) -> None:
     clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 4000.0)
 
-    receive(registry, aggregate(device, 3, ending(summary, 3990.0), clock), now_s=3990.0)
-    receive(registry, aggregate(device, 1, ending(summary, 2190.0), clock).replayed(), now_s=3995.0)
-    receive(registry, aggregate(device, 2, ending(summary, 90.0), clock).replayed(), now_s=3995.0)
+    receive(registry, aggregate(device, "5eed0001", 3, ending(summary, 3990.0), clock), now_s=3990.0)
+    receive(registry, aggregate(device, "5eed0001", 1, ending(summary, 2190.0), clock).replayed(), now_s=3995.0)
+    receive(registry, aggregate(device, "5eed0001", 2, ending(summary, 90.0), clock).replayed(), now_s=3995.0)
 
     assert seqs(only_room(registry).history.bins(4, 3990.0)) == [None, 1, None, 3]
 
@@ -232,7 +235,11 @@ def test_a_replayed_window_without_a_clock_is_not_in_the_history(
 ) -> None:
     clock = WallClock(is_set=lambda _now_s: False)
 
-    receive(registry, aggregate(device, 3, summary(), clock), aggregate(device, 1, summary(), clock).replayed())
+    receive(
+        registry,
+        aggregate(device, "5eed0001", 3, summary(), clock),
+        aggregate(device, "5eed0001", 1, summary(), clock).replayed(),
+    )
 
     assert set(seqs(only_room(registry).history.bins(60, 50.0))) == {None, 3}
 
@@ -244,8 +251,8 @@ def test_a_window_of_an_impossible_day_is_not_in_the_history(
     registry: DeviceRegistry, device: Device, summary: Summary, end: str
 ) -> None:
     clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 200.0)
-    receive(registry, aggregate(device, 3, summary(), clock))
-    message = encode(aggregate(device, 2, summary(), clock).replayed())
+    receive(registry, aggregate(device, "5eed0001", 3, summary(), clock))
+    message = encode(aggregate(device, "5eed0001", 2, summary(), clock).replayed())
     body = json.loads(message.payload)
     body["window"]["end"] = end
 

@@ -28,7 +28,7 @@ def window(device: Device, summary: Callable[..., WindowSummary]) -> Window:
     """``window(**changes)`` is the message of a window whose JSON fields were replaced."""
 
     def make(**changes: Any) -> Message:
-        message = encode(aggregate(device, 12, summary(), CLOCK))
+        message = encode(aggregate(device, "5eed0001", 12, summary(), CLOCK))
         return Message(message.topic, json.dumps(json.loads(message.payload) | changes).encode())
 
     return make
@@ -36,8 +36,8 @@ def window(device: Device, summary: Callable[..., WindowSummary]) -> Window:
 
 def test_what_was_encoded_is_decoded(device: Device, summary: Callable[..., WindowSummary], health: Health) -> None:
     records: list[Record] = [
-        aggregate(device, 12, summary(), CLOCK),
-        aggregate(device, 13, summary(people=0, emotions=None, uncertain=None), CLOCK).replayed(),
+        aggregate(device, "5eed0001", 12, summary(), CLOCK),
+        aggregate(device, "5eed0001", 13, summary(people=0, emotions=None, uncertain=None), CLOCK).replayed(),
         live(device, RoomReading(2, None, "windows_only"), CLOCK),
         status(device, health, CLOCK),
         device,
@@ -54,7 +54,7 @@ def test_a_message_repeats_its_schema_and_device_as_user_properties(
     device: Device, summary: Callable[..., WindowSummary]
 ) -> None:
     assert encode(device).user_properties == (("schema", "fer-edge/info/1"), ("device", "fer-1a2b3c4d"))
-    assert encode(aggregate(device, 7, summary(), CLOCK)).user_properties == (
+    assert encode(aggregate(device, "5eed0001", 7, summary(), CLOCK)).user_properties == (
         ("schema", "fer-edge/aggregate/1"),
         ("device", "fer-1a2b3c4d"),
     )
@@ -70,7 +70,7 @@ def test_a_number_that_is_not_finite_is_never_sent(
     device: Device, summary: Callable[..., WindowSummary], value: float
 ) -> None:
     with pytest.raises(ValueError, match="cannot be sent"):
-        encode(aggregate(device, 1, summary(mean_at_once=value), CLOCK))
+        encode(aggregate(device, "5eed0001", 1, summary(mean_at_once=value), CLOCK))
 
 
 def test_fields_and_words_of_a_newer_version_do_not_hide_a_message(

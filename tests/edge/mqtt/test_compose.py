@@ -48,12 +48,12 @@ def sent(record: Aggregate | Live | Status | Device) -> dict[str, Any]:
 
 
 def test_an_aggregate_says_exactly_what_the_contract_promises(device: Device, summary: Summary) -> None:
-    message = encode(aggregate(device, 12345, summary(), clock()))
+    message = encode(aggregate(device, "5eed0001", 12345, summary(), clock()))
 
     assert (message.topic, message.qos, message.retain) == ("fer/v1/fer-1a2b3c4d/cam0/aggregate", 1, False)
     assert json.loads(message.payload) == {
         "schema": "fer-edge/aggregate/1",
-        "id": "fer-1a2b3c4d-000000012345",
+        "id": "fer-1a2b3c4d-5eed0001-000000012345",
         "seq": 12345,
         "device": "fer-1a2b3c4d",
         "source": "cam0",
@@ -83,7 +83,7 @@ def test_an_aggregate_says_exactly_what_the_contract_promises(device: Device, su
 
 
 def test_wall_times_are_null_until_the_clock_is_set(device: Device, summary: Summary) -> None:
-    window = sent(aggregate(device, 1, summary(), clock(is_set=False)))["window"]
+    window = sent(aggregate(device, "5eed0001", 1, summary(), clock(is_set=False)))["window"]
 
     assert window == {"start": None, "end": None, "duration_s": 60.0, "clock": "unsynced"}
 
@@ -92,14 +92,14 @@ def test_wall_times_are_null_until_the_clock_is_set(device: Device, summary: Sum
 def test_withheld_emotions_leave_only_their_reason(device: Device, summary: Summary, reason: str) -> None:
     withheld = summary(emotions=None, uncertain=None, suppressed=reason)
 
-    window = aggregate(device, 1, withheld, clock())
+    window = aggregate(device, "5eed0001", 1, withheld, clock())
 
     assert (window.emotions, window.dominant, window.uncertain) == (None, None, None)
     assert window.suppressed == reason
 
 
 def test_an_empty_room_is_not_suppressed(device: Device, summary: Summary) -> None:
-    window = aggregate(device, 1, summary(people=0, emotions=None, uncertain=None), clock())
+    window = aggregate(device, "5eed0001", 1, summary(people=0, emotions=None, uncertain=None), clock())
 
     assert (window.emotions, window.suppressed, window.faces.people) == (None, None, 0)
 
@@ -119,7 +119,7 @@ def test_rounded_emotions_sum_to_one_and_stay_within_a_thousandth(device: Device
 def test_shares_carry_the_labels_of_the_model(device: Device, summary: Summary) -> None:
     labels = ("bored", "confused", "a", "b", "c", "d", "attentive")
 
-    window = aggregate(replace(device, labels=labels), 1, summary(), clock())
+    window = aggregate(replace(device, labels=labels), "5eed0001", 1, summary(), clock())
 
     assert window.emotions is not None
     assert tuple(window.emotions) == labels
@@ -132,13 +132,13 @@ def test_the_longest_aggregate_fits_in_two_kilobytes(device: Device, summary: Su
         start_s=-1e6, captured=10**9, analysed=10**9 - 1, people=10**6, mean_at_once=1234.56789, emotions=seventh
     )
 
-    message = encode(aggregate(longest, 999_999_999_999, crowded, clock()).replayed())
+    message = encode(aggregate(longest, "5eed0001", 999_999_999_999, crowded, clock()).replayed())
 
     assert len(message.payload) <= 2048
 
 
 def test_a_replayed_window_differs_only_in_the_word_historical(device: Device, summary: Summary) -> None:
-    window = aggregate(device, 7, summary(), clock())
+    window = aggregate(device, "5eed0001", 7, summary(), clock())
 
     fresh, replayed = encode(window), encode(window.replayed())
 
@@ -188,7 +188,7 @@ def test_status_is_retained_for_three_periods_and_rounded(device: Device) -> Non
         problems=(Problem("throttled", "The processor is too hot."),),
         camera=CameraHealth("csi imx708", 9.987654, 0.0987654, 1, 2),
         inference=InferenceHealth("cpu", Percentiles(31.4159, 55.5), None),
-        mqtt=DeliveryHealth(4, 12.3456, 0, 1, None),
+        mqtt=DeliveryHealth(4, 12.3456, 0, 0, 0, "5eed0001", 1, None),
         host=HostHealth(71.23456, True, 101.5, None),
         uptime_s=3600.123456,
         version="0.1.0",
@@ -201,7 +201,16 @@ def test_status_is_retained_for_three_periods_and_rounded(device: Device) -> Non
     assert body["problems"] == [{"code": "throttled", "sentence": "The processor is too hot."}]
     assert body["camera"] == {"name": "csi imx708", "fps": 9.988, "last_frame_age_s": 0.099, "stalls": 1, "reopens": 2}
     assert body["inference"] == {"device": "cpu", "detect_ms": {"p50": 31.416, "p95": 55.5}, "classify_ms": None}
-    assert body["mqtt"] == {"outbox": 4, "oldest_s": 12.346, "dropped": 0, "reconnects": 1, "last_ack_age_s": None}
+    assert body["mqtt"] == {
+        "outbox": 4,
+        "oldest_s": 12.346,
+        "dropped": 0,
+        "unheard": 0,
+        "set_aside": 0,
+        "epoch": "5eed0001",
+        "reconnects": 1,
+        "last_ack_age_s": None,
+    }
     assert body["host"] == {"cpu_temp_c": 71.235, "throttled": True, "rss_mb": 101.5, "disk_free_mb": None}
     assert (body["clock"], body["state"], body["uptime_s"]) == ("unsynced", "degraded", 3600.123)
 

@@ -97,7 +97,7 @@ def test_the_python_consumer_keeps_each_window_once_and_its_query_finds_the_gap(
     broker = mosquitto()
     (program,) = blocks(SECTIONS["A consumer in Python"], "python")
     (query,) = blocks(SECTIONS["A consumer in Python"], "sql")
-    windows = [aggregate(device, seq, summary(), WallClock()) for seq in (1, 2, 5)]
+    windows = [aggregate(device, "5eed0001", seq, summary(), WallClock()) for seq in (1, 2, 5)]
     assert '"localhost", 1883' in program
     # In place of the endless loop: subscribe, hear what comes, and end with the last window.
     program = program.replace('"localhost", 1883', f'"{broker.host}", {broker.port}')
@@ -137,7 +137,7 @@ def test_the_shell_consumer_prints_a_line_of_csv_per_window(
 
     consumer = run(["sh", "-c", f"exec 2>&1; {line.strip()}"])
     assert line_of(consumer) == ',"ready",,,\n'
-    say(broker, encode(aggregate(device, 7, summary(), WallClock(is_set=lambda _now_s: False))))
+    say(broker, encode(aggregate(device, "5eed0001", 7, summary(), WallClock(is_set=lambda _now_s: False))))
 
     assert line_of(consumer) == ',"fer-1a2b3c4d",7,7,"neutral"\n'
 

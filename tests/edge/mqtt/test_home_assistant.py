@@ -72,7 +72,7 @@ def health(*problems: Problem) -> Health:
         problems=problems,
         camera=CameraHealth("csi", 9.8, 0.1, 0, 0),
         inference=InferenceHealth("cpu", None, None),
-        mqtt=DeliveryHealth(3, 12.0, 0, 0, None),
+        mqtt=DeliveryHealth(3, 12.0, 0, 0, 0, "5eed0001", 0, None),
         host=HostHealth(None, None, None, None),
         uptime_s=1.0,
         version="0.1.0",
@@ -141,7 +141,10 @@ def test_every_entity_has_its_own_id_and_a_topic_of_this_device(device: Device) 
 def test_what_expires_is_not_retained_and_what_is_retained_is_a_diagnostic(device: Device, summary: Any) -> None:
     retained = {
         message.topic: message.retain
-        for message in (encode(status(device, health(), CLOCK)), encode(aggregate(device, 1, summary(), CLOCK)))
+        for message in (
+            encode(status(device, health(), CLOCK)),
+            encode(aggregate(device, "5eed0001", 1, summary(), CLOCK)),
+        )
     }
 
     components = described(device)["components"].values()
@@ -173,7 +176,7 @@ def test_an_entity_shows_the_window(device: Device, summary: Any, name: str, cha
     entity = ExpiringEntity(device, name)
 
     assert entity.state == "unavailable"
-    assert entity.hear(encode(aggregate(device, 1, summary(**changes), CLOCK)).payload) == state
+    assert entity.hear(encode(aggregate(device, "5eed0001", 1, summary(**changes), CLOCK)).payload) == state
 
 
 @pytest.mark.parametrize(("name", "state"), [("people", "7"), ("happy", "30.0"), ("dominant", "neutral")])
@@ -181,8 +184,8 @@ def test_a_replayed_window_moves_nothing_and_revives_no_old_value(
     device: Device, summary: Any, name: str, state: str
 ) -> None:
     entity = ExpiringEntity(device, name)
-    fresh = encode(aggregate(device, 9, summary(), CLOCK))
-    replayed = encode(aggregate(device, 3, summary(people=1, **WITHHELD), CLOCK).replayed())
+    fresh = encode(aggregate(device, "5eed0001", 9, summary(), CLOCK))
+    replayed = encode(aggregate(device, "5eed0001", 3, summary(people=1, **WITHHELD), CLOCK).replayed())
 
     assert entity.hear(fresh.payload) == state
     assert entity.hear(replayed.payload) == state

@@ -26,7 +26,7 @@ def test_a_connect_greets_with_everything_a_dashboard_needs(
 ) -> None:
     running = mosquitto()
     publisher = make_publisher(running, protocol=protocol)
-    publisher.publish_status(health)
+    publisher.publish_status(lambda: health)
     eventually(lambda: publisher.connected and publisher.last_ack_age_s is not None)
 
     late = dashboard(running)
@@ -44,7 +44,7 @@ def test_windows_arrive_once_in_order_and_leave_the_outbox(
 ) -> None:
     running = mosquitto()
     board = dashboard(running)
-    outbox = Outbox(None)
+    outbox = Outbox(None, "fer-1a2b3c4d")
     publisher = make_publisher(running, outbox)
 
     for _ in range(100):
@@ -77,7 +77,7 @@ def test_stopping_in_front_of_a_frozen_broker_keeps_its_time_and_its_windows(
     mosquitto: StartMosquitto, make_publisher: MakePublisher, summary: Summary
 ) -> None:
     running = mosquitto()
-    outbox = Outbox(None)
+    outbox = Outbox(None, "fer-1a2b3c4d")
     publisher = make_publisher(running, outbox)
     eventually(lambda: publisher.last_ack_age_s is not None)
     running.freeze()
@@ -107,7 +107,7 @@ def test_a_vanished_device_is_offline_by_its_last_will(
     board.wait(lambda: board.payloads("/availability") == ["online"])
 
     assert publisher._connection is not None
-    publisher._connection._cut()
+    publisher._connection.cut()
 
     board.wait(lambda: board.payloads("/availability")[:3] == ["online", "offline", "online"])
 

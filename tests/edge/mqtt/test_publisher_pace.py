@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,13 @@ def test_windows_of_an_earlier_run_are_replayed_in_order_and_marked_after_the_fr
     device: Device,
     tmp_path: Path,
 ) -> None:
-    earlier = Outbox(tmp_path / "outbox.db")
+    earlier = Outbox(tmp_path / "outbox.db", device.id)
     for _ in range(20):
-        seq = earlier.next_seq()
-        earlier.put(aggregate(device, seq, summary(), WallClock()))
+        earlier.put(lambda epoch, seq: aggregate(device, epoch, seq, summary(), WallClock()))
     earlier.close()
     running = mosquitto()
     board = dashboard(running)
-    publisher = make_publisher(running, Outbox(tmp_path / "outbox.db"), start=False)
+    publisher = make_publisher(running, Outbox(tmp_path / "outbox.db", device.id), start=False)
     publisher.publish_window(summary())
 
     publisher.start()
@@ -54,13 +54,13 @@ def test_replaying_leaves_a_slow_subscriber_time_to_read(
     dashboard: OpenDashboard,
     make_publisher: MakePublisher,
     summary: Summary,
+    device: Device,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("edge.mqtt.sender.REPLAY_PER_S", 2.0)
-    monkeypatch.setattr("edge.mqtt.outbox.SPILL_AFTER_S", 0.0)
     running = mosquitto()
     board = dashboard(running)
-    publisher = make_publisher(running, start=False)
+    publisher = make_publisher(running, Outbox(None, device.id, window_s=0.0), start=False)
     for _ in range(3):
         publisher.publish_window(summary())
 
@@ -83,7 +83,7 @@ def test_the_quota_of_the_broker_is_kept(
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self.receive_maximum = 2
+            self.limits = replace(self.limits, receive_maximum=2)
 
         def publish(self, message: Message) -> int:
             CountingConnection.in_flight += message.qos

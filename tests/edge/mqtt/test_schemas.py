@@ -63,7 +63,17 @@ healths = st.builds(
     problems=st.lists(st.builds(Problem, st.sampled_from(get_args(ProblemCode)), words), max_size=3).map(tuple),
     camera=st.builds(CameraHealth, words, amounts, st.none() | amounts, counts, counts),
     inference=st.builds(InferenceHealth, st.sampled_from(["cpu", "edgetpu"]), percentiles, percentiles),
-    mqtt=st.builds(DeliveryHealth, counts, st.none() | amounts, counts, counts, st.none() | amounts),
+    mqtt=st.builds(
+        DeliveryHealth,
+        counts,
+        st.none() | amounts,
+        counts,
+        counts,
+        counts,
+        st.from_regex("[0-9a-f]{8}", fullmatch=True),
+        counts,
+        st.none() | amounts,
+    ),
     host=st.builds(
         HostHealth,
         st.none() | st.floats(-40, 150),
@@ -99,7 +109,7 @@ def summaries(draw: st.DrawFn) -> WindowSummary:
 def test_every_window_keeps_the_contract(
     contract: Contract, device: Device, summary: WindowSummary, seq: int, clock: WallClock
 ) -> None:
-    window = aggregate(device, seq, summary, clock)
+    window = aggregate(device, "5eed0001", seq, summary, clock)
 
     for message in (encode(window), encode(window.replayed())):
         contract(message.topic, message.payload)
@@ -156,7 +166,7 @@ def test_the_schema_refuses_what_the_contract_does_not_promise(
     contract: Contract, device: Device, summary: Any, changes: dict[str, Any]
 ) -> None:
     clock = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 200.0, is_set=lambda _now_s: True)
-    message = encode(aggregate(device, 1, summary(), clock))
+    message = encode(aggregate(device, "5eed0001", 1, summary(), clock))
 
     body = json.loads(message.payload) | changes
 
@@ -247,7 +257,7 @@ def spoken(device: Device, summary: Any, health: Health) -> dict[str, Message]:
         encode(status(device, health, clock)),
         encode(device),
         encode(live(device, RoomReading(0, None, None), clock)),
-        encode(aggregate(device, 1, summary(), clock)),
+        encode(aggregate(device, "5eed0001", 1, summary(), clock)),
         discovery(device),
     )
     return {message.topic.rpartition("/")[2]: message for message in messages}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import cast
 
 import pytest
 
-from edge.errors import BrokerError
 from edge.mqtt.codec import Message, decode
-from edge.mqtt.connection import Acknowledged, Connection
+from edge.mqtt.connection import Acknowledged, Connection, Limits
 from edge.mqtt.messages import Aggregate
-from edge.mqtt.outbox import SPILL_AFTER_S, Outbox
+from edge.mqtt.outbox import Outbox
 from edge.mqtt.sender import MAX_IN_FLIGHT, REPLAY_PER_S, Sender
 from tests.support.clock import SettableClock
 from tests.support.windows import a_window
@@ -22,8 +22,10 @@ HELLO, LIVE = Message("fer/v1/x/availability", b"online", qos=1), Message("fer/v
 class RecordingConnection:
     """Takes every message, numbers it from 100 on, and delivers none."""
 
+    name = "broker"
+
     def __init__(self, receive_maximum: int) -> None:
-        self.receive_maximum = receive_maximum
+        self.limits = Limits(receive_maximum, packet_bytes=2**28, retain=True, qos=1)
         self.messages: list[Message] = []
 
     def publish(self, message: Message) -> int:
@@ -35,19 +37,19 @@ class Line:
     """A sender with its outbox on such a connection."""
 
     def __init__(self, clock: SettableClock, receive_maximum: int = 65535) -> None:
-        self.clock, self.outbox = clock, Outbox(None, clock=clock)
+        self.clock, self.outbox = clock, Outbox(None, "fer-x", clock=clock)
         self.connection = RecordingConnection(receive_maximum)
         self.sender = Sender(cast(Connection, self.connection), self.outbox, clock)
 
     def put(self, count: int) -> None:
         for _ in range(count):
-            self.outbox.put(a_window(self.outbox.next_seq()))
+            self.outbox.put(a_window)
 
     def make_historical(self) -> None:
-        self.clock.now_s += SPILL_AFTER_S + 1
+        self.clock.now_s += 2 * 60 + 1
 
-    def answer(self, mid: int, refusal: str | None = None) -> bool:
-        return self.sender.acknowledged(Acknowledged(mid, refusal))
+    def answer(self, mid: int, code: int = 0, reason: str = "") -> bool:
+        return self.sender.acknowledged(Acknowledged(mid, code, reason))
 
     @property
     def windows(self) -> list[int]:
@@ -137,24 +139,74 @@ def test_an_acknowledged_window_leaves_the_outbox(line: Line) -> None:
 
     assert line.answer(101)
 
-    assert [row.seq for row in line.outbox.pending(9)] == [1]
+    assert [row.window.seq for row in line.outbox.pending(9)] == [1]
 
 
-def test_a_refused_window_stays_and_is_an_error(line: Line) -> None:
+@pytest.mark.parametrize("code", [0x87, 0x90, 0x95, 0x99])
+def test_a_window_refused_for_good_is_set_aside_and_reported(line: Line, code: int) -> None:
     line.put(1)
     line.sender.advance()
 
-    with pytest.raises(BrokerError, match=r"^the broker refuses window 1: Not authorized; see its access list$"):
-        line.answer(100, "Not authorized")
+    line.answer(100, code, "Not authorized")
 
-    assert line.outbox.depth == 1
+    assert (line.outbox.depth, line.outbox.set_aside) == (0, 1)
+    assert line.sender.refusals == {"fer/v1/fer-x/cam0/aggregate": "Not authorized"}
 
 
-def test_a_refused_message_is_no_error(line: Line) -> None:
-    line.sender.send(HELLO)
+@pytest.mark.parametrize("code", [0x80, 0x83, 0x91, 0x97, 0xFF])
+def test_a_window_refused_for_now_stays_and_the_next_ones_go(line: Line, clock: SettableClock, code: int) -> None:
+    line.put(2)
     line.sender.advance()
 
-    assert line.answer(100, "Not authorized")
+    line.answer(100, code, "Quota exceeded")
+    line.put(1)
+    line.sender.advance()
+    clock.now_s += 2
+    line.sender.advance()
+
+    assert line.outbox.depth == 3
+    assert line.windows == [1, 2, 3, 1]
+
+
+def test_while_nobody_listens_fresh_windows_go_and_old_ones_are_offered_ever_more_slowly(
+    line: Line, clock: SettableClock
+) -> None:
+    offered_s = []
+    line.put(1)
+    for _ in range(1200):
+        before = len(line.connection.messages)
+        line.sender.advance()
+        for mid in range(100 + before, 100 + len(line.connection.messages)):
+            offered_s.append(round(clock.now_s - 1000, 1))
+            line.answer(mid, 0x10)
+        clock.now_s += 0.1
+
+    assert [round(later - offer) for offer, later in pairwise(offered_s)][:6] == [1, 2, 4, 8, 16, 30]
+
+
+def test_as_soon_as_one_window_is_heard_the_others_follow(line: Line, clock: SettableClock) -> None:
+    line.put(3)
+    line.sender.advance()
+    for mid in (100, 101, 102):
+        line.answer(mid, 0x10)
+    line.put(1)
+    line.sender.advance()
+
+    line.answer(103)
+    for _ in range(3):
+        clock.now_s += 1 / REPLAY_PER_S
+        line.sender.advance()
+
+    assert line.windows == [1, 2, 3, 4, 1, 2, 3]
+
+
+def test_a_refused_message_is_reported_until_it_is_taken(line: Line) -> None:
+    for code in (0x87, 0):
+        line.sender.send(HELLO)
+        line.sender.advance()
+        line.answer(99 + len(line.connection.messages), code, "Not authorized")
+        assert line.sender.refusals == ({HELLO.topic: "Not authorized"} if code else {})
+
     assert line.sender.idle
 
 
