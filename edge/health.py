@@ -156,7 +156,7 @@ class HealthReporter(threading.Thread):
         self._stopping.set()
         self.join()
         self._notifier.stopping()
-        self._publisher.publish_status(self._monitor.read(stopping=True))
+        self._publisher.publish_status(lambda: self._monitor.read(stopping=True))
 
     def run(self) -> None:
         """Look every two seconds."""
@@ -176,7 +176,7 @@ class HealthReporter(threading.Thread):
             news = (health.state, tuple(problem.code for problem in health.problems))
             if news != published or time.monotonic() - published_at_s >= STATUS_PERIOD_S:
                 published, published_at_s = news, time.monotonic()
-                self._publisher.publish_status(health)
+                self._publisher.publish_status(self._monitor.read)
                 _log.log(logging.WARNING if health.problems else logging.INFO, "%s", summary)
 
 

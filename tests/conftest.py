@@ -13,6 +13,7 @@ import pytest
 from edge.labels import EMOTIONS
 from edge.mqtt.messages import Context, Device, Model, Privacy
 from tests.support.daemon import Daemon, StartDaemon
+from tests.support.fake_broker import FakeBroker, MakeFakeBroker
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
 
@@ -64,6 +65,20 @@ def daemon(tmp_path: Path) -> Iterator[StartDaemon]:
     for one in daemons:
         one.close()
         print("\n".join(one.journal.entries()))  # noqa: T201 - shown where a test fails
+
+
+@pytest.fixture
+def fake_broker() -> Iterator[MakeFakeBroker]:
+    """``fake_broker(...)``, see there."""
+    brokers: list[FakeBroker] = []
+
+    def make(**manners: Any) -> FakeBroker:
+        brokers.append(FakeBroker(**manners))
+        return brokers[-1]
+
+    yield make
+    for one in brokers:
+        one.close()
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ true and ``publish()`` successful.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 import ssl
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, cast
 
@@ -34,8 +35,15 @@ KEEPALIVE_S = 15
 MAX_PACKET_BYTES = 2**17
 """Anybody may write to a topic that we read; our longest message has 7 kB."""
 
+NOBODY = 0x10
+"""PUBACK: the broker has it, but nobody has subscribed to the topic."""
+TOO_LARGE = 0x95
+REFUSED_FOR_GOOD = frozenset({0x87, 0x90, TOO_LARGE, 0x99})
+"""PUBACK: not authorised, topic name invalid, too large, payload format invalid. Any other refusal may pass."""
+
 _CONNACK_TIMEOUT_S = 10.0
 _SESSION_TAKEN_OVER = 0x8E
+_WILL_RETAIN_REFUSED, _WILL_QOS_REFUSED = 0x9A, 0x9B
 
 _REFUSALS = {
     "Bad user name or password": "wrong user name or password; see mqtt.username and mqtt.password_file",
@@ -47,12 +55,38 @@ _REFUSALS = {
 _log = logging.getLogger(__name__)
 
 
+def _reasons_of_puback() -> dict[int, dict[str, list[int]]]:
+    """Paho's table with a name for every code. It ends the connection at a PUBACK with one that the standard does not
+    list there, and brokers send such: mosquitto answers 0x95 to what is above its ``message_size_limit``.
+    """
+    table = {code: dict(names) for code, names in ReasonCode.names.items()}
+    for code in range(256):
+        names = table.setdefault(code, {f"reason code 0x{code:02x}": []})
+        if not any(PacketTypes.PUBACK in packets for packets in names.values()):
+            name = next(iter(names))
+            names[name] = [*names[name], PacketTypes.PUBACK]
+    return table
+
+
+ReasonCode.names = _reasons_of_puback()
+
+
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker answered the message ``mid``, or a QoS 0 one was written to the network."""
+    """The broker answered the message ``mid``, or a QoS 0 one was written to the network.
+
+    ``code`` is the reason code of MQTT 5 and ``reason`` its name. MQTT 3.1.1 has none: there the code is always 0, also
+    where the broker threw the message away.
+    """
 
     mid: int
-    refusal: str | None
+    code: int = 0
+    reason: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the broker did not take it."""
+        return self.code >= 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +110,30 @@ Event: TypeAlias = Acknowledged | Received | Lost
 
 
 @dataclass(frozen=True, slots=True)
-class _Connack:
-    refusal: str | None
+class Limits:
+    """What the broker said in CONNACK; MQTT 3.1.1 has no such words, and a broker hangs up on what it does not take."""
+
     receive_maximum: int
+    packet_bytes: int
+    retain: bool
+    qos: int
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What a person should know of them."""
+        told = []
+        if not self.retain:
+            told.append("The broker keeps no retained messages: who subscribes later learns nothing until we publish.")
+        if self.qos == 0:
+            told.append("The broker acknowledges nothing (maximum QoS 0): windows may be lost on the way.")
+        return tuple(told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Connack:
+    code: int
+    reason: str
+    limits: Limits
 
 
 class Connection:
@@ -93,14 +148,27 @@ class Connection:
         """
         self._broker = broker
         self.name = f"broker {broker.host}:{broker.port}"
-        self._events: SimpleQueue[Event | _Connack | None] = SimpleQueue()
         self._network: threading.Thread | None = None
+        self._refused_mids = itertools.count(-1, -1)
+        self.limits = self._connect(client_id, will)
+
+    def _connect(self, client_id: str, will: Message | None) -> Limits:
+        self._events: SimpleQueue[Event | _Connack | None] = SimpleQueue()
         self._client = self._make_client(client_id, will)
         try:
-            self.receive_maximum = self._open()
+            connack = self._open()
         except BrokerError:
-            self._cut()
+            self.cut()
             raise
+        if not connack.code:
+            return connack.limits
+        self.cut()
+        # The limits are told after the will is: a broker that cannot keep it so gets it as far as it can.
+        if will is not None and connack.code == _WILL_RETAIN_REFUSED and will.retain:
+            return self._connect(client_id, replace(will, retain=False))
+        if will is not None and connack.code == _WILL_QOS_REFUSED and will.qos:
+            return self._connect(client_id, replace(will, qos=0))
+        raise BrokerError(f"{self.name} refused: {_REFUSALS.get(connack.reason, connack.reason)}")
 
     def subscribe(self, topic: str, qos: int = 1) -> None:
         """Ask for ``topic``, which may hold wildcards; the messages come as ``Received``."""
@@ -109,10 +177,23 @@ class Connection:
     def publish(self, message: Message) -> int:
         """Send; the returned ``mid`` comes back in ``Acknowledged`` when the broker has it (QoS 1).
 
-        The caller keeps to ``receive_maximum``; nothing here does.
+        What the broker does not take by its limits is sent without retain or with QoS 0; what is too large is not sent,
+        and answered as the broker would. The caller keeps to ``limits.receive_maximum``; nothing here does.
         """
+        if not self.takes(message):
+            mid = next(self._refused_mids)
+            self._events.put(Acknowledged(mid, TOO_LARGE, "Packet too large"))
+            return mid
+        qos, retain = min(message.qos, self.limits.qos), message.retain and self.limits.retain
         properties = self._properties(message, PacketTypes.PUBLISH)
-        return self._client.publish(message.topic, message.payload, message.qos, message.retain, properties).mid
+        return self._client.publish(message.topic, message.payload, qos, retain, properties).mid
+
+    def takes(self, message: Message) -> bool:
+        """Whether the broker takes a message of this size."""
+        properties = self._properties(message, PacketTypes.PUBLISH)
+        beside = 0 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
+        # The fixed header, the length of the topic and the packet's id.
+        return 5 + 2 + len(message.topic) + 2 + beside + len(message.payload) <= self.limits.packet_bytes
 
     def next_event(self, timeout_s: float) -> Event | None:
         """Wait for what happens next; None after ``timeout_s`` or ``wake``."""
@@ -134,7 +215,18 @@ class Connection:
             self._client.disconnect()
         if self._network is not None:
             self._network.join(max(timeout_s, 0.0))
-        self._cut()
+        self.cut()
+
+    def cut(self) -> None:
+        """End the connection without DISCONNECT, so that the broker publishes the will."""
+        if (line := self._client.socket()) is not None:
+            with suppress(OSError):
+                cast(socket.socket, line).shutdown(socket.SHUT_RDWR)
+        self._client.loop_stop()
+        # paho closes its two wake-up sockets when the client is deleted. Referring to us, who refer to it, it would
+        # stay until the garbage collector comes: 11 file descriptors became 29 in 22 connections.
+        self._client.on_connect = self._client.on_publish = self._client.on_message = None
+        self._client.on_disconnect = self._client.on_log = None
 
     def _make_client(self, client_id: str, will: Message | None) -> Client:
         five = self._broker.protocol == "5"
@@ -174,7 +266,7 @@ class Connection:
             properties.MessageExpiryInterval = message.expiry_s
         return properties
 
-    def _limits(self) -> Properties | None:
+    def _our_limits(self) -> Properties | None:
         """The largest packet that the broker may send us; in 3.1.1 it may be 256 MB."""
         if self._broker.protocol != "5":
             return None
@@ -182,9 +274,9 @@ class Connection:
         properties.MaximumPacketSize = MAX_PACKET_BYTES
         return properties
 
-    def _open(self) -> int:
+    def _open(self) -> _Connack:
         try:
-            self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, properties=self._limits())
+            self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, properties=self._our_limits())
         except (OSError, ValueError) as error:
             raise BrokerError(f"{self.name} cannot be reached: {_explain(error)}") from error
         self._client.loop_start()
@@ -194,27 +286,20 @@ class Connection:
             raise BrokerError(f"{self.name} did not answer within {_CONNACK_TIMEOUT_S:.0f} s") from None
         if not isinstance(answer, _Connack):
             raise BrokerError(f"{self.name} hung up at once; does it expect TLS, or another MQTT version?")
-        if answer.refusal is not None:
-            raise BrokerError(f"{self.name} refused: {_REFUSALS.get(answer.refusal, answer.refusal)}")
-        return answer.receive_maximum
-
-    def _cut(self) -> None:
-        if (line := self._client.socket()) is not None:
-            with suppress(OSError):
-                cast(socket.socket, line).shutdown(socket.SHUT_RDWR)
-        self._client.loop_stop()
-        # paho closes its two wake-up sockets when the client is deleted. Referring to us, who refer to it, it would
-        # stay until the garbage collector comes: 11 file descriptors became 29 in 22 connections.
-        self._client.on_connect = self._client.on_publish = self._client.on_message = None
-        self._client.on_disconnect = self._client.on_log = None
+        return answer
 
     def _on_connect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any) -> None:
         self._network = threading.current_thread()
-        receive_maximum = int(getattr(properties, "ReceiveMaximum", 65535))
-        self._events.put(_Connack(str(reason) if reason.is_failure else None, receive_maximum))
+        limits = Limits(
+            receive_maximum=getattr(properties, "ReceiveMaximum", 65535),
+            packet_bytes=getattr(properties, "MaximumPacketSize", 2**28),
+            retain=bool(getattr(properties, "RetainAvailable", 1)),
+            qos=getattr(properties, "MaximumQoS", 1),
+        )
+        self._events.put(_Connack(reason.value if reason.is_failure else 0, str(reason), limits))
 
     def _on_publish(self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
-        self._events.put(Acknowledged(mid, str(reason) if reason.is_failure else None))
+        self._events.put(Acknowledged(mid, reason.value, str(reason) if reason.is_failure else ""))
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._events.put(Received(message.topic, bytes(message.payload), message.retain))

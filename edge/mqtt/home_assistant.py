@@ -12,6 +12,7 @@ from edge.mqtt.messages import Device
 from edge.records import State
 
 DISCOVERY_TOPIC = "homeassistant/device/{device}/config"
+PART_TOPIC = "homeassistant/{platform}/{device}/{key}/config"
 BIRTH_TOPIC = "homeassistant/status"
 """Home Assistant publishes ``online`` here when it has started; what is not retained it does not know then."""
 
@@ -26,10 +27,25 @@ def discovery(device: Device) -> Message:
     The same device always gives the same bytes: Home Assistant ignores an unchanged description, and expires every
     entity of a changed one. ``expire_after`` is safe because aggregates are not retained.
     """
-    components = _window_entities(device) | _health_entities(device)
-    for key, component in components.items():
-        entity_id = f"{device.id}_{key}".replace("-", "_")
-        component |= {"unique_id": entity_id, "default_entity_id": f"{component['platform']}.{entity_id}"}
+    body = _about(device) | {"components": _components(device)}
+    return Message(DISCOVERY_TOPIC.format(device=device.id), msgspec.json.encode(body), retain=True)
+
+
+def discovery_in_parts(device: Device) -> tuple[Message, ...]:
+    """The same, one message per entity, for a broker that does not take the whole."""
+    about = _about(device)
+    return tuple(
+        Message(
+            PART_TOPIC.format(platform=component.pop("platform"), device=device.id, key=key),
+            msgspec.json.encode(about | component),
+            retain=True,
+        )
+        for key, component in _components(device).items()
+    )
+
+
+def _about(device: Device) -> dict[str, Any]:
+    """What every discovery message says."""
     about = {
         "identifiers": [device.id],
         "name": device.id,
@@ -39,14 +55,20 @@ def discovery(device: Device) -> Message:
     }
     if device.context.room:
         about["suggested_area"] = device.context.room
-    body = {
+    return {
         "device": about,
         "origin": {"name": "fer-edge", "sw_version": device.version},
         "availability": [{"topic": device.topic("availability")}],
         "qos": 1,
-        "components": components,
     }
-    return Message(DISCOVERY_TOPIC.format(device=device.id), msgspec.json.encode(body), retain=True)
+
+
+def _components(device: Device) -> dict[str, dict[str, Any]]:
+    components = _window_entities(device) | _health_entities(device)
+    for key, component in components.items():
+        entity_id = f"{device.id}_{key}".replace("-", "_")
+        component |= {"unique_id": entity_id, "default_entity_id": f"{component['platform']}.{entity_id}"}
+    return components
 
 
 def _window_entities(device: Device) -> dict[str, dict[str, Any]]:

@@ -10,18 +10,19 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from itertools import cycle
 from random import Random
 
 from edge.config import MqttConfig
-from edge.errors import BrokerError, FerEdgeError
+from edge.errors import FerEdgeError
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.codec import ONLINE, encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.connection import Acknowledged, Connection, Lost, Received
 from edge.mqtt.credentials import check_credentials
-from edge.mqtt.home_assistant import BIRTH_TOPIC, discovery
-from edge.mqtt.messages import Availability, Device, Live, Status
+from edge.mqtt.home_assistant import BIRTH_TOPIC, discovery, discovery_in_parts
+from edge.mqtt.messages import Availability, Device, Live
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.sender import Sender
 from edge.mqtt.wallclock import WallClock
@@ -69,8 +70,8 @@ class Publisher:
         self._sender: Sender | None = None
         self._connects = 0
         self._live: deque[Live] = deque(maxlen=1)
-        self._status: Status | None = None
-        self._status_sent: Status | None = None
+        self._read_health: Callable[[], Health] | None = None
+        self._status_due = False
         self._last_ack_s: float | None = None
         self._trouble: str | None = None
         self._discover_at_s = float("-inf")
@@ -93,8 +94,7 @@ class Publisher:
 
     def publish_window(self, summary: WindowSummary) -> None:
         """Put a finished window into the outbox, where it stays until the broker has it."""
-        seq = self._outbox.next_seq()
-        self._outbox.put(aggregate(self._device, seq, summary, self._clock))
+        self._outbox.put(lambda epoch, seq: aggregate(self._device, epoch, seq, summary, self._clock))
         self._wake()
 
     def publish_live(self, room: RoomReading) -> None:
@@ -103,9 +103,9 @@ class Publisher:
             self._live.append(live(self._device, room, self._clock))
             self._wake()
 
-    def publish_status(self, health: Health) -> None:
-        """Publish the health now, and again after every connect."""
-        self._status = status(self._device, health, self._clock)
+    def publish_status(self, read_health: Callable[[], Health]) -> None:
+        """Publish the health now, and again after every connect; each time as it is when it is sent."""
+        self._read_health, self._status_due = read_health, True
         self._wake()
 
     @property
@@ -132,7 +132,16 @@ class Publisher:
     def health(self) -> DeliveryHealth:
         """Counters of outbox and connection."""
         outbox = self._outbox
-        return DeliveryHealth(outbox.depth, outbox.oldest_age_s, outbox.dropped, self.reconnects, self.last_ack_age_s)
+        return DeliveryHealth(
+            outbox=outbox.depth,
+            oldest_s=outbox.oldest_age_s,
+            dropped=outbox.dropped,
+            unheard=outbox.unheard,
+            set_aside=outbox.set_aside,
+            epoch=outbox.epoch,
+            reconnects=self.reconnects,
+            last_ack_age_s=self.last_ack_age_s,
+        )
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -144,9 +153,11 @@ class Publisher:
             problems.append(Problem("client_id_conflict", f"Another client seems to use the id {self._device.id}."))
         if sender is not None and (late_s := sender.unanswered_for_s) > ACK_LATE_S:
             problems.append(Problem("ack_late", f"The broker has not acknowledged a message for {late_s:.0f} s."))
-        if self._outbox.degraded is not None:
-            problems.append(Problem("outbox_degraded", self._outbox.degraded))
-        return tuple(problems)
+        if sender is not None:
+            refusals = (f"The broker refuses {topic}: {why}." for topic, why in sender.refusals.items())
+            problems += [Problem("publication_refused", sentence) for sentence in refusals]
+            problems += [Problem("broker_limited", sentence) for sentence in sender.limits.sentences]
+        return (*problems, *self._outbox.problems)
 
     def _wake(self) -> None:
         if (connection := self._connection) is not None:
@@ -174,13 +185,12 @@ class Publisher:
         _log.info("connected to %s", connection.name)
         try:
             lost = self._publish_until_lost(connection, sender)
-        except BrokerError as error:
-            lost = Lost(str(error), contested=False)
         finally:
             self._connection = self._sender = None
-            connection.close(min(1.0, self._stop_at_s - time.monotonic()))
         if lost is None:
+            connection.close(min(1.0, self._stop_at_s - time.monotonic()))
             return 0.0
+        connection.cut()  # so that the broker tells, by our will, that we are away
         self._report(f"{connection.name} lost: {lost.reason}")
         return self._backoff.after_loss(time.monotonic() - sender.opened_s, contested=lost.contested)
 
@@ -190,13 +200,15 @@ class Publisher:
             connection.subscribe(BIRTH_TOPIC)
         sender.send(encode(Availability(self._device.id, online=True)))
         sender.send(encode(self._device))
-        self._status_sent = None
+        self._status_due = True
         self._discover_at_s = float("-inf") if self._discoverable else float("inf")
         while not self._stopping.is_set():
             self._send_status(sender)
             if time.monotonic() >= self._discover_at_s:
                 self._discover_at_s = float("inf")
-                sender.send(discovery(self._device))
+                whole = discovery(self._device)
+                for message in (whole,) if connection.takes(whole) else discovery_in_parts(self._device):
+                    sender.send(message)
             while self._live:
                 sender.send(encode(self._live.popleft()))
             wait_s = min(sender.advance(), self._discover_at_s - time.monotonic(), _TICK_S)
@@ -208,17 +220,20 @@ class Publisher:
         return self._say_goodbye(connection, sender)
 
     def _send_status(self, sender: Sender) -> None:
-        """The newest status, once per connection."""
-        if self._status is not None and self._status is not self._status_sent:
-            self._status_sent = self._status
-            sender.send(encode(self._status))
+        """The status as it is now, if it is due: one made during an outage would raise an alarm after it."""
+        if self._status_due and self._read_health is not None:
+            self._status_due = False
+            sender.send(encode(status(self._device, self._read_health(), self._clock)))
 
     def _say_goodbye(self, connection: Connection, sender: Sender) -> Lost | None:
         """Deliver the outbox in the first half of the time that is left, then publish ``offline``."""
         left_s = max(self._stop_at_s - time.monotonic(), 0.0)
         rows_until_s, until_s = self._stop_at_s - left_s / 2, self._stop_at_s - left_s / 5
         while self._outbox.depth and (left_s := rows_until_s - time.monotonic()) > 0:
-            if lost := self._handle_event(connection, sender, min(sender.advance(), left_s)):
+            wait_s = sender.advance()
+            if sender.idle and wait_s > left_s:
+                break  # the rest cannot be delivered now
+            if lost := self._handle_event(connection, sender, min(wait_s, left_s)):
                 return lost
         sender.send(encode(Availability(self._device.id, online=False)))
         while not sender.idle and (left_s := until_s - time.monotonic()) > 0:
@@ -234,8 +249,6 @@ class Publisher:
                 return lost
             case Acknowledged() as answer if sender.acknowledged(answer):
                 self._last_ack_s = time.monotonic()
-                if answer.refusal is not None:
-                    _log.warning("%s refuses a message: %s; see its access list", connection.name, answer.refusal)
             case Received(payload=payload, retained=False) if payload == ONLINE:
                 self._discover_at_s = time.monotonic() + self._random.uniform(0.0, self._birth_jitter_s)
             case _:

@@ -1,20 +1,24 @@
-"""Sends messages and the windows of the outbox over one connection, within the broker's limits."""
+"""Sends messages and the windows of the outbox over one connection, and acts on what the broker answers."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 
-from edge.errors import BrokerError
 from edge.mqtt.codec import Message, encode
-from edge.mqtt.connection import Acknowledged, Connection
+from edge.mqtt.connection import NOBODY, REFUSED_FOR_GOOD, Acknowledged, Connection
 from edge.mqtt.outbox import Outbox
 
 MAX_IN_FLIGHT = 20
 """Unacknowledged publications at once; less where the broker's Receive Maximum is lower."""
 REPLAY_PER_S = 20.0
 """Pace of historical windows; what a slow subscriber has not read yet, mosquitto drops beyond its queue limit."""
+PROBE_MAX_S = 30.0
+"""While nobody listens, an old window is offered after 1 s, 2 s, 4 s and so on up to this, and fresh ones as always."""
+
+_log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -22,11 +26,14 @@ class Sender:
 
     def __init__(self, connection: Connection, outbox: Outbox, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection, self._outbox, self._clock = connection, outbox, clock
-        self._quota = min(connection.receive_maximum, MAX_IN_FLIGHT)
+        self.limits = connection.limits
+        self._quota = min(self.limits.receive_maximum, MAX_IN_FLIGHT)
         self._queue: deque[Message] = deque()
-        self._in_flight: dict[int, int | None] = {}
-        self._sent_s: dict[int, float] = {}
-        self._replay_at_s = float("-inf")
+        self._in_flight: dict[int, tuple[str, str | None, float]] = {}
+        self._next_old_s = float("-inf")
+        self._probe_s = 1.0
+        self._nobody_since_s: float | None = None
+        self._refusals: dict[str, str] = {}
         self.opened_s = clock()
         self._unanswered_since_s: float | None = None
 
@@ -40,6 +47,11 @@ class Sender:
         """How long ago the oldest message in flight was sent; 0 when all are acknowledged. For any thread."""
         since_s = self._unanswered_since_s
         return 0.0 if since_s is None else self._clock() - since_s
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """The topics whose last message the broker refused, and why. For any thread."""
+        return self._refusals
 
     def send(self, message: Message) -> None:
         """Publish ahead of any window: QoS 0 at once, QoS 1 as soon as the quota allows."""
@@ -55,40 +67,53 @@ class Sender:
         free = self._quota - len(self._in_flight)
         if free <= 0:
             return float("inf")
-        in_flight = set(self._in_flight.values())
-        waiting = [row for row in self._outbox.pending(free + len(in_flight)) if row.seq not in in_flight]
-        for row in waiting[:free]:
-            if not row.historical:
-                self._publish(encode(row.window), row.seq)
-                continue
-            if (wait_s := self._replay_at_s - self._clock()) > 0:
-                return wait_s
-            self._replay_at_s = self._clock() + 1 / REPLAY_PER_S
-            self._publish(encode(row.window.replayed()), row.seq)
+        for row in self._outbox.pending(free, {key for _, key, _ in self._in_flight.values()}):
+            if not row.fresh:
+                if (wait_s := self._next_old_s - self._clock()) > 0:
+                    return wait_s
+                self._next_old_s = self._clock() + 1 / REPLAY_PER_S
+            self._publish(encode(row.window.replayed() if row.historical else row.window), row.window.id)
         return float("inf")
 
-    def acknowledged(self, event: Acknowledged) -> bool:
-        """Handle an acknowledgement; returns whether the broker sent it (paho reports QoS 0 messages as well).
-
-        Raises:
-            BrokerError: the broker refuses a window, which therefore stays in the outbox.
-        """
-        if event.mid not in self._in_flight:
+    def acknowledged(self, answer: Acknowledged) -> bool:
+        """Handle an acknowledgement; returns whether it is one of ours (paho reports QoS 0 messages as well)."""
+        if answer.mid not in self._in_flight:
             return False
-        seq = self._in_flight.pop(event.mid)
-        del self._sent_s[event.mid]
+        topic, key, _ = self._in_flight.pop(answer.mid)
         self._note_oldest()
-        if seq is not None:
-            if event.refusal is not None:
-                raise BrokerError(f"the broker refuses window {seq}: {event.refusal}; see its access list")
-            self._outbox.acknowledge(seq)
+        if not answer.refused:
+            self._refusals = {other: why for other, why in self._refusals.items() if other != topic}
+        elif self._refusals.get(topic) != answer.reason:
+            self._refusals = self._refusals | {topic: answer.reason}
+            _log.warning("%s refuses %s: %s", self._connection.name, topic, answer.reason)
+        if key is None:
+            return True
+        if answer.code in REFUSED_FOR_GOOD:
+            self._outbox.refuse(key, f"the broker refuses {topic}: {answer.reason}")
+        elif answer.refused:
+            self._outbox.postpone(key)
+        elif answer.code == NOBODY:
+            self._not_heard(key)
+        else:
+            self._outbox.acknowledge(key)
+            self._nobody_since_s, self._probe_s = None, 1.0
+            self._next_old_s = min(self._next_old_s, self._clock() + 1 / REPLAY_PER_S)
         return True
 
-    def _publish(self, message: Message, seq: int | None) -> None:
-        mid = self._connection.publish(message)
-        self._in_flight[mid] = seq
-        self._sent_s[mid] = self._clock()
+    def _not_heard(self, key: str) -> None:
+        """Nobody has subscribed to the topic; after an outage devices are often back before their subscribers."""
+        now_s = self._clock()
+        if self._nobody_since_s is None:
+            self._nobody_since_s = now_s
+            _log.info("nobody has subscribed to our windows; they are offered again")
+        self._outbox.not_heard(key, self._nobody_since_s)
+        if now_s >= self._next_old_s - 1 / REPLAY_PER_S:
+            self._next_old_s = now_s + self._probe_s
+            self._probe_s = min(2 * self._probe_s, PROBE_MAX_S)
+
+    def _publish(self, message: Message, key: str | None) -> None:
+        self._in_flight[self._connection.publish(message)] = (message.topic, key, self._clock())
         self._note_oldest()
 
     def _note_oldest(self) -> None:
-        self._unanswered_since_s = next(iter(self._sent_s.values()), None)
+        self._unanswered_since_s = next((sent_s for _, _, sent_s in self._in_flight.values()), None)

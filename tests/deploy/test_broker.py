@@ -36,8 +36,8 @@ def answer_to(connection: Connection, topic: str, payload: bytes = b"x") -> str 
     mid = connection.publish(Message(topic, payload))
     while True:
         match connection.next_event(10):
-            case Acknowledged(answered, refusal) if answered == mid:
-                return refusal
+            case Acknowledged(answered) as answer if answered == mid:
+                return answer.reason if answer.refused else None
             case None:
                 pytest.fail("no answer")
 

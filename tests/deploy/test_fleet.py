@@ -49,7 +49,7 @@ def say(connection: Connection, *messages: Message) -> None:
         mid = connection.publish(message)
         while not isinstance(event := connection.next_event(10), Acknowledged) or event.mid != mid:
             assert event is not None, f"nobody acknowledged {message.topic}"
-        assert event.refusal is None
+        assert not event.refused
 
 
 @dataclass
@@ -141,7 +141,7 @@ def test_what_a_site_knows_arrives_at_the_centre_and_stays_retained_there(two_br
         discovery(device).topic: discovery(device).payload,
         "fer/site/site-north": b"1",
     }
-    connection._cut()
+    connection.cut()
     hear(heard, device.topic("availability"), b"offline")
 
 

@@ -7,13 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.faults.fake_broker import FakeBroker
 from tests.faults.proxy import Proxy
 from tests.faults.report import Record
 from tests.faults.witness import Witness
@@ -21,7 +19,6 @@ from tests.support.mosquitto import Mosquitto, StartMosquitto
 
 Figures = Callable[..., None]
 MakeProxy = Callable[[int], Proxy]
-MakeFakeBroker = Callable[..., FakeBroker]
 MakeClip = Callable[[int], Path]
 Compile = Callable[[str, str], Path]
 
@@ -87,20 +84,6 @@ def proxy() -> Iterator[MakeProxy]:
 
     yield make
     for one in proxies:
-        one.close()
-
-
-@pytest.fixture
-def fake_broker() -> Iterator[MakeFakeBroker]:
-    """``fake_broker(...)``, see there."""
-    brokers: list[FakeBroker] = []
-
-    def make(**manners: Any) -> FakeBroker:
-        brokers.append(FakeBroker(**manners))
-        return brokers[-1]
-
-    yield make
-    for one in brokers:
         one.close()
 
 

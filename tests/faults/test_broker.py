@@ -10,9 +10,10 @@ from paho.mqtt import subscribe
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.faults.conftest import Figures, MakeClip, MakeFakeBroker, MakeProxy
+from tests.faults.conftest import Figures, MakeClip, MakeProxy
 from tests.faults.witness import Witness
 from tests.support.daemon import READY, StartDaemon, replay
+from tests.support.fake_broker import MakeFakeBroker
 from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]

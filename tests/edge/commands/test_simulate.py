@@ -55,7 +55,7 @@ def a_day(seed: int, **privacy: Any) -> list[WindowSummary]:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_day_in_a_simulated_room_keeps_the_contract(seed: int, device: Device, contract: Contract) -> None:
     for seq, window in enumerate(a_day(seed)[::5], 1):
-        message = encode(aggregate(device, seq, window, WallClock()))
+        message = encode(aggregate(device, "5eed0001", seq, window, WallClock()))
 
         contract(message.topic, message.payload)
         assert window.mean_at_once <= window.max_at_once <= window.people
@@ -104,9 +104,11 @@ def test_a_later_run_goes_on_with_new_ids() -> None:
     plan = Plan(MqttConfig("127.0.0.1", 1), window_s=1.0)
 
     with closing(SimulatedDevice(plan, 1).outbox) as outbox:
-        number = outbox.next_seq()
+        earlier = outbox.epoch
+    with closing(SimulatedDevice(plan, 1).outbox) as outbox:
+        later = outbox.epoch
 
-    assert time.time() < number < time.time() + 100
+    assert earlier != later
 
 
 def test_a_fleet_delivers_every_window_once_and_leaves_nothing_behind(
@@ -188,7 +190,24 @@ def test_windows_that_a_frozen_broker_did_not_acknowledge_are_reported(
 
     broker.thaw()
     assert status == 1
-    assert "THE PACE WAS NOT KEPT" in report.getvalue()
+    assert "THE OTHERS WERE NOT" in report.getvalue()
+
+
+def test_windows_that_nobody_has_subscribed_to_are_told_and_nothing_is_left_behind(
+    mosquitto: StartMosquitto, dashboard: OpenDashboard
+) -> None:
+    broker = mosquitto()
+    report = io.StringIO()
+
+    status = simulate(plan_for(broker), 2, duration_s=2.5, json=True, out=report)
+
+    result = json.loads(report.getvalue())
+    late = dashboard(broker, "fer/#")
+    late.publish("fer/end", "x")
+    late.wait(lambda: late.payloads("/end") == ["x"])
+    assert status == 1
+    assert (result["undelivered"], result["kept_pace"]) == (result["windows"], True)
+    assert len(late.messages) == 1
 
 
 def test_a_process_of_the_fleet_that_is_killed_is_one_sentence(

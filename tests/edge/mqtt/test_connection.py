@@ -73,7 +73,7 @@ def test_a_publication_is_acknowledged_and_heard(mosquitto: StartMosquitto, conn
 
     mid = speaker.publish(Message("fer/hello", b"world"))
 
-    assert wait_for(speaker, Acknowledged) == Acknowledged(mid, None)
+    assert wait_for(speaker, Acknowledged) == Acknowledged(mid)
     assert wait_for(listener, Received) == Received("fer/hello", b"world", retained=False)
 
 
@@ -98,7 +98,7 @@ def test_the_will_speaks_for_a_client_that_vanished_but_not_for_one_that_said_go
     vanishing = connect(broker, "vanishing", will=Message("fer/vanishing", b"gone"))
 
     polite.close(5.0)
-    vanishing._cut()
+    vanishing.cut()
 
     assert wait_for(listener, Received).topic == "fer/vanishing"
 
@@ -173,7 +173,7 @@ def test_an_exception_in_a_callback_does_not_end_the_network_thread(
 def test_a_network_thread_that_ended_is_a_lost_connection(mosquitto: StartMosquitto, connect: Connect) -> None:
     connection = connect(address(mosquitto()))
     connection._client.on_disconnect = None
-    connection._cut()
+    connection.cut()
 
     assert wait_for(connection, Lost).reason == "the network thread ended"
 
