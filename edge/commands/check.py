@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,15 +11,23 @@ from pathlib import Path
 
 from edge.camera import Camera
 from edge.config import Config, device_id
-from edge.errors import CameraError, FerEdgeError
+from edge.errors import BrokerError, CameraError, FerEdgeError
 from edge.model.manifest import Manifest
 from edge.model.release import read_schema
-from edge.mqtt.connection import Connection
-from edge.parts import open_camera, open_classifier, open_detector
+from edge.mqtt.codec import Message
+from edge.mqtt.connection import Acknowledged, Connection, Lost
+from edge.mqtt.messages import BASE_TOPIC
+from edge.mqtt.outbox_file import probe_file
+from edge.parts import open_camera, open_classifier, open_detector, outbox_path
 from edge.records import Problem
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.manifest import DetectorManifest
+
+DISCOVERY_BYTES = 8000
+"""Home Assistant's discovery with everything around it; a test holds it against the real message."""
+
+_ANSWER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +102,60 @@ def _first_frame(camera: Camera) -> str:
 
 
 def _outbox(config: Config) -> str:
-    if not config.outbox.path:
-        return "in memory only; set outbox.path to keep windows over a restart"
-    folder = Path(config.outbox.path).parent
-    return f"{config.outbox.path}" + ("" if folder.is_dir() else f" ({folder} will be created)")
+    path = outbox_path(config.outbox)
+    if path is None:
+        return "in memory only, unless systemd gives a state folder; set outbox.path to keep windows over a restart"
+    return f"{path} {probe_file(path)}"
 
 
 def _broker(config: Config) -> str:
-    connection = Connection(config.mqtt, f"{device_id(config.device)}-check")
-    connection.close(timeout_s=1.0)
-    return f"{connection.name} accepts the connection, MQTT {config.mqtt.protocol}"
+    """Publish a message of no meaning below the device's own topic, as windows are published."""
+    device = device_id(config.device)
+    connection = Connection(config.mqtt, f"{device}-check")
+    try:
+        answer = _ask(connection, Message(f"{BASE_TOPIC}/{device}/check", b"fer-edge check", content_type="text/plain"))
+    finally:
+        connection.close(timeout_s=1.0)
+    owner = _common_name(config.mqtt.tls_cert) if config.mqtt.tls_cert else None
+    foreign = f"the certificate is that of {owner}, device.id is {device}" if owner not in (None, device) else ""
+    if answer.refused:
+        why = foreign or "see its access list"
+        raise BrokerError(f"{connection.name} refuses to let {device} publish: {answer.reason}; {why}")
+    notes = [foreign] if foreign else []
+    if config.mqtt.protocol != "5":
+        notes.append(
+            "MQTT 3.1.1 does not say whether it throws away what we publish, by its access list or for want of a"
+            ' subscriber; use mqtt.protocol = "5" if it speaks that'
+        )
+        if foreign:
+            raise BrokerError(f"{connection.name}: {'; '.join(notes)}")
+    limits = connection.limits
+    notes += [f"{sentence}" for sentence in limits.sentences]
+    if limits.packet_bytes < DISCOVERY_BYTES:
+        notes.append(f"It takes {limits.packet_bytes} bytes at once: Home Assistant's discovery goes out in parts.")
+    return "; ".join([f"{connection.name} takes and acknowledges what we publish, MQTT {config.mqtt.protocol}", *notes])
+
+
+def _common_name(certificate: str) -> str | None:
+    """The name by which the broker knows who has this certificate; None where the openssl program cannot say."""
+    command = ["openssl", "x509", "-in", certificate, "-noout", "-subject", "-nameopt", "multiline,utf8,-esc_msb"]
+    try:
+        subject = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    name = re.search(r"^ *commonName *= (.*)$", subject, re.MULTILINE)
+    return name and name[1]
+
+
+def _ask(connection: Connection, message: Message) -> Acknowledged:
+    mid, until_s = connection.publish(message), time.monotonic() + _ANSWER_S
+    while (left_s := until_s - time.monotonic()) > 0:
+        match connection.next_event(left_s):
+            case Acknowledged() as answer if answer.mid == mid:
+                return answer
+            case Lost() as lost:
+                raise BrokerError(
+                    f"{connection.name} ended the connection when we published: {lost.reason}; "
+                    "see its access list, or is a client with this id already connected?"
+                )
+    raise BrokerError(f"{connection.name} has not acknowledged a message for {_ANSWER_S:.0f} s")
