@@ -35,6 +35,13 @@ ROWS = {
     19: "hostile images and videos",
     20: "soak",
     21: "pixels written or sent",
+    22: "damaged or foreign windows in the outbox",
+    23: "state lost",
+    24: "broker back without its sessions",
+    25: "broker refuses windows",
+    26: "two daemons on one state",
+    28: "power cut",
+    29: "broker with limits",
 }
 SOAK, WRITTEN = 20, "written"
 """Shown apart from the table."""
@@ -110,7 +117,8 @@ faults` and `make soak` generate this page from [faults.json](faults.json); do n
 {rows}
 
 Not tested, because it needs a Pi: a camera on the ribbon cable, a USB camera that is unplugged (a network camera is
-killed instead), a real Coral, heat, a weak power supply, a power cut.
+killed instead), a real Coral, heat, a weak power supply. For a power cut a library discards what was not synced; a real
+power cut may also interrupt the card's own work.
 
 ## Soak
 
@@ -120,8 +128,8 @@ killed instead), a real Coral, heat, a weak power supply, a power cut.
 
 ## Written to disk
 
-Bytes that `/proc/<pid>/io` counts as written by the daemon, with the outbox on ext4 and `$RUNTIME_DIRECTORY` on a RAM
-disk. The journal of the file system comes on top.
+Bytes that `/proc/<pid>/io` counts as written by the daemon, with the outbox on ext4. The journal of the file system
+comes on top.
 
 | | bytes a window | kB an hour, at one window a minute |
 |---|---|---|

@@ -27,7 +27,7 @@ def finish(running: Daemon, witness: Witness) -> int:
     """Let everything be delivered, stop; the number of the last window."""
     running.wait("no window waits", 600, since_s=time.monotonic())  # a quick machine leaves thousands, 20 go a second
     assert running.stop() == 0
-    last_seq = int((running.folder / "outbox.sqlite.seq").read_text("ascii")) - 1
+    last_seq: int = running.last_seq
     witness.wait(last_seq)
     return last_seq
 
