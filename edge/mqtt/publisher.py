@@ -197,7 +197,7 @@ class Publisher:
     def _publish_until_lost(self, connection: Connection, sender: Sender) -> Lost | None:
         """Publish until the connection is lost; returns None if the publisher was stopped."""
         if self._discoverable:
-            connection.subscribe(BIRTH_TOPIC)
+            connection.subscribe(BIRTH_TOPIC, qos=0)  # as Home Assistant sends it; NATS keeps a queue for each of QoS 1
         sender.send(encode(Availability(self._device.id, online=True)))
         sender.send(encode(self._device))
         self._status_due = True
