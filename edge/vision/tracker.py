@@ -1,8 +1,9 @@
 """Detections -> short-lived tracks: who is in view, and how many different people have been.
 
-Two detections belong to the same person when their boxes overlap or lie close and are of similar size. Nothing about
-appearance is kept, so a person who leaves and returns counts again, and two who cross may swap ids. Re-identification
-is left out on purpose: it would have to remember an image of a person.
+Two detections belong to the same person when their boxes overlap or lie close and are of similar size. A face that kept
+its place and is lost, because somebody bows or turns away, is the same person if it comes back there within seconds.
+Nothing about appearance is kept, so a person who leaves and returns elsewhere counts again, and two who cross may swap
+ids. Re-identification is left out on purpose: it would have to remember an image of a person.
 """
 
 from __future__ import annotations
@@ -20,11 +21,30 @@ apart; a person who walks at 1 m/s moves one and a half in the 0.3 s between det
 MIN_SIZE_RATIO = 0.5
 """A face does not double its size between two detections; a poster or a false detection beside it may differ more."""
 
+RESTING = -0.5
+"""Affinity with the box where a face came to rest from which it still rests there, and from which a face that appears
+there later is the same: four fifths of a face height to the side, as far as a seated head sways."""
+
+REST_S = 1.0
+"""Who has been in one place for so long rests. A passer-by does not, so the next is not taken for the same person."""
+
 
 @dataclass(slots=True)
 class _Person:
     track: Track
     seen_at_s: float
+    place: Face
+    resting_since_s: float
+
+    def see(self, face: Face, now_s: float) -> None:
+        self.track = Track(self.track.id, face, confirmed=True)
+        self.seen_at_s = now_s
+        if _affinity(self.place, face) <= RESTING:
+            self.place, self.resting_since_s = face, now_s
+
+    @property
+    def rests(self) -> bool:
+        return self.track.confirmed and self.seen_at_s - self.resting_since_s >= REST_S
 
 
 class FaceTracker:
@@ -32,12 +52,21 @@ class FaceTracker:
 
     A detection is due on every ``detect_every``-th frame, and sooner if the last one is half of ``max_missing_s`` old
     or the frame has another shape. Frames between two detections keep the boxes. A face that a detection misses is
-    out of view at once, but keeps its id if it is found again within ``max_missing_s``.
+    out of view at once, but keeps its id if it is found again within ``max_missing_s``, or within ``max_away_s`` in the
+    place where it rested.
     """
 
-    def __init__(self, *, detect_every: int = 3, max_missing_s: float = 1.0, max_tracks: int = 64) -> None:
+    def __init__(
+        self,
+        *,
+        detect_every: int = 3,
+        max_missing_s: float = 1.0,
+        max_away_s: float = 10.0,
+        max_tracks: int = 64,
+    ) -> None:
         """Follow at most ``max_tracks`` faces at once, those with the highest confidence."""
         self._detect_every, self._max_missing_s, self._max_tracks = detect_every, max_missing_s, max_tracks
+        self._max_away_s = max_away_s
         self._people: list[_Person] = []
         self._in_view: tuple[Track, ...] = ()
         self._last_id = 0
@@ -62,31 +91,34 @@ class FaceTracker:
     def update(self, frame: Frame, faces: Sequence[Face]) -> tuple[Track, ...]:
         """The tracks of the ``faces`` detected in ``frame``, best first; ids grow from 1 and are never used again."""
         now_s, faces = frame.captured_at_s, faces[: self._max_tracks]
-        matched = self._match(faces)
+        matched = self._match(faces, now_s)
         in_view = []
         for index, face in enumerate(faces):
             person = matched.get(index)
             if person is None:
                 self._last_id += 1
-                person = _Person(Track(self._last_id, face, confirmed=False), now_s)
+                person = _Person(Track(self._last_id, face, confirmed=False), now_s, face, now_s)
                 self._people.append(person)
             else:
-                person.track = Track(person.track.id, face, confirmed=True)
-                person.seen_at_s = now_s
+                person.see(face, now_s)
             in_view.append(person.track)
-        self._people = [person for person in self._people if now_s - person.seen_at_s <= self._max_missing_s]
+        self._people = [person for person in self._people if self._remembers(person, now_s)]
         self._in_view = tuple(in_view)
         self._carried, self._detected_at_s, self._shape = 0, now_s, frame.pixels.shape
         return self._in_view
 
-    def _match(self, faces: Sequence[Face]) -> dict[int, _Person]:
+    def _remembers(self, person: _Person, now_s: float) -> bool:
+        limit_s = self._max_away_s if person.rests else self._max_missing_s
+        return now_s - person.seen_at_s <= max(limit_s, self._max_missing_s)
+
+    def _match(self, faces: Sequence[Face], now_s: float) -> dict[int, _Person]:
         """The person each face belongs to, by the face's index, best pairs first; new faces are left out."""
         pairs = sorted(
             (
                 (affinity, face_index, person_index)
                 for face_index, face in enumerate(faces)
                 for person_index, person in enumerate(self._people)
-                if (affinity := _affinity(person.track.face, face)) > MIN_AFFINITY
+                if (affinity := self._affinity(person, face, now_s)) > MIN_AFFINITY
             ),
             reverse=True,
         )
@@ -95,6 +127,13 @@ class FaceTracker:
             if face_index not in matched and person_index not in matched.values():
                 matched[face_index] = person_index
         return {face_index: self._people[person_index] for face_index, person_index in matched.items()}
+
+    def _affinity(self, person: _Person, face: Face, now_s: float) -> float:
+        # With few frames a second the last look may be older than that.
+        if now_s - person.seen_at_s <= self._max_missing_s or person.seen_at_s == self._detected_at_s:
+            return _affinity(person.track.face, face)
+        affinity = _affinity(person.place, face)
+        return affinity if affinity > RESTING and self._remembers(person, now_s) else -math.inf
 
 
 def _affinity(a: Face, b: Face) -> float:

@@ -235,3 +235,45 @@ def test_ids_are_unique_in_a_frame_and_new_ones_only_grow(detections: list[list[
         assert len(set(ids(tracks))) == len(tracks)
         assert fresh == sorted(fresh)
         assert all(not track.confirmed for track in tracks if track.id in fresh)
+
+
+def test_who_bows_for_some_seconds_and_comes_back_in_the_same_place_is_the_same_person() -> None:
+    script: list[list[Face]] = [[face(100)]] * 20 + [[]] * 50 + [[face(110)]] * 2
+    tracker = FaceTracker(detect_every=1)
+
+    *_, last = Script(*script).follow(tracker, *(step / 10 for step in range(72)))
+
+    assert ids(last) == [1]
+
+
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [(110, face(100)), (50, face(200)), (50, face(100, size_px=140))],
+    ids=["too late", "elsewhere", "of another size"],
+)
+def test_who_comes_back_too_late_elsewhere_or_in_another_size_counts_again(away: int, back: Face) -> None:
+    script: list[list[Face]] = [[face(100)]] * 20 + [[]] * away + [[back]] * 2
+    tracker = FaceTracker(detect_every=1)
+
+    *_, last = Script(*script).follow(tracker, *(step / 10 for step in range(len(script))))
+
+    assert ids(last) == [2]
+
+
+def test_two_who_pass_the_same_spot_seconds_apart_are_two_people() -> None:
+    walk = [[face(40 * step)] for step in range(12)]
+    script: list[list[Face]] = [*walk, *[[]] * 30, *walk]
+    tracker = FaceTracker(detect_every=1)
+
+    seen = Script(*script).follow(tracker, *(step / 10 for step in range(54)))
+
+    assert {track.id for tracks in seen for track in tracks} == {1, 2}
+
+
+def test_a_false_face_that_flashed_up_once_is_not_remembered_for_long() -> None:
+    script: list[list[Face]] = [[face(100)], *[[]] * 30, [face(100)]]
+    tracker = FaceTracker(detect_every=1)
+
+    *_, last = Script(*script).follow(tracker, *(step / 10 for step in range(32)))
+
+    assert last == (Track(2, face(100), confirmed=False),)
