@@ -45,7 +45,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A box in whole pixels, inside the frame and never empty, with the detector's confidence 0..1.
+    """A box in whole pixels, never empty, with the detector's confidence 0..1. It may leave the frame as a head may.
 
     Left and top lie inside the box, right and bottom just outside, as in a slice.
     """
@@ -57,8 +57,8 @@ class Face:
     confidence: float
 
     def __post_init__(self) -> None:
-        if not (0 <= self.left_px < self.right_px and 0 <= self.top_px < self.bottom_px):
-            raise ValueError(f"face box {self} is empty or begins outside the frame")
+        if self.left_px >= self.right_px or self.top_px >= self.bottom_px:
+            raise ValueError(f"face box {self} is empty")
 
     @property
     def width_px(self) -> int:

@@ -20,4 +20,4 @@ class FaceDetector(Protocol):
         """How its boxes are cut so that the face sits as in FER2013."""
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        """Faces of one grey frame (height, width), each inside the frame, best first."""
+        """Faces of one grey frame (height, width), each at least partly in it, best first."""

@@ -1,4 +1,4 @@
-"""A detector's raw box -> a Face inside the frame.
+"""A detector's raw box -> a Face.
 
 Inside the daemon every box is left, top, right, bottom; only OpenCV's detectors return left, top, width, height.
 """
@@ -12,15 +12,23 @@ import numpy.typing as npt
 
 from edge.records import Face, Pixels
 
+BEYOND = 0.5
+"""Share of the frame's width and height by which a box may leave it on each side. A box that ended at the border would
+make a head that overflows the image a smaller one, and the classifier would be shown a part of it."""
+
 
 def clip_box(pixels: Pixels, box: Sequence[float], confidence: float) -> Face | None:
-    """The part of ``box`` (left, top, right, bottom in px) inside the frame, in whole pixels; None if nothing is."""
+    """``box`` (left, top, right, bottom in px) in whole pixels, not far outside the frame; None if all of it is."""
     height, width = pixels.shape
-    left, right = (round(min(max(x, 0.0), width)) for x in (box[0], box[2]))
-    top, bottom = (round(min(max(y, 0.0), height)) for y in (box[1], box[3]))
-    if left >= right or top >= bottom:
+    left, right = (_clip(x, width) for x in (box[0], box[2]))
+    top, bottom = (_clip(y, height) for y in (box[1], box[3]))
+    if left >= min(right, width) or right <= 0 or top >= min(bottom, height) or bottom <= 0:
         return None
     return Face(left, top, right, bottom, min(max(confidence, 0.0), 1.0))
+
+
+def _clip(value: float, length: int) -> int:
+    return round(min(max(value, -BEYOND * length), (1 + BEYOND) * length))
 
 
 def from_opencv(boxes: npt.ArrayLike) -> list[list[float]]:

@@ -159,14 +159,16 @@ def test_an_opencv_without_cascades_says_what_to_install(monkeypatch: pytest.Mon
     ("box", "expected"),
     [
         ((2.4, 3.6, 12.4, 23.6), (2, 4, 12, 24)),
-        ((-5.0, -8.0, 5.0, 12.0), (0, 0, 5, 12)),
-        ((60.0, 40.0, 70.0, 60.0), (60, 40, 64, 48)),
-        ((-10.0, -10.0, 190.0, 190.0), (0, 0, 64, 48)),
-        ((30.0, 20.0, math.inf, 30.0), (30, 20, 64, 30)),
+        ((-5.0, -8.0, 5.0, 12.0), (-5, -8, 5, 12)),
+        ((60.0, 40.0, 70.0, 60.0), (60, 40, 70, 60)),
+        ((-40.0, -10.0, 190.0, 190.0), (-32, -10, 96, 72)),
+        ((30.0, 20.0, math.inf, 30.0), (30, 20, 96, 30)),
     ],
     ids=["inside", "over the top left", "over the bottom right", "larger than the frame", "endless"],
 )
-def test_a_box_is_clipped_to_the_frame(box: tuple[float, ...], expected: tuple[int, int, int, int]) -> None:
+def test_a_box_may_leave_the_frame_by_half_of_its_size(
+    box: tuple[float, ...], expected: tuple[int, int, int, int]
+) -> None:
     face = clip_box(np.zeros((48, 64), np.uint8), box, 0.9)
 
     assert face == Face(*expected, confidence=0.9)
