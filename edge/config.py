@@ -55,11 +55,16 @@ class CameraConfig:
 
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
-    """How faces are found; an empty ``model`` is the one in the package, or the one that was fetched."""
+    """How faces are found; an empty ``model`` is the one in the package, or the one that was fetched.
+
+    ``max_looks`` is how often our own detector runs for one frame at most; a frame larger than 640x480 needs more, and
+    parts of it take turns.
+    """
 
     kind: str = _key("builtin", choices=("builtin", "haar", "yunet"))
     model: str = _key("")
     min_face_px: int = _key(40, low=16, high=400)
+    max_looks: int = _key(4, low=1, high=100)
     every: int = _key(3, low=1, high=30)
 
 

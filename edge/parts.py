@@ -86,7 +86,11 @@ def open_detector(section: DetectorConfig, inference: InferenceConfig) -> tuple[
         "detector",
         inference,
         lambda delegate: BuiltinDetector(
-            release, min_face_px=section.min_face_px, threads=inference.threads, delegate=delegate
+            release,
+            min_face_px=section.min_face_px,
+            max_looks=section.max_looks,
+            threads=inference.threads,
+            delegate=delegate,
         ),
     )
 

@@ -13,6 +13,7 @@ from edge.vision.detector.box import clip_box
 from edge.vision.detector.decode import Boxes, decode
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest
+from edge.vision.detector.tiles import Tile, merge, plan_looks, seen_whole
 
 PACKAGED_DETECTOR = Path(__file__).parents[2] / "models" / "face"
 """The release in the package."""
@@ -24,7 +25,10 @@ def load_detector(folder: Path, public_key: Path | None = None) -> Release[Detec
 
 
 class BuiltinDetector:
-    """A detector release ready to find faces, in frames reduced to its input size.
+    """A released detector that looks at a frame as a whole and, if that is large, at tiles of it, see ``plan_looks``.
+
+    With ``max_looks`` tiles take turns: each frame is looked at as a whole and in as many tiles as that leaves, and
+    what the other tiles showed last still holds, for as long as frames keep their shape.
 
     Attributes:
         manifest: the release's manifest.
@@ -38,10 +42,18 @@ class BuiltinDetector:
         release: Release[DetectorManifest],
         *,
         min_face_px: int = 40,
+        max_looks: int | None = None,
         threads: int = 1,
         delegate: str | None = None,
     ) -> None:
         """Open the model, see ``Network``.
+
+        Args:
+            release: what to run.
+            min_face_px: height of the smallest face to find, in pixels of the frame.
+            max_looks: how often the network runs for a frame at most, 1 or more; None looks at all of every frame.
+            threads: see ``Network``.
+            delegate: see ``Network``.
 
         Raises:
             ModelError: the model's tensors or outputs are not what the manifest says.
@@ -51,7 +63,11 @@ class BuiltinDetector:
         self._network = Network(release, threads=threads, delegate=delegate)
         self.device = self._network.device
         self.name, self.crop_rule = self.manifest.id, self.manifest.crop
-        self._min_face_px = min_face_px
+        self._min_face_px, self._max_looks = min_face_px, max_looks
+        self._shape: tuple[int, ...] = ()
+        self._tiles: tuple[Tile, ...] = ()
+        self._seen: list[Boxes] = []
+        self._next = 0
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         """Faces of one grey frame that are at least ``min_face_px`` high, best first."""
@@ -63,7 +79,29 @@ class BuiltinDetector:
         return tuple(face for face in faces if face and face.height_px >= self._min_face_px)
 
     def find(self, pixels: Pixels) -> Boxes:
-        """The same boxes before rounding, clipping and the size limit, in pixels of the frame."""
+        """The same before any box is rounded, clipped or left out: in pixels of the frame."""
+        rows, columns = pixels.shape
+        if pixels.shape != self._shape:
+            _, height, width, _ = self.manifest.input.shape
+            whole, *tiles = plan_looks((rows, columns), (height, width), self._min_face_px)
+            self._shape, self._tiles, self._next = pixels.shape, (whole, *tiles), 0
+            self._seen = [Boxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))] * len(tiles)
+        boxes = self._look(pixels)
+        count = len(self._seen)
+        if not count:
+            return boxes
+        for _ in range(count if self._max_looks is None else min(count, self._max_looks - 1)):
+            tile = self._tiles[1 + self._next]
+            self._seen[self._next] = seen_whole(self._look(tile.of(pixels)), tile, (rows, columns))
+            self._next = (self._next + 1) % count
+        return merge([boxes, *self._seen], self.manifest.max_overlap)
+
+    @property
+    def looks(self) -> int:
+        """How often the network would have to run to look at all of a frame like the last one."""
+        return len(self._tiles)
+
+    def _look(self, pixels: Pixels) -> Boxes:
         manifest = self.manifest
         _, height, width, _ = manifest.input.shape
         image, scale = letterbox(pixels, height, width)
