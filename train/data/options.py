@@ -32,7 +32,7 @@ def fer2013_options(*, required: bool = True) -> argparse.ArgumentParser:
 
 
 def photograph_options() -> argparse.ArgumentParser:
-    """A parent parser with ``--faces`` and ``--wider``: photographs with the boxes of their faces."""
+    """A parent parser for what a detector is trained on: ``--faces``, ``--wider``, ``--empty``, ``--objects``."""
     parser = argparse.ArgumentParser(add_help=False)
     group = parser.add_argument_group("photographs")
     group.add_argument(
@@ -40,7 +40,7 @@ def photograph_options() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder with portraits/ and portraits.csv (their boxes), noface/ and, for development, dev/ and dev.csv",
+        help="folder with portraits/ and portraits.csv (their boxes), noface/, masks/ and masks.csv, dev/ and dev.csv",
     )
     group.add_argument(
         "--wider",
@@ -51,6 +51,10 @@ def photograph_options() -> argparse.ArgumentParser:
         metavar=("LABELS", "DIR"),
         help="a label file of WIDER FACE and the folder of its images; may be repeated",
     )
+    group.add_argument(
+        "--empty", type=Path, action="append", default=[], metavar="DIR", help="more images without faces"
+    )
+    group.add_argument("--objects", type=Path, metavar="DIR", help=".png files with transparency that show no face")
     return parser
 
 

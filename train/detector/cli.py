@@ -32,6 +32,7 @@ def add_commands(detector: argparse.ArgumentParser) -> None:
         help="train a detector into a run folder",
         description="Train a detector on scenes made from photographs; with --data some heads get a face of FER2013.",
     )
+    fit.add_argument("--start", type=Path, metavar="FILE", help="start with the weights of a .keras or .npz file")
     fit.add_argument(
         "--steps", type=whole_number, metavar="N", help="train N batches in each epoch (default: the recipe's)"
     )
@@ -85,7 +86,16 @@ def _fit(options: argparse.Namespace) -> int:
     recipe = Recipe() if options.steps is None else replace(Recipe(), steps=options.steps)
     run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision)
     development = compose(sources.held_back, sources.clips)
-    model = fit(recipe, sources.training, development, options.run, run, resume=options.resume, workers=options.workers)
+    model = fit(
+        recipe,
+        sources.training,
+        development,
+        options.run,
+        run,
+        resume=options.resume,
+        start=options.start,
+        workers=options.workers,
+    )
     print(f"{model}: trained; measure it with: fer-train detector evaluate {options.run} --faces {options.faces}")
     return 0
 
@@ -138,4 +148,5 @@ def _read(options: argparse.Namespace) -> Sources:
 
     faces = load_faces(options) if options.data else None
     with progress_bar("reading photographs") as progress:
-        return read_sources(options.faces, [tuple(pair) for pair in options.wider], faces, progress)
+        pairs = [tuple(pair) for pair in options.wider]
+        return read_sources(options.faces, pairs, faces, options.empty, options.objects, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,8 +16,8 @@ from train.detector.metrics import Matches, match_boxes
 MAX_FALSE_POSITIVES_PER_IMAGE = 0.05
 """False positives that the chosen threshold allows, per image without faces."""
 
-SIZES_PX = (20, 40, 80, 160)
-"""Heights at which the bins of size start."""
+SIZES_PX = (20, 40, 80, 160, 384)
+"""Heights at which the bins of size start; the last one is 80 % of a frame's height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,10 @@ class Evaluation:
     """Metrics of one detector at ``threshold``.
 
     Recall, 0..1, is that of faces of at least 20 px unless said otherwise, over all ``SETS_WITH_FACES``; ``sizes`` by
-    height, ``sets`` by set. ``false_faces`` are false positives per image of each set without faces, ``false_beside``
-    those in images with faces. ``time_ms`` is for a frame of 640x480 on this machine, one thread.
+    height, ``sets`` by set. ``scales`` are the median heights of boxes in heights of their faces, by height, and
+    ``scale_error`` is the median error of all of them. ``false_faces`` are false positives per image of each set
+    without faces, ``false_beside`` those in images with faces. ``time_ms`` is for a frame of 640x480 on this machine,
+    one thread.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Evaluation:
     average_precision: float
     sizes: Mapping[str, float]
     sets: Mapping[str, float]
+    scales: Mapping[str, float]
+    scale_error: float
     false_faces: Mapping[str, float]
     false_beside: float
     time_ms: float | None
@@ -69,15 +74,17 @@ def evaluate(candidate: Candidate, found: Found, development: Mapping[str, Seque
     threshold = candidate.threshold
     if threshold is None:
         threshold = matches(*SETS_WITHOUT_FACES).threshold(MAX_FALSE_POSITIVES_PER_IMAGE)
-    edges = zip(SIZES_PX, (*SIZES_PX[1:], float("inf")), strict=True)
+    bins = {_size(low, high): (low, high) for low, high in itertools.pairwise((*SIZES_PX, math.inf))}
     return Evaluation(
         candidate.name,
         threshold,
         faces.recall(threshold, 40),
         faces.recall(threshold),
         faces.average_precision(),
-        {_size(low, high): faces.recall(threshold, low, high) for low, high in edges},
+        {name: faces.recall(threshold, *edges) for name, edges in bins.items()},
         {name: matches(name).recall(threshold) for name in found if name not in SETS_WITHOUT_FACES},
+        {name: faces.scale(threshold, *edges) for name, edges in bins.items()},
+        faces.scale_error(threshold),
         {name: matches(name).false_positives(threshold) for name in found if name in SETS_WITHOUT_FACES},
         faces.false_positives(threshold),
         candidate.time_ms(development["scenes"][0].pixels),
@@ -103,12 +110,18 @@ def markdown(rows: Sequence[Evaluation]) -> str:
     add("recall, faces of 40 px and more", (_percent(row.recall_40) for row in rows))
     add("recall, 20 px and more", (_percent(row.recall_20) for row in rows))
     add("average precision", (_percent(row.average_precision) for row in rows))
-    for kind, title in (("sizes", "recall, {}"), ("sets", "recall in {}"), ("false_faces", "false faces in {}")):
+    for kind, title, write in (
+        ("sizes", "recall, {}", _percent),
+        ("sets", "recall in {}", _percent),
+        ("false_faces", "false faces in {}", "{:.3f}".format),
+        ("scales", "box height / face height, {}", _ratio),
+    ):
         for key in getattr(rows[0], kind):
-            write = "{:.3f}".format if kind == "false_faces" else _percent
             add(title.format(key), (write(getattr(row, kind)[key]) for row in rows))
+    add("box height off by, median", (_percent(row.scale_error) for row in rows))
     add("false faces beside faces", (f"{row.false_beside:.3f}" for row in rows))
-    add("time, 640x480, one thread", ("" if row.time_ms is None else f"{row.time_ms:.2f} ms" for row in rows))
+    if any(row.time_ms is not None for row in rows):
+        add("time, 640x480, one thread", ("" if row.time_ms is None else f"{row.time_ms:.2f} ms" for row in rows))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -117,4 +130,8 @@ def _size(low: float, high: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}"
+    return "" if math.isnan(share) else f"{share:.1%}"
+
+
+def _ratio(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"

@@ -7,6 +7,7 @@ epoch on, ``model.keras``: the averaged weights in float32, for the input size o
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
+from keras import ops
 
+from edge.errors import ModelError
 from train.detector.checkpoints import HARD_FILE, HISTORY_COLUMNS, HardBackdrops, SaveAndEvaluate
 from train.detector.development import Frame
 from train.detector.network import build
@@ -27,6 +30,7 @@ from train.run.backend import jit_compile
 from train.run.checkpoints import History, WeightAverage, load_state
 from train.run.folder import MODEL_FILE, STATE_FILE, RunOptions, check_folder, write_settings
 from train.run.layers import multiply_adds
+from train.run.saved import open_model
 
 
 def fit(
@@ -37,6 +41,7 @@ def fit(
     options: RunOptions,
     *,
     resume: bool,
+    start: Path | None = None,
     workers: int = 1,
 ) -> Path:
     """Train on scenes made from ``collection`` and measure on ``development`` after every epoch.
@@ -48,6 +53,7 @@ def fit(
         folder: the run folder; must not hold a run unless ``resume``.
         options: seed, length and precision.
         resume: continue from ``state.npz``.
+        start: a file of ``save_weights`` or a ``.keras`` file whose weights a new run starts with.
         workers: threads that draw scenes.
 
     Returns:
@@ -55,6 +61,7 @@ def fit(
 
     Raises:
         ConfigError: a run would be overwritten, there is nothing to resume, or it belongs to another network.
+        ModelError: ``start`` cannot be read, or holds another network's weights.
     """
     check_folder(folder, resume=resume)
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +75,8 @@ def fit(
     cells = len(model.cells)
     model((np.zeros((1, *recipe.canvas_px, 1), np.uint8), np.zeros((1, cells, 5), np.float32)))
     model.optimizer.build(model.network.trainable_variables)
+    if start is not None and not resume:
+        load_weights(model.network, start)
     average = WeightAverage(recipe.average)
     done = load_state(folder / STATE_FILE, model, average) if resume else 0
     hard = HardBackdrops(folder / HARD_FILE, done)
@@ -89,6 +98,31 @@ def fit(
         ],
     )
     return folder / MODEL_FILE
+
+
+def save_weights(network: keras.Model, path: Path) -> None:
+    """Write the weights of ``network`` as half floats, in its order: small enough for a repository, to go on from."""
+    np.savez_compressed(path, *(np.asarray(ops.convert_to_numpy(weight), np.float16) for weight in network.weights))
+
+
+def load_weights(network: keras.Model, path: Path) -> None:
+    """Give ``network`` the weights of a file of ``save_weights``, or of a ``.keras`` file.
+
+    Raises:
+        ModelError: the file cannot be read, or holds another network's weights.
+    """
+    if path.suffix == ".keras":
+        weights = open_model(path).get_weights()
+    else:
+        try:
+            with np.load(path) as file:
+                weights = [file[name].astype(np.float32) for name in file.files]
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ModelError(f"weights {path}: cannot be read ({error}), expected an .npz or .keras file") from error
+    try:
+        network.set_weights(weights)
+    except ValueError as error:
+        raise ModelError(f"weights {path}: are of another network than this recipe's") from error
 
 
 def _optimizer(recipe: Recipe, network: keras.Model, epochs: int) -> keras.optimizers.Optimizer:

@@ -28,7 +28,7 @@ def predict(model: keras.Model, images: Pixels, scales: Floats) -> Iterable[Boxe
         # Called directly: tracing it first takes longer than the whole development set.
         outputs = model(images[first : first + _BATCH, ..., np.newaxis], training=False)
         maps = [keras.ops.convert_to_numpy(output) for output in outputs]
-        count = len(STRIDES)
+        count = len(maps) // 2
         for row, scale in enumerate(scales[first : first + _BATCH]):
-            boxes = decode([m[row] for m in maps[:count]], [m[row] for m in maps[count:]], STRIDES, MIN_SCORE)
+            boxes = decode([m[row] for m in maps[:count]], [m[row] for m in maps[count:]], STRIDES[:count], MIN_SCORE)
             yield Boxes(boxes.sides / scale, boxes.scores)

@@ -96,14 +96,17 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         logits, logs, targets = y_pred
         kind = targets[..., 0]
         is_face = ops.cast(kind == FACE, "float32")
-        overlap, generalised = _overlaps(self._sides(logs), targets[..., 1:])
+        sides = self._sides(logs)
+        overlap, generalised = _overlaps(sides, targets[..., 1:])
+        size_error = _size_error(sides, targets[..., 1:])
         quality = ops.stop_gradient(is_face * ops.clip(overlap / EXACT, 0.0, 1.0))
         weight = ops.abs(quality - ops.sigmoid(logits)) ** FOCUS
         score_losses = weight * ops.binary_crossentropy(quality, logits, from_logits=True)
         count = ops.maximum(ops.sum(is_face), 1.0)
         score_loss = ops.sum(score_losses * ops.cast(kind != DOUBT, "float32")) / count
         box_loss = ops.sum(is_face * (1 - generalised)) / count
-        loss = score_loss + self.recipe.box_weight * box_loss
+        size_loss = ops.sum(is_face * size_error) / count
+        loss = score_loss + self.recipe.box_weight * box_loss + self.recipe.size_weight * size_loss
         for mean, value in zip(self.means.values(), (loss, score_loss, box_loss), strict=True):
             mean.update_state(value)
         return loss
@@ -123,6 +126,12 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
     def metrics(self) -> list[Any]:
         """What Keras resets at the start of every epoch."""
         return list(self.means.values())
+
+
+def _size_error(ours: Any, theirs: Any) -> Any:
+    """How far width and height of boxes (..., 4) are off, as the sum of the logs of their ratios, without signs."""
+    ratios = [ops.log(ops.maximum(sides[..., 2:] - sides[..., :2], 1e-3)) for sides in (ours, theirs)]
+    return ops.sum(ops.abs(ratios[0] - ratios[1]), axis=-1)
 
 
 def _overlaps(ours: Any, theirs: Any) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from edge.model.golden import golden_input
 from train.data.photographs import Photograph
+from train.detector.synthesis.occlusions import Thing
 from train.detector.synthesis.sprites import Collection
 
 FACE_PX = 40
@@ -31,8 +32,16 @@ def view(number: int) -> Photograph:
     return Photograph(f"view{number}.jpg", pixels, np.empty((0, 4), np.float32))
 
 
+def tight_head(name: str, number: int) -> Photograph:
+    """A drawn face that overflows its picture of 60x50."""
+    box = np.array([[8, -3, 48, 52]], np.float32)
+    return Photograph(name, np.vstack([drawn_face(number + 50, 50), drawn_face(number + 50, 50)])[:60], box)
+
+
 @pytest.fixture(scope="session")
 def collection() -> Collection:
-    """Forty portraits, thirty views and three of FER2013's kind of faces."""
+    """Forty portraits, thirty views, three of FER2013's kind of faces, ten tight heads, and three things."""
     faces = np.stack([drawn_face(number) for number in range(100, 103)])
-    return Collection([portrait(n) for n in range(40)], [view(n) for n in range(30)], faces)
+    tight = [tight_head(f"{kind}_{n}.jpg", n) for kind in ("with_mask", "without_mask") for n in range(5)]
+    things = [Thing(f"thing{n}.png", drawn_face(200 + n), np.full((48, 48), 255, np.uint8)) for n in range(3)]
+    return Collection([portrait(n) for n in range(40)], [view(n) for n in range(30)], faces, tight, things)

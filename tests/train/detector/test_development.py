@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.detector.development import FRAME_PX, SETS_WITH_FACES, SETS_WITHOUT_FACES, compose
+from train.detector.development import FRAME_PX, FULL, NEAR, SETS_WITH_FACES, SETS_WITHOUT_FACES, compose
 from train.detector.synthesis.sprites import Collection
 
 
@@ -14,27 +14,34 @@ def held_back(collection: Collection) -> Collection:
     return collection
 
 
-def test_every_set_is_there_and_those_without_faces_have_none(held_back: Collection) -> None:
+def test_every_set_is_there_and_those_of_nobody_show_none(held_back: Collection) -> None:
     clips = held_back.photographs[:2]
 
-    sets = compose(held_back, clips, share=0.04)
+    sets = compose(held_back, clips, share=0.05)
 
     assert {name: len(frames) for name, frames in sets.items()} == {
         "scenes": 8,
         "mosaics": 2,
         "clips": 2,
+        "heads": 5,
+        "masks": 5,
+        "near": 5,
+        "full": 10,
         "covered": 4,
         "turned": 4,
+        "bowed": 4,
         "dark": 4,
+        "blown": 4,
         "empty": 30,
-        "backdrops": 8,
+        "objects": 8,
+        "people": 8,
     }
     assert {len(frame.faces) > 0 for name in SETS_WITH_FACES for frame in sets[name]} == {True}
     assert not any(len(frame.faces) for name in SETS_WITHOUT_FACES for frame in sets[name])
 
 
 def test_a_mosaic_shows_whole_photographs_beside_each_other(held_back: Collection) -> None:
-    six, twenty = compose(held_back, [], share=0.04)["mosaics"]
+    six, twenty = compose(held_back, [], share=0.05)["mosaics"]
 
     assert six.pixels.shape == FRAME_PX
     assert (len(six.faces), len(twenty.faces)) == (6, 20)
@@ -52,12 +59,20 @@ def test_turned_faces_are_narrower_than_those_of_scenes(held_back: Collection) -
     assert width("turned") < 0.95 * width("scenes")
 
 
-def test_dark_frames_are_the_first_scenes_at_a_sixth_of_the_light(held_back: Collection) -> None:
-    sets = compose(held_back, [], share=0.02)
+def test_full_faces_fill_the_frame_or_overflow_it(held_back: Collection) -> None:
+    sets = compose(held_back, [], share=0.05)
 
-    for light, dark in zip(sets["scenes"], sets["dark"], strict=False):
-        np.testing.assert_array_equal(light.faces, dark.faces)
-        assert dark.pixels.mean() == pytest.approx(light.pixels.mean() / 6, abs=2)
+    for name, (least, most) in (("near", NEAR), ("full", FULL)):
+        heights = np.concatenate([np.ptp(frame.faces[:, 1::2], axis=1) for frame in sets[name]]) / FRAME_PX[0]
+        assert least - 0.01 <= heights.min() < heights.max() <= most + 0.01
+
+
+def test_dark_and_overexposed_frames_show_the_same_faces_in_another_light(held_back: Collection) -> None:
+    sets = compose(held_back, [], share=0.03)
+
+    for dark, blown in zip(sets["dark"], sets["blown"], strict=True):
+        np.testing.assert_array_equal(dark.faces, blown.faces)
+        assert dark.pixels.mean() < 34 < blown.pixels.mean()
 
 
 def test_it_is_the_same_every_time(held_back: Collection) -> None:

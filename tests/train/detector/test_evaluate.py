@@ -47,7 +47,9 @@ def test_figures_count_faces_by_size_and_set() -> None:
     assert result.recall_20 == pytest.approx(2 / 3)
     assert result.sizes["20-40 px"] == 0
     assert result.sizes["80-160 px"] == 1
-    assert math.isnan(result.sizes["160 px and more"])
+    assert math.isnan(result.sizes["160-384 px"])
+    assert result.scales["80-160 px"] == 1
+    assert result.scale_error == 0
     assert result.sets == {"scenes": pytest.approx(2 / 3), "dark": 1}
     assert result.false_faces == {"empty": pytest.approx(21 / 20)}
     assert result.false_beside == 0.5

@@ -29,7 +29,7 @@ TINY = Recipe(
     steps=3,
     batch=2,
     canvas_px=(64, 64),
-    input_px=(64, 96),
+    input_px=(64, 128),
     warmup_steps=2,
     mined=4,
     synthesis=Synthesis(largest_px=40),
@@ -39,7 +39,7 @@ TINY = Recipe(
 @pytest.fixture(autouse=True)
 def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def small(size_px: tuple[int, int]) -> Any:
-        return build(size_px, stem=4, channels=(4, 4, 4), top=4)
+        return build(size_px, stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4)
 
     monkeypatch.setattr(fit_module, "build", small)
     monkeypatch.setattr(checkpoints, "build", small)
@@ -79,7 +79,7 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
     history = (tmp_path / "whole" / "history.csv").read_text("ascii").splitlines()
     for ours, theirs in zip(keras.saving.load_model(resumed).get_weights(), network.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-    assert network.input_shape == (None, 64, 96, 1)
+    assert network.input_shape == (None, 64, 128, 1)
     assert run["recipe"]["synthesis"]["largest_px"] == 40
     assert run["photographs"] == 40
     assert history[0].startswith("epoch,loss,score_loss,box_loss,recall_40")

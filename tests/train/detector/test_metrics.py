@@ -68,6 +68,15 @@ def test_recall_counts_the_heights_that_are_asked_for() -> None:
     assert math.isnan(matched.recall(0.5, 300))
 
 
+def test_the_height_of_a_box_is_measured_against_its_face() -> None:
+    short = [100, 100, 200, 190]
+    matched = match_boxes([(boxes((short, 0.9)), faces([100, 100, 200, 200]))], least_px=20)
+
+    assert matched.scale(0.5) == pytest.approx(0.9)
+    assert matched.scale_error(0.5) == pytest.approx(0.1)
+    assert math.isnan(matched.scale(0.95))
+
+
 def matched(scores: list[float], hits: list[bool], faces: int, pictures: int = 10) -> Matches:
     found = np.array([score for score, hit in zip(scores, hits, strict=True) if hit] + [0] * faces)[:faces]
     return Matches(
@@ -76,6 +85,7 @@ def matched(scores: list[float], hits: list[bool], faces: int, pictures: int = 1
         np.array(hits, bool),
         np.full(faces, 50, np.float32),
         found.astype(np.float32),
+        np.ones(faces, np.float32),
     )
 
 

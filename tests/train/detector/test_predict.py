@@ -8,6 +8,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from train.detector.predict import letterboxed, predict  # noqa: E402
+from train.detector.recipe import STRIDES  # noqa: E402
 
 SIZE = (64, 96)
 
@@ -17,7 +18,7 @@ def test_a_box_is_given_in_pixels_of_its_frame() -> None:
         """Sees a face of 16x16 around the cell (2, 3) of the finest map, whatever it is shown."""
 
         def __call__(self, pixels: np.ndarray, training: bool) -> list[np.ndarray]:
-            shapes = [(len(pixels), SIZE[0] // stride, SIZE[1] // stride) for stride in (8, 16, 32)]
+            shapes = [(len(pixels), SIZE[0] // stride, SIZE[1] // stride) for stride in STRIDES]
             logits = [np.full((*shape, 1), -9, np.float32) for shape in shapes]
             logits[0][:, 2, 3] = 5
             return [*logits, *(np.zeros((*shape, 4), np.float32) for shape in shapes)]

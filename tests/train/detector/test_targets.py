@@ -28,7 +28,10 @@ def test_every_face_has_cells_that_predict_it_and_lie_in_it(height: float, x: fl
     np.testing.assert_array_equal(cells[answering, 1:], np.tile(box, (answering.sum(), 1)))
 
 
-@pytest.mark.parametrize(("height", "strides"), [(10, {8}), (35, {8, 16}), (45, {16}), (70, {16, 32}), (150, {32})])
+@pytest.mark.parametrize(
+    ("height", "strides"),
+    [(10, {8}), (35, {8, 16}), (45, {16}), (70, {16, 32}), (100, {32}), (140, {32, 64}), (190, {64}), (400, {64})],
+)
 def test_a_face_belongs_to_the_maps_of_its_size(height: float, strides: set[int]) -> None:
     cells = GRID.assign(face(128, 96, height))
 
@@ -54,6 +57,6 @@ def test_an_empty_image_has_no_targets_and_a_face_may_cross_the_border() -> None
     nothing = GRID.assign(np.empty((0, 4), np.float32))
     beyond = GRID.assign(np.array([[240, 180, 300, 260]], np.float32))
 
-    assert nothing.shape == (24 * 32 + 12 * 16 + 6 * 8, 5)
+    assert nothing.shape == (24 * 32 + 12 * 16 + 6 * 8 + 3 * 4, 5)
     assert not nothing.any()
     assert beyond.shape == nothing.shape

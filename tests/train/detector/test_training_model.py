@@ -19,14 +19,14 @@ from train.detector.synthesis.sprites import Collection  # noqa: E402
 from train.detector.targets import DOUBT, Grid  # noqa: E402
 from train.detector.training_model import TrainingModel, _overlaps, batches  # noqa: E402
 
-RECIPE = Recipe(steps=4, batch=3, canvas_px=(64, 96), synthesis=Synthesis(largest_px=50))
+RECIPE = Recipe(steps=4, batch=3, canvas_px=(64, 128), synthesis=Synthesis(largest_px=50))
 GRID = Grid(RECIPE.canvas_px)
 FACES = np.array([[20, 12, 40, 40], [60, 30, 70, 42]], np.float32)
 
 
 @pytest.fixture(scope="module")
 def model() -> TrainingModel:
-    return TrainingModel(build(RECIPE.canvas_px, stem=4, channels=(4, 4, 4), top=4), RECIPE)
+    return TrainingModel(build(RECIPE.canvas_px, stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4), RECIPE)
 
 
 def answers(targets: np.ndarray, sure: float = 8.0) -> tuple[np.ndarray, np.ndarray]:
@@ -105,12 +105,12 @@ def test_batches_depend_on_seed_and_epoch_alone(collection: Collection) -> None:
     straight, resumed = some(collection, 0), some(collection, 1, workers=3)
 
     np.testing.assert_array_equal(straight[RECIPE.steps :], resumed[: RECIPE.steps])
-    assert straight[0].shape == (3, 64, 96, 1)
+    assert straight[0].shape == (3, 64, 128, 1)
     assert not np.array_equal(straight[0], straight[RECIPE.steps])
 
 
 def test_the_second_half_of_an_epoch_shows_the_first_again_mirrored(collection: Collection) -> None:
-    alone = replace(RECIPE.synthesis, nobody=0, crowds=0, tiles=0, most_faces=1)
+    alone = replace(RECIPE.synthesis, nobody=0, close=0, crowds=0, tiles=0, margins=0, most_faces=1)
     generator = SceneGenerator(collection, RECIPE.canvas_px, alone)
     epoch = [
         batch[0] for batch in itertools.islice(batches(generator, RECIPE, 5, 0, lambda number: (), 1), RECIPE.steps)
@@ -118,7 +118,7 @@ def test_the_second_half_of_an_epoch_shows_the_first_again_mirrored(collection: 
 
     faces = [cells[cells[:, 0] == 1][0, 1:].tolist() for _, targets in epoch for cells in targets]
     half = len(faces) // 2
-    mirrored = sorted([96 - right, top, 96 - left, bottom] for left, top, right, bottom in faces[:half])
+    mirrored = sorted([128 - right, top, 128 - left, bottom] for left, top, right, bottom in faces[:half])
     np.testing.assert_allclose(sorted(faces[half:]), mirrored, atol=1e-3)
 
 

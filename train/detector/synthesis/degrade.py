@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.records import Pixels
-from train.detector.synthesis.drawing import stretch
+from train.detector.synthesis.drawing import Pixels, stretch
 
 
 def degrade(pixels: Pixels, random: np.random.Generator) -> Pixels:
@@ -17,9 +16,9 @@ def degrade(pixels: Pixels, random: np.random.Generator) -> Pixels:
     pixels = expose(pixels, random)
     if random.random() < 0.15:
         pixels = _shade(pixels, random)
-    if random.random() < 0.1:
+    if random.random() < 0.12:
         height, width = pixels.shape
-        share = random.uniform(0.45, 0.9)
+        share = random.uniform(0.4, 0.9)
         pixels = stretch(stretch(pixels, width * share, height * share), width, height)
     if random.random() < 0.25:
         pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), random.uniform(0.4, 1.3)), np.uint8)
@@ -34,11 +33,16 @@ def degrade(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 
 def expose(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """Gamma, contrast and brightness; one in eight pictures is dark."""
-    levels = (np.arange(256) / 255) ** np.exp(random.normal(0, 0.3))
-    levels = (levels - 0.5) * np.exp(random.normal(-0.25, 0.35)) + 0.5 + random.normal(0, 0.07)
-    if random.random() < 0.125:
-        levels = levels * random.uniform(0.15, 0.6)
+    """Gamma, contrast and brightness; one in eight pictures is dark, one in fourteen blown out, few are hazy."""
+    levels = (np.arange(256) / 255) ** np.exp(random.normal(0, 0.32))
+    levels = (levels - 0.5) * np.exp(random.normal(-0.2, 0.35)) + 0.5 + random.normal(0, 0.07)
+    kind = random.random()
+    if kind < 0.12:
+        levels = levels * random.uniform(0.1, 0.6)
+    elif kind < 0.19:
+        levels = levels * random.uniform(1.2, 2.2) + random.uniform(0, 0.12)
+    elif kind < 0.22:
+        levels = levels * random.uniform(0.25, 0.6) + random.uniform(0.15, 0.5)
     return np.asarray(cv2.LUT(pixels, np.clip(levels * 255, 0, 255).astype(np.uint8)), np.uint8)
 
 

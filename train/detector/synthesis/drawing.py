@@ -47,6 +47,10 @@ class Sprite:
             part[...] = blend(part, drawn, alpha)
         return _carry(self.faces, matrix)
 
+    def places(self, matrix: npt.NDArray[np.float64]) -> Floats:
+        """Where ``lay`` would draw the faces, as (n, 4)."""
+        return _carry(self.faces, matrix)
+
     def _lay_upright(self, canvas: Pixels, place: npt.NDArray[np.int_]) -> Floats:
         low, high = np.maximum(place, 0), np.minimum(place + self.pixels.shape[::-1], canvas.shape[::-1])
         if (high > low).all():

@@ -11,13 +11,16 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from edge.records import Pixels
 from edge.vision.detector.decode import Floats
+from edge.vision.detector.letterbox import MARGIN_GREY
 from train.detector.recipe import Synthesis
+from train.detector.synthesis.closeups import close_up
 from train.detector.synthesis.degrade import degrade, expose
-from train.detector.synthesis.distractors import distractor
-from train.detector.synthesis.drawing import Sprite, stretch
+from train.detector.synthesis.distractors import beside_faces, distractor
+from train.detector.synthesis.drawing import Pixels, Sprite, stretch
+from train.detector.synthesis.poses import pose
 from train.detector.synthesis.sprites import NO_FACES, Collection, head, tile
 
 Key: TypeAlias = tuple[int, ...]
@@ -30,7 +33,13 @@ HIDDEN = 0.15
 """Share of a face, or of a smaller piece, that may be common to both."""
 
 CUT = 0.25
-"""Share of a face's width and height that may lie outside the picture."""
+"""Share of a pasted head's face, in width and height, that may lie outside the picture."""
+
+SHOWN = 0.3
+"""Share of a face that must be seen."""
+
+BESIDE = 0.35
+"""Share of the scenes without a face that a part of a person fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,51 +67,74 @@ class SceneGenerator:
     def backdrop(self, key: Key) -> Pixels:
         """A picture without a face, the same for the same ``key``."""
         random = np.random.default_rng(key)
-        canvas = self._ground(random)
+        canvas = self.ground(random)
         for _ in range(min(6, int(random.poisson(self.options.distractors)))):
-            size = self._height(random)
-            _place(canvas, distractor(self.collection, size, random), NO_FACES, self._pose(random), random)
+            size = self._height(random) * random.uniform(0.8, 1.3)
+            place(canvas, distractor(self.collection, size, random), NO_FACES, pose(self.options, random), random)
         return canvas
 
     def scene(self, key: Key, backdrop: Key | None = None) -> Frame:
         """A scene with faces or none, on the backdrop of ``key`` unless another is named."""
         random = np.random.default_rng((*key, 1))
+        options = self.options
         canvas = self.backdrop(backdrop or key)
         if random.random() < 0.5:
-            canvas = np.ascontiguousarray(canvas[:, ::-1])
-        faces = NO_FACES
-        for piece, turned in self._cast(random):
-            faces = _place(canvas, piece, faces, self._pose(random) if turned else np.eye(2, dtype=np.float32), random)
-        return Frame(degrade(canvas, random), _visible(faces, self.size_px))
-
-    def _cast(self, random: np.random.Generator) -> list[tuple[Sprite, bool]]:
-        """The pieces with faces, and whether each may be turned."""
-        options = self.options
-        kind = random.random()
+            canvas = canvas[:, ::-1]
+        rows, columns = self._seen(random)
+        canvas = np.ascontiguousarray(canvas[:rows, :columns])
+        faces, kind = NO_FACES, random.random()
         if kind < options.nobody:
-            return []
-        if kind < options.nobody + options.crowds:
-            size = min(self._height(random), 0.12 * self.size_px[0])
+            if random.random() < BESIDE:
+                canvas = beside_faces(self.collection, canvas, random)
+        elif kind < options.nobody + options.close:
+            faces = close_up(self.collection, canvas, options, random)
+            sizes = [0.03 * 10 ** random.random() * rows for _ in range(random.integers(1, 5))]
+            if random.random() < 0.5:
+                faces = self._cast(canvas, sizes, faces, random)
+        elif kind < options.nobody + options.close + options.crowds:
+            size = min(self._height(random), 0.12 * rows)
             sizes = [size * float(random.uniform(0.8, 1.25)) for _ in range(random.integers(6, 20))]
+            faces = self._cast(canvas, sizes, faces, random)
         else:
             sizes = [self._height(random) for _ in range(random.integers(1, options.most_faces + 1))]
-        sizes.sort(reverse=True)  # small ones find a place between large ones
-        if kind > 1 - options.tiles:
-            return [(tile(self.collection, size, options, random), False) for size in sizes]
-        return [(head(self.collection, size, options, random), True) for size in sizes]
+            faces = self._cast(canvas, sizes, faces, random, whole=kind > 1 - options.tiles)
+        if random.random() < options.degraded:
+            canvas = degrade(canvas, random)
+        return Frame(self._framed(canvas), visible(faces, (rows, columns)))
+
+    def _cast(
+        self, canvas: Pixels, sizes: list[float], faces: Floats, random: np.random.Generator, whole: bool = False
+    ) -> Floats:
+        """Draw heads, or whole photographs, of these heights; returns all faces."""
+        for size in sorted(sizes, reverse=True):  # small ones find a place between large ones
+            if whole:
+                piece, turn = tile(self.collection, size, self.options, random), np.eye(2)
+            else:
+                piece, turn = head(self.collection, size, self.options, random), pose(self.options, random)
+            faces = place(canvas, piece, faces, turn, random)
+        return faces
+
+    def _seen(self, random: np.random.Generator) -> tuple[int, int]:
+        """Height and width of what is seen: all, or what a frame of another shape leaves."""
+        rows, columns = self.size_px
+        if random.random() >= self.options.margins:
+            return rows, columns
+        if random.random() < 0.5:
+            return int(rows * random.uniform(0.56, 0.97)), columns
+        return rows, int(columns * random.uniform(0.5, 0.97))
+
+    def _framed(self, canvas: Pixels) -> Pixels:
+        if canvas.shape == self.size_px:
+            return canvas
+        pixels = np.full(self.size_px, MARGIN_GREY, np.uint8)
+        pixels[: canvas.shape[0], : canvas.shape[1]] = canvas
+        return pixels
 
     def _height(self, random: np.random.Generator) -> float:
         smallest, largest = self.options.smallest_px, self.options.largest_px
         return float(smallest * (largest / smallest) ** (random.random() ** self.options.skew))
 
-    def _pose(self, random: np.random.Generator) -> Floats:
-        """A turned, mirrored and perhaps narrowed head, as the left (2, 2) of an affine matrix."""
-        angle = np.deg2rad(random.normal(0, self.options.rotation_deg))
-        width = random.choice((-1, 1)) * (random.uniform(0.55, 1) if random.random() < self.options.squeezed else 1)
-        cosine, sine = np.cos(angle), np.sin(angle)
-        return np.asarray(np.array([[cosine, -sine], [sine, cosine]]) * (width, 1))
-
-    def _ground(self, random: np.random.Generator) -> Pixels:
+    def ground(self, random: np.random.Generator) -> Pixels:
         """A window of a photograph without faces; seldom two of them side by side or a plain wall."""
         kind = random.random()
         height, width = self.size_px
@@ -118,7 +150,7 @@ class SceneGenerator:
         empty = self.collection.empty
         pixels = empty[int(random.integers(len(empty)))].pixels
         most = min(pixels.shape[0] / size_px[0], pixels.shape[1] / size_px[1])
-        share = most * random.uniform(0.4, 1)
+        share = most * random.uniform(0.35, 1)
         height, width = (max(1, int(length * share)) for length in size_px)
         top, left = (
             int(random.integers(0, have - need + 1)) for have, need in zip(pixels.shape, (height, width), strict=True)
@@ -126,20 +158,22 @@ class SceneGenerator:
         return stretch(pixels[top : top + height, left : left + width], size_px[1], size_px[0])
 
 
-def _place(canvas: Pixels, piece: Sprite, faces: Floats, pose: Floats, random: np.random.Generator) -> Floats:
+def place(
+    canvas: Pixels, piece: Sprite, faces: Floats, turn: npt.NDArray[np.float64], random: np.random.Generator
+) -> Floats:
     """Draw ``piece`` where it hides no face; returns ``faces`` and its own, or ``faces`` if there is no such place."""
     middle = piece.faces[0] if len(piece.faces) else np.array([0, 0, *piece.pixels.shape[::-1]], np.float32)
     size, centre = middle[2:] - middle[:2], (middle[:2] + middle[2:]) / 2
-    margin = (0.5 - CUT) * size
+    margin = np.minimum((0.5 - CUT) * size, 0.4 * np.array(canvas.shape[::-1]))
     for _ in range(TRIES):
         target = margin + random.random(2) * (np.array(canvas.shape[::-1]) - 2 * margin)
-        matrix = np.column_stack([pose, target - pose @ centre])
+        matrix = np.column_stack([turn, target - turn @ centre])
         if not _hides(piece, matrix, faces):
             return np.concatenate([faces, piece.lay(canvas, matrix)])
     return faces
 
 
-def _hides(piece: Sprite, matrix: Floats, faces: Floats) -> bool:
+def _hides(piece: Sprite, matrix: npt.NDArray[np.float64], faces: Floats) -> bool:
     """Whether ``piece`` would hide one of ``faces``, or lie in it."""
     if not len(faces):
         return False
@@ -152,10 +186,13 @@ def _hides(piece: Sprite, matrix: Floats, faces: Floats) -> bool:
     return bool((common > HIDDEN * areas).any())
 
 
-def _visible(faces: Floats, size_px: tuple[int, int]) -> Floats:
-    """The visible parts of the faces whose centre is in the picture."""
-    height, width = size_px
-    limits = np.array([width, height, width, height], np.float32)
+def visible(faces: Floats, size_px: tuple[int, int]) -> Floats:
+    """The faces whose centre is in the picture and of which it shows at least ``SHOWN``.
+
+    Whole boxes, also what lies outside: a box that ends at the border would make a face that is cut by it a small one.
+    """
+    limits = np.array([size_px[1], size_px[0]], np.float32)
     centres = (faces[:, :2] + faces[:, 2:]) / 2
-    inside = ((centres > 0) & (centres < limits[:2])).all(axis=1)
-    return np.clip(faces[inside], 0, limits)
+    seen = np.prod(np.maximum(np.minimum(faces[:, 2:], limits) - np.maximum(faces[:, :2], 0), 0), axis=1)
+    enough = seen >= SHOWN * np.prod(faces[:, 2:] - faces[:, :2], axis=1)
+    return np.asarray(faces[enough & ((centres > 0) & (centres < limits)).all(axis=1)], np.float32)

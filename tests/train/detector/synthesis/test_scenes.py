@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge.vision.detector.decode import overlaps
+from edge.vision.detector.letterbox import MARGIN_GREY
 from train.detector.recipe import Synthesis
 from train.detector.synthesis import scenes
 from train.detector.synthesis.degrade import degrade
@@ -18,13 +19,13 @@ SIZE = (96, 128)
 
 
 @pytest.fixture
-def generator(collection: Collection) -> SceneGenerator:
+def painter(collection: Collection) -> SceneGenerator:
     return SceneGenerator(collection, SIZE, Synthesis(largest_px=80))
 
 
-def test_a_key_draws_the_same_scene_in_any_order(generator: SceneGenerator) -> None:
-    first = [generator.scene((3, 0, number)) for number in range(8)]
-    again = [generator.scene((3, 0, number)) for number in reversed(range(8))][::-1]
+def test_a_key_draws_the_same_scene_in_any_order(painter: SceneGenerator) -> None:
+    first = [painter.scene((3, 0, number)) for number in range(8)]
+    again = [painter.scene((3, 0, number)) for number in reversed(range(8))][::-1]
 
     for ours, theirs in zip(first, again, strict=True):
         np.testing.assert_array_equal(ours.pixels, theirs.pixels)
@@ -32,13 +33,13 @@ def test_a_key_draws_the_same_scene_in_any_order(generator: SceneGenerator) -> N
     assert len({frame.pixels.tobytes() for frame in first}) == 8
 
 
-def test_faces_lie_in_the_image_and_do_not_hide_each_other(generator: SceneGenerator) -> None:
+def test_faces_lie_in_the_image_and_do_not_hide_each_other(painter: SceneGenerator) -> None:
     counts = []
     for number in range(60):
-        faces = generator.scene((0, number)).faces
+        faces = painter.scene((0, number)).faces
         ratios = overlaps(faces, faces) - np.eye(len(faces))
-        assert (faces >= 0).all()
-        assert (faces <= [SIZE[1], SIZE[0]] * 2).all()
+        centres = (faces[:, :2] + faces[:, 2:]) / 2
+        assert ((centres > 0) & (centres < [SIZE[1], SIZE[0]])).all()
         assert ratios.max(initial=0) < 0.25
         counts.append(len(faces))
 
@@ -48,31 +49,66 @@ def test_faces_lie_in_the_image_and_do_not_hide_each_other(generator: SceneGener
 
 def test_faces_are_where_they_are_said_to_be(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
-    options = Synthesis(nobody=0, crowds=0, tiles=1, covered=0, swapped=0, smallest_px=40, largest_px=40)
-    generator = SceneGenerator(collection, SIZE, replace(options, most_faces=1))
+    options = Synthesis(nobody=0, close=0, crowds=0, tiles=1, margins=0, covered=0, worn=0, most_faces=1)
+    options = replace(options, smallest_px=40, largest_px=40)
+    painter = SceneGenerator(replace(collection, tight=[]), SIZE, options)
 
     for number in range(10):
-        frame = generator.scene((1, number))
-        backdrop = generator.backdrop((1, number))
+        frame = painter.scene((1, number))
+        backdrop = painter.backdrop((1, number))
         changed = (frame.pixels != backdrop) & (frame.pixels != backdrop[:, ::-1])
         rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
         left, top, right, bottom = frame.faces[0]
-        assert rows[0] <= top + 1
-        assert bottom - 1 <= rows[-1] + 1
-        assert columns[0] <= left + 1
-        assert right - 1 <= columns[-1] + 1
+        assert rows[0] <= max(top, 0) + 1
+        assert min(bottom, SIZE[0]) - 1 <= rows[-1] + 1
+        assert columns[0] <= max(left, 0) + 1
+        assert min(right, SIZE[1]) - 1 <= columns[-1] + 1
 
 
 def test_a_scene_can_be_drawn_on_the_backdrop_of_another(
-    generator: SceneGenerator, monkeypatch: pytest.MonkeyPatch
+    painter: SceneGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
-    generator.options = replace(generator.options, nobody=1)
-    backdrop = generator.backdrop((7, 7))
+    monkeypatch.setattr(scenes, "BESIDE", 0)
+    painter.options = replace(painter.options, nobody=1, margins=0)
+    backdrop = painter.backdrop((7, 7))
 
-    pixels = generator.scene((0, 1), (7, 7)).pixels
+    pixels = painter.scene((0, 1), (7, 7)).pixels
 
     assert np.array_equal(pixels, backdrop) or np.array_equal(pixels, backdrop[:, ::-1])
+
+
+def test_a_close_face_may_overflow_the_picture_and_its_box_says_so(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Synthesis(nobody=0, close=1, margins=0, close_heights=(1.2, 1.3), bowed=0, rotation_deg=0, squeezed=0)
+    monkeypatch.setattr("train.detector.synthesis.poses.LYING", 0)
+    painter = SceneGenerator(collection, SIZE, options)
+
+    heights = [np.ptp(painter.scene((9, number)).faces[0, 1::2]) for number in range(20)]
+
+    assert min(heights) >= 1.15 * SIZE[0]
+    assert max(heights) <= 1.35 * SIZE[0]
+
+
+def test_a_scene_may_leave_a_margin_as_a_frame_of_another_shape_does(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
+    painter = SceneGenerator(collection, SIZE, Synthesis(margins=1, nobody=1))
+
+    for number in range(10):
+        pixels = painter.scene((2, number)).pixels
+        assert pixels.shape == SIZE
+        assert (pixels[:, -3:] == MARGIN_GREY).all() or (pixels[-3:] == MARGIN_GREY).all()
+
+
+def test_what_the_picture_hardly_shows_is_no_face() -> None:
+    faces = np.array([[-20, 10, 20, 50], [-25, 10, 15, 50], [80, 60, 160, 180], [10, 10, 30, 30]], np.float32)
+
+    seen = scenes.visible(faces, SIZE)
+
+    np.testing.assert_array_equal(seen, [faces[3]])
 
 
 def test_a_mirrored_frame_has_mirrored_faces() -> None:
