@@ -26,6 +26,8 @@ class Comparison:
 
     original: Evaluation
     quantised: Evaluation
+    peers: tuple[Evaluation, ...] = ()
+    """What other detectors reach on the same frames, each at the threshold that it is used with."""
 
     @property
     def gated(self) -> dict[str, tuple[float, float]]:

@@ -23,6 +23,7 @@ def add_command(commands: Any, signing: argparse.ArgumentParser, runtimes: argpa
     )
     make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train detector fit")
     make.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
+    make.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet's .onnx file, for the card")
     make.set_defaults(command=_release)
 
 
@@ -30,17 +31,19 @@ def _release(options: argparse.Namespace) -> None:
     with busy("reading photographs") as status:
         from quantize.detector.release import release
         from quantize.detector.report import TOP_CHANGED, figures
+        from train.detector.candidates import haar_candidate, yunet_candidate
         from train.detector.development import compose
         from train.detector.sources import read_sources
 
         faces = load_faces(options)
-        sources = read_sources(options.faces, options.wider, faces)
+        sources = read_sources(options.faces, options.wider, faces, options.empty, options.objects)
         outcome = release(
             options.run,
             sources.training,
             compose(sources.held_back, sources.clips),
             faces[HELD_OUT].pixels,
             options.out,
+            peers=[haar_candidate(), *([yunet_candidate(options.yunet)] if options.yunet else [])],
             pythons=options.python,
             key=options.sign,
             announce=lambda step: status.update(f"{step} ..."),

@@ -32,7 +32,9 @@ from quantize.tflite.layers import LayerError, layer_errors
 from quantize.tflite.runtimes import Difference, compare_runtimes
 from quantize.tflite.verify import check_range, detector_requirements, verify
 from train.classifier.crop_rule import CropMeasurement, measure_crop
+from train.detector.candidates import Candidate
 from train.detector.development import Frame
+from train.detector.evaluate import evaluate, find_faces
 from train.detector.metrics import MIN_SCORE
 from train.detector.synthesis.sprites import Collection
 from train.run.saved import open_model
@@ -58,6 +60,7 @@ def release(
     faces: npt.NDArray[np.uint8],
     out: Path,
     *,
+    peers: Sequence[Candidate] = (),
     pythons: Sequence[Path] = (),
     key: Path | None = None,
     announce: Callable[[str], None] = lambda step: None,
@@ -70,6 +73,7 @@ def release(
         development: frames that the network has not seen; they gate the release and set the threshold.
         faces: FER2013's PublicTest, uint8 (n, 48, 48), on which the crop rule is measured.
         out: release folder; files of an earlier release are replaced.
+        peers: other detectors, for the card.
         pythons: interpreters with other TFLite runtimes to compare.
         key: PEM file with the Ed25519 private key to sign with.
         announce: called with a description of each step.
@@ -117,6 +121,10 @@ def release(
     announce("comparing int8 with float on the development set")
     comparison = compare(network, BuiltinDetector(Release(draft, model), min_face_px=1), development)
     comparison.check()
+    if peers:
+        announce("measuring other detectors on the same frames")
+        measured = (evaluate(peer, find_faces(peer, development), development) for peer in peers)
+        comparison = replace(comparison, peers=tuple(measured))
     draft = replace(draft, threshold=round(comparison.quantised.threshold, 4))
 
     announce("measuring the crop rule")

@@ -21,6 +21,7 @@ def figures(comparison: Comparison) -> list[Row]:
     rows = [change_row(title, *pair) for title, pair in comparison.gated.items()]
     rows += _recalls(original.sizes, quantised.sizes, "recall of faces of {}")
     rows += _recalls(original.sets, quantised.sets, "recall in {}")
+    rows.append(change_row("box height off by, median", original.scale_error, quantised.scale_error))
     for name, after in quantised.false_faces.items():
         before = original.false_faces[name]
         rows.append((f"false faces per image in {name}", f"{before:.3f}", f"{after:.3f}", ""))
