@@ -1,0 +1,133 @@
+"""Measures the whole device on labelled photographs: detector, crop and classifier, as the daemon runs them.
+
+A photograph whose face is not found counts as wrong, so that a detector which misses the difficult faces gains nothing
+by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from edge.records import Pixels
+from edge.vision.classifier import EmotionClassifier
+from edge.vision.crop import crop_face
+from edge.vision.detector import FaceDetector
+from train.run.progress import Progress, silent
+
+_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
+_CLASSES = {name: name for name in EMOTIONS} | {
+    "anger": "angry",
+    "happiness": "happy",
+    "sadness": "sad",
+    "contempt": "neutral",
+}
+"""Names of class folders, lower case, and the emotion that each counts for."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineResult:
+    """What a device would make of ``photographs`` labelled photographs.
+
+    ``found`` is the share of them on which the detector found a face, ``accuracy`` the share that was named right, both
+    0..1 and of all photographs. ``recall`` is by emotion, for those that occur; ``macro_f1`` and ``mean_recall`` are
+    the plain means over the same.
+    """
+
+    photographs: int
+    found: float
+    accuracy: float
+    macro_f1: float
+    mean_recall: float
+    recall: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists, ready for JSON."""
+        return asdict(self)
+
+
+def evaluate_pipeline(
+    detector: FaceDetector, classifier: EmotionClassifier, folder: Path, progress: Progress = silent
+) -> PipelineResult:
+    """Run ``detector`` and ``classifier`` over the class folders of ``folder``.
+
+    Of several faces the largest is read. Photographs are grey there, as the camera's frames are.
+
+    Args:
+        detector: finds the faces and says how they are cut.
+        classifier: names the expression.
+        folder: holds a folder of JPEG, PNG, WebP or BMP files for each emotion, at any depth below it; other sets'
+            names (``anger``, ``happiness``, ``sadness``, and ``contempt``, which counts as neutral) are understood.
+        progress: told of every photograph.
+
+    Raises:
+        DataError: there are no photographs, one cannot be read, or a class folder has another name.
+    """
+    labelled = list(_photographs(folder))
+    confusion = np.zeros((len(EMOTIONS), len(EMOTIONS) + 1), np.int64)  # the last column: no face found
+    for done, (path, emotion) in enumerate(labelled, 1):
+        answer = _answer(detector, classifier, _read(path))
+        confusion[EMOTIONS.index(emotion), EMOTIONS.index(answer) if answer else -1] += 1
+        progress(done, len(labelled))
+    support, answered = confusion.sum(axis=1), confusion[:, :-1].sum(axis=0)
+    hits, shown = confusion.diagonal(), support > 0
+    recall = hits[shown] / support[shown]
+    f1 = 2 * hits[shown] / (answered + support)[shown]
+    names = [emotion for emotion, some in zip(EMOTIONS, shown, strict=True) if some]
+    return PipelineResult(
+        photographs=len(labelled),
+        found=float(answered.sum() / len(labelled)),
+        accuracy=float(hits.sum() / len(labelled)),
+        macro_f1=float(f1.mean()),
+        mean_recall=float(recall.mean()),
+        recall=dict(zip(names, recall.tolist(), strict=True)),
+    )
+
+
+def table(result: PipelineResult) -> str:
+    """The figures for a terminal."""
+    lines = [
+        f"{result.photographs} photographs: a face found on {result.found:.2%}, {result.accuracy:.2%} named right "
+        "(a missed face is wrong)",
+        f"macro F1 {result.macro_f1:.3f}, mean recall {result.mean_recall:.2%}",
+        *(f"{emotion:16}{share:10.2%}" for emotion, share in result.recall.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _photographs(folder: Path) -> Iterator[tuple[Path, str]]:
+    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not classes:
+        raise DataError(f"photographs {folder}: no class folders, expected {', '.join(EMOTIONS)}")
+    some = False
+    for each in classes:
+        if each.name.lower() not in _CLASSES:
+            raise DataError(f"photographs {each}: is no emotion, expected class folders {', '.join(_CLASSES)}")
+        for path in sorted(each.rglob("*")):
+            if path.suffix.lower() in _SUFFIXES:
+                some = True
+                yield path, _CLASSES[each.name.lower()]
+    if not some:
+        raise DataError(f"photographs {folder}: hold no picture, expected {', '.join(sorted(_SUFFIXES))} files")
+
+
+def _read(path: Path) -> Pixels:
+    pixels = cast("Pixels | None", cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    if pixels is None:
+        raise DataError(f"photograph {path}: is not a readable picture")
+    return pixels
+
+
+def _answer(detector: FaceDetector, classifier: EmotionClassifier, pixels: Pixels) -> str | None:
+    face = max(detector.detect(pixels), key=lambda each: each.height_px, default=None)
+    if face is None:
+        return None
+    crop = crop_face(pixels, face, detector.crop_rule, classifier.input_size_px)
+    return classifier.classify([crop])[0].dominant
