@@ -5,9 +5,12 @@ One Keras layer of backend-neutral operations, so that it runs on the device tha
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from train.classifier.recipes import Augmentation
@@ -57,11 +60,16 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
     def _blur(self, pixels: Any) -> Any:
         if not self.options.blur:
             return pixels
-        side = pixels.shape[1]
-        coarse = ops.image.resize(pixels, (side // 2, side // 2), interpolation="bilinear", antialias=False)
-        coarse = ops.image.resize(coarse, (side, side), interpolation="bilinear")
-        some = self._some(ops.shape(pixels)[0], self.options.blur)
-        return pixels + some * (coarse - pixels)
+        count, (smallest, largest) = ops.shape(pixels)[0], self.options.far_px
+        sizes = ops.floor(ops.exp(self._draw(count, math.log(smallest), math.log(largest + 1))))
+        chosen = ops.clip(ops.cast(sizes, "int32") - smallest, 0, largest - smallest)
+        there_and_back = ops.take(self._there_and_back(pixels.shape[1]), chosen, axis=0)
+        coarse = ops.matmul(ops.matmul(there_and_back, pixels[..., 0]), ops.transpose(there_and_back, (0, 2, 1)))
+        return pixels + self._some(count, self.options.blur) * (coarse[..., None] - pixels)
+
+    def _there_and_back(self, side: int) -> Any:
+        smallest, largest = self.options.far_px
+        return ops.convert_to_tensor(np.stack([there_and_back(side, far) for far in range(smallest, largest + 1)]))
 
     def _light(self, pixels: Any) -> Any:
         count = ops.shape(pixels)[0]
@@ -89,3 +97,17 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         some = self._some(count, self.options.erase) * rows[:, :, None, None] * columns[:, None, :, None]
         cover = ops.reshape(self._draw(count, 0.0) * 255, (-1, 1, 1, 1))
         return pixels + some * (cover - pixels)
+
+
+def there_and_back(side: int, far: int) -> npt.NDArray[np.float32]:
+    """What reducing a row of ``side`` pixels to ``far`` and enlarging it again does to it: float32 (side, side).
+
+    Reduced by area and enlarged bilinearly, as ``edge.vision.crop`` and a camera do.
+    """
+    edges = np.arange(far + 1) * (side / far)
+    starts, ends = np.maximum(edges[:-1, None], np.arange(side)), np.minimum(edges[1:, None], np.arange(1, side + 1))
+    reduce = np.maximum(ends - starts, 0) * (far / side)
+    place = np.clip((np.arange(side) + 0.5) * (far / side) - 0.5, 0, far - 1)
+    enlarge = np.maximum(1 - np.abs(place[:, None] - np.arange(far)), 0)
+    matrix: npt.NDArray[np.float32] = (enlarge @ reduce).astype(np.float32)
+    return matrix

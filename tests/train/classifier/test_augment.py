@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import cv2
 import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
-from train.classifier.augment import Augment  # noqa: E402
+from train.classifier.augment import Augment, there_and_back  # noqa: E402
 from train.classifier.recipes import Augmentation  # noqa: E402
 
 STILL = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0, blur=0, noise=0, erase=0)
@@ -73,3 +76,31 @@ def test_a_shift_moves_by_at_most_its_share_of_the_side() -> None:
     rows = (seen.sum(axis=2) * np.arange(48)).sum(axis=1) / seen.sum(axis=(1, 2))
     assert np.abs(rows - 24).max() <= 0.1 * 48 + 0.01
     assert np.abs(rows - 24).max() > 2
+
+
+@pytest.mark.parametrize("far_px", [10, 17, 24, 40])
+def test_a_far_face_is_what_opencv_makes_of_it(far_px: int) -> None:
+    face = np.random.RandomState(0).randint(0, 256, (48, 48)).astype(np.float32)
+    matrix = there_and_back(48, far_px)
+
+    coarse = matrix @ face @ matrix.T
+
+    small = cv2.resize(face, (far_px, far_px), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(coarse, cv2.resize(small, (48, 48), interpolation=cv2.INTER_LINEAR), atol=0.1)
+
+
+def test_far_faces_have_every_size_of_their_range() -> None:
+    noise = np.random.RandomState(0).randint(0, 256, (400, 48, 48, 1)).astype(np.uint8)
+    far = dataclasses.replace(STILL, blur=1.0, far_px=(10, 13))
+
+    seen = disturb(far, noise)[..., 0]
+
+    sides = {size: there_and_back(48, size) for size in (10, 11, 12, 13)}
+    drawn = [
+        min(sides, key=lambda size: min(np.abs(sides[size] @ each @ sides[size].T - picture).mean() for each in both))
+        for picture, original in zip(seen, noise[..., 0].astype(np.float32), strict=True)
+        for both in [(original, original[:, ::-1])]
+    ]
+    counts = [drawn.count(size) for size in sides]
+    assert sum(counts) == 400
+    assert min(counts) > 60

@@ -20,8 +20,9 @@ class Augmentation:
 
     ``rotation_deg``, ``scale`` and ``shift`` (share of the side) are drawn evenly in both directions: a detector's box
     is never FER2013's. ``contrast`` and ``brightness`` (of 255) stand for light, ``blur`` is the share of pictures that
-    lose detail as a distant face does, ``noise`` the largest standard deviation in grey levels, ``erase`` the share of
-    pictures with a covered rectangle.
+    lose detail as a distant face does: reduced to a side within ``far_px``, drawn evenly on a logarithmic scale, and
+    enlarged again. ``noise`` is the largest standard deviation in grey levels, ``erase`` the share of pictures with a
+    covered rectangle.
     """
 
     rotation_deg: float = 15
@@ -30,6 +31,7 @@ class Augmentation:
     contrast: float = 0.3
     brightness: float = 0.12
     blur: float = 0.15
+    far_px: tuple[int, int] = (24, 24)
     noise: float = 6
     erase: float = 0.3
 
