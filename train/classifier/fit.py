@@ -15,7 +15,7 @@ import keras
 
 from edge.errors import ConfigError, DataError, ModelError
 from train.classifier.checkpoints import HISTORY_COLUMNS, SaveAndEvaluate, StopMixup
-from train.classifier.distil import make_views
+from train.classifier.distil import framed_predictions, make_views
 from train.classifier.recipes import Recipe
 from train.classifier.targets import soft_targets
 from train.classifier.training_model import TrainingModel, View, batches
@@ -75,7 +75,10 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     keras.mixed_precision.set_dtype_policy(options.precision)
     views: Sequence[View] = [(pixels, targets)]
-    if recipe.teachers:
+    if recipe.teachers and not recipe.views:
+        predictions = framed_predictions(teachers, pixels, folder.parent / "views", progress)
+        views = [(pixels, (1 - recipe.teacher_share) * targets + recipe.teacher_share * predictions)]
+    elif recipe.teachers:
         enough = replace(recipe, views=min(recipe.views, (epochs + 1) // 2))  # each lasts two epochs, see make_views
         views = make_views(enough, teachers, pixels, targets, options.seed, folder.parent / "views", progress)
     keras.utils.set_random_seed(options.seed)

@@ -45,7 +45,7 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         super().__init__(dtype="float32")
         self.network = network
         self.augment = Augment(recipe.augmentation, seed)
-        self.augmenting = not recipe.teachers  # the views of distillation are augmented already
+        self.augmenting = not (recipe.teachers and recipe.views)  # views are augmented already
         self.seeds = keras.random.SeedGenerator(seed + 1)
         self.mixup = recipe.mixup
         self.shares = [1 - recipe.label_share, recipe.label_share]

@@ -14,7 +14,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError, ModelError  # noqa: E402
-from train.classifier.distil import make_views  # noqa: E402
+from train.classifier.distil import _frame, framed_predictions, make_views  # noqa: E402
 from train.classifier.fit import fit  # noqa: E402
 from train.classifier.network import Stage, build, heads  # noqa: E402
 from train.classifier.recipes import Recipe  # noqa: E402
@@ -150,3 +150,44 @@ def test_a_recipe_and_its_teachers_must_agree(
 def test_a_teacher_that_is_absent_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"absent\.keras: does not exist"):
         ask([tmp_path / "absent.keras"], tmp_path)
+
+
+def test_without_views_the_teachers_predict_the_images_in_several_framings(tmp_path: Path) -> None:
+    teachers = [answering(0, tmp_path / "a.keras"), answering(3, tmp_path / "b.keras")]
+
+    predictions = framed_predictions(teachers, PIXELS, tmp_path / "views", silent)
+
+    assert predictions.shape == (20, 2, 7)
+    np.testing.assert_allclose(predictions[..., [0, 3]], 0.5, atol=1e-5)
+
+
+def test_a_framing_moves_the_face_and_magnifies_it_about_its_centre() -> None:
+    spot = np.zeros((1, 48, 48, 1), np.uint8)
+    spot[0, 20, 30] = 255
+
+    moved, doubled = np.asarray(_frame(spot, 1.0, 2, 1)), np.asarray(_frame(spot, 2.0, 0, 0))
+
+    assert moved[0, 21, 32, 0] == 255
+    row, column = (doubled[0, ..., 0].sum(axis=axis) @ np.arange(48) / doubled.sum() for axis in (1, 0))
+    assert (row, column) == (pytest.approx(23.5 - 7), pytest.approx(23.5 + 13))
+
+
+def test_framed_predictions_are_made_once(tmp_path: Path) -> None:
+    teacher = answering(0, tmp_path / "a.keras")
+    first = framed_predictions([teacher], PIXELS, tmp_path / "views", silent)
+    told: list[int] = []
+
+    again = framed_predictions([teacher], PIXELS, tmp_path / "views", lambda done, total: told.append(done))
+
+    np.testing.assert_array_equal(again, first)
+    assert told == []
+
+
+def test_a_recipe_without_views_learns_from_images_augmented_anew(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    teacher = answering(0, tmp_path / "a.keras")
+    anew = replace(STUDENT, views=0)
+
+    model = fit(anew, faces, tmp_path / "run", RunOptions(), resume=False, teachers=[teacher])
+
+    assert model.is_file()
+    assert [path.name.partition("-")[0] for path in (tmp_path / "views").iterdir()] == ["framed"]

@@ -47,7 +47,8 @@ class Recipe:
     ``mixup``), except in the last ``calm_share`` of the epochs; 0 mixes none.
 
     A recipe with ``teachers``, names of other recipes, is distilled: its pictures are disturbed in ``views`` ways once,
-    and the teachers' answers to those are ``teacher_share`` of the target. ``start`` is the teacher, of the same
+    and the teachers' answers to those are ``teacher_share`` of the target. Without views, 0, the teachers answer the
+    pictures as they are, and these are disturbed anew every epoch. ``start`` is the teacher, of the same
     network, from whose weights it begins. Of several ``runs``, which then begin alike, the result is the mean of their
     weights, see ``train.classifier.weight_average``.
     """
