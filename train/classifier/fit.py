@@ -16,6 +16,7 @@ import keras
 from edge.errors import ConfigError, DataError, ModelError
 from train.classifier.checkpoints import HISTORY_COLUMNS, SaveAndEvaluate, StopMixup
 from train.classifier.distil import framed_predictions, make_views
+from train.classifier.narrow import narrow
 from train.classifier.recipes import Recipe
 from train.classifier.targets import soft_targets
 from train.classifier.training_model import TrainingModel, View, batches
@@ -119,10 +120,14 @@ def _check_teachers(recipe: Recipe, teachers: Sequence[Path]) -> None:
 
 
 def _load_start(start: Path, network: keras.Model) -> None:
-    weights = open_classifier(start).get_weights()
-    if [weight.shape for weight in weights] != [tuple(weight.shape) for weight in network.weights]:
-        raise ModelError(f"model {start}: is not the recipe's network; give a model.keras of the same recipe")
-    network.set_weights(weights)
+    given = open_classifier(start)
+    if [weight.shape for weight in given.weights] == [weight.shape for weight in network.weights]:
+        network.set_weights(given.get_weights())
+        return
+    try:
+        narrow(given, network)
+    except ModelError as error:
+        raise ModelError(f"model {start}: {error}; give a model.keras of the same recipe") from error
 
 
 def _optimizer(recipe: Recipe, network: keras.Model, steps: int, epochs: int) -> keras.optimizers.Optimizer:
