@@ -7,14 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.labels import EMOTIONS
 from tests.support.paths import TINY
 from train import cli
+from train.classifier.shipped import WEIGHTS
 
 MODEL = TINY / "grey" / "model.tflite"
+
+STANDARD = WEIGHTS / "standard.keras"
 
 
 @pytest.fixture
@@ -79,19 +83,31 @@ def test_a_split_that_the_data_lacks_is_named(csv: Path, tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize(
-    ("given", "runs", "start", "teachers"),
+    ("recipe", "given", "runs", "start", "teachers"),
     [
         (
+            "student",
             (),
             ["baseline-0", "student-0"],
             "runs/baseline-0/model.keras",
             ["runs/baseline-0/model.keras"],
         ),
-        (("--teacher", "one.keras"), ["student-0"], None, ["one.keras"]),
-        (("--teacher", "one.keras", "--start", "other.keras"), ["student-0"], "other.keras", ["one.keras"]),
+        (
+            "light",
+            ("--epochs", "1"),
+            ["baseline-0", "student-0", "standard-0", "light-0"],
+            "runs/standard-0/model.keras",
+            ["runs/standard-0/model.keras"],
+        ),
+        ("student", ("--teacher", "one.keras"), ["student-0"], None, ["one.keras"]),
+        ("student", ("--teacher", "one.keras", "--start", "other.keras"), ["student-0"], "other.keras", ["one.keras"]),
+        ("standard", ("--start", "shipped"), ["standard-0"], STANDARD, [STANDARD]),
+        ("baseline", ("--start", "shipped"), ["baseline-0"], STANDARD, []),
+        ("light", ("--start", "shipped"), ["light-0"], WEIGHTS / "light.keras", [WEIGHTS / "light.keras"]),
     ],
 )
 def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
+    recipe: str,
     given: tuple[str, ...],
     runs: list[str],
     start: str | None,
@@ -111,7 +127,7 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
     monkeypatch.setattr("train.classifier.weight_average.fit_averaged", recorder)
     monkeypatch.chdir(tmp_path)
 
-    assert run("fit", "--recipe", "student", "--data", csv, *given) == 0
+    assert run("fit", "--recipe", recipe, "--data", csv, *given) == 0
 
     assert [folder.name for folder, _, _ in calls] == runs
     assert calls[-1][1:] == (start and Path(start), [Path(each) for each in teachers])
@@ -133,3 +149,25 @@ def test_without_the_extra_the_package_to_install_is_named(
 
     assert status == 1
     assert capsys.readouterr().err == "fer-train: the package keras is missing; install fer-edge[train]\n"
+
+
+def test_the_whole_device_is_measured_on_class_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "happy").mkdir()
+    cv2.imwrite(str(tmp_path / "happy" / "wall.png"), np.full((120, 160), 128, np.uint8))
+
+    status = run("evaluate", "--pipeline", tmp_path, "--json")
+
+    document = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert (document["photographs"], document["found"], document["accuracy"]) == (1, 0.0, 0.0)
+    assert document["recall"] == {"happy": 0.0}
+
+
+@pytest.mark.parametrize(("given", "missing"), [((), "MODEL"), ((TINY,), "--data")])
+def test_evaluate_says_what_it_lacks(
+    given: tuple[object, ...], missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run("evaluate", *given)
+
+    assert status == 78
+    assert f"evaluate needs {missing}" in capsys.readouterr().err

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.errors import ConfigError
 from edge.labels import EMOTIONS
 from train.classifier import recipes
+from train.classifier.shipped import SHIPPED, find_shipped
 from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
 from train.data.selection import require_split
@@ -35,9 +37,21 @@ def add_commands(commands: Commands) -> None:
         "--start",
         type=Path,
         metavar="FILE",
-        help="start from the weights of this .keras file (default: as the recipe says, unless --teacher is given)",
+        help=f"start from the weights of this .keras file, or from the package's with the word {SHIPPED} "
+        "(default: as the recipe says, unless --teacher is given)",
     )
     fit.set_defaults(command=_fit)
+
+    adjust = commands.add_parser(
+        "adjust",
+        parents=[data],
+        help="move the ferplus head of a run towards weak emotions, as far as PublicTest allows",
+    )
+    adjust.add_argument("run", type=Path, metavar="RUN", help="a run folder of fit; its model.keras is changed")
+    adjust.add_argument(
+        "--strength", type=float, metavar="S", help="0 to undo, up to 1 (default: the best mean recall within bounds)"
+    )
+    adjust.set_defaults(command=_adjust)
 
     ablate = commands.add_parser("ablate", parents=training, help="train a recipe without each of its ingredients")
     ablate.add_argument(
@@ -55,9 +69,26 @@ def add_commands(commands: Commands) -> None:
     ablate.set_defaults(command=_ablate)
 
     evaluate = commands.add_parser(
-        "evaluate", parents=[data, split], help="measure a .keras or .tflite file on one split of FER2013"
+        "evaluate",
+        parents=[fer2013_options(required=False), split],
+        help="measure a .keras or .tflite file on one split of FER2013, or the whole device on photographs",
     )
-    evaluate.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or an int8 .tflite file")
+    evaluate.add_argument(
+        "model",
+        type=Path,
+        nargs="?",
+        metavar="MODEL",
+        help="a .keras file or an int8 .tflite file; with --pipeline a release folder (default: the packaged one)",
+    )
+    evaluate.add_argument(
+        "--pipeline",
+        type=Path,
+        metavar="DIR",
+        help="measure detector, crop and classifier on the photographs in these class folders; a missed face is wrong",
+    )
+    evaluate.add_argument(
+        "--head", default="", metavar="NAME", help="with --pipeline: the head to ask (default: the first, ferplus)"
+    )
     evaluate.add_argument(
         "--emotions", nargs="+", choices=EMOTIONS, metavar="EMOTION", help="measure only these (default: all seven)"
     )
@@ -155,19 +186,16 @@ def _load_split(options: argparse.Namespace) -> fer2013.FaceSet:
 
 def _fit(options: argparse.Namespace) -> int:
     start_backend()
-    from train.classifier.fit import fit
-    from train.classifier.weight_average import fit_averaged
 
     recipe, faces = recipes.load(options.recipe), load_faces(options)
-    folder = options.run or RUNS / f"{recipe.name}-{options.seed}"
+    folder, start = options.run or RUNS / f"{recipe.name}-{options.seed}", options.start
+    if start == Path(SHIPPED):
+        start = find_shipped(recipe)
+        options.teacher = options.teacher or [start] * bool(recipe.teachers)
     teachers = _teachers(recipe, options, faces, folder.parent, options.seed)
-    start = options.start
     if recipe.start and not (start or options.teacher):
         start = teachers[recipe.teachers.index(recipe.start)]
-    run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision, start=start)
-    with progress_bar("running the teachers") as progress:
-        train = fit if recipe.runs == 1 else fit_averaged
-        model = train(recipe, faces, folder, run, resume=options.resume, teachers=teachers, progress=progress)
+    model = _train(recipe, options, faces, folder, start, teachers, resume=options.resume)
     print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
     return 0
 
@@ -175,17 +203,41 @@ def _fit(options: argparse.Namespace) -> int:
 def _teachers(
     recipe: recipes.Recipe, options: argparse.Namespace, faces: dict[str, fer2013.FaceSet], runs: Path, seed: int
 ) -> list[Path]:
-    """The files that ``--teacher`` names, or the recipe's teachers in ``runs``, trained or resumed where needed."""
-    from train.classifier.fit import fit
+    """The files that ``--teacher`` names, or the recipe's teachers in ``runs``, trained or resumed where needed.
 
+    A teacher's own teachers come first, so that one command runs the whole chain from nothing.
+    """
     if options.teacher:
         return list(options.teacher)
-    run, teachers = RunOptions(seed=seed, precision=options.precision), []
+    trained = []
     for name in recipe.teachers:
-        folder = runs / f"{name}-{seed}"
+        teacher, folder = recipes.load(name), runs / f"{name}-{seed}"
+        its_teachers = _teachers(teacher, options, faces, runs, seed)
         print(f"{folder}: the teacher of {recipe.name}", flush=True)
-        teachers.append(fit(recipes.load(name), faces, folder, run, resume=is_resumable(folder)))
-    return teachers
+        start = its_teachers[teacher.teachers.index(teacher.start)] if teacher.start else None
+        resume = teacher.runs > 1 or is_resumable(folder)  # of several runs each is resumed by itself
+        trained.append(_train(teacher, options, faces, folder, start, its_teachers, resume=resume))
+    return trained
+
+
+def _train(
+    recipe: recipes.Recipe,
+    options: argparse.Namespace,
+    faces: dict[str, fer2013.FaceSet],
+    folder: Path,
+    start: Path | None,
+    teachers: list[Path],
+    *,
+    resume: bool,
+) -> Path:
+    from train.classifier.fit import fit
+    from train.classifier.weight_average import fit_averaged
+
+    asked = recipe.name == options.recipe  # a teacher has its own length
+    run = RunOptions(options.seed, options.epochs if asked else None, options.precision, start)
+    train = fit if recipe.runs == 1 else fit_averaged
+    with progress_bar("running the teachers") as progress:
+        return train(recipe, faces, folder, run, resume=resume, teachers=teachers, progress=progress)
 
 
 def _ablate(options: argparse.Namespace) -> int:
@@ -210,7 +262,24 @@ def _ablate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _adjust(options: argparse.Namespace) -> int:
+    start_backend()
+    from train.classifier.logit_adjustment import adjust, markdown
+
+    faces = load_faces(options)
+    training, held_out = (require_split(faces, split) for split in ("Training", "PublicTest"))
+    measured, chosen = adjust(options.run, training, held_out, options.strength)
+    print(markdown(measured, chosen), end="")
+    print(f"{options.run / MODEL_FILE}: its ferplus head is adjusted with strength {chosen:g}")
+    return 0
+
+
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.pipeline:
+        return _evaluate_pipeline(options)
+    for given, name in ((options.model, "MODEL"), (options.data, "--data")):
+        if given is None:
+            raise ConfigError(f"evaluate needs {name}; give a model file and --data, or --pipeline")
     from train.classifier.evaluate import evaluate, table
     from train.run.plots import save_confusion
 
@@ -220,6 +289,19 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.plot:
         title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
         save_confusion(result.fer2013.confusion, result.emotions, title, options.plot)
+    print(json.dumps(result.to_dict(), indent=1) if options.json else table(result))
+    return 0
+
+
+def _evaluate_pipeline(options: argparse.Namespace) -> int:
+    from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
+    from train.classifier.crop_rule import open_detector
+    from train.classifier.pipeline import evaluate_pipeline, table
+
+    classifier = EmotionClassifier(load_release(options.model or PACKAGED_MODEL), head=options.head)
+    detector = open_detector("builtin", None)
+    with progress_bar("reading photographs") as progress:
+        result = evaluate_pipeline(detector, classifier, options.pipeline, progress)
     print(json.dumps(result.to_dict(), indent=1) if options.json else table(result))
     return 0
 

@@ -116,7 +116,9 @@ def choose(measured: Sequence[Strength]) -> Strength:
     return max(allowed or measured[:1], key=lambda each: each.mean_recall)
 
 
-def adjust(run: Path, training: FaceSet, held_out: FaceSet, strength: float | None = None) -> tuple[Strength, ...]:
+def adjust(
+    run: Path, training: FaceSet, held_out: FaceSet, strength: float | None = None
+) -> tuple[tuple[Strength, ...], float]:
     """Adjust ``run``/model.keras and note the strength in its run.json; done again, the old adjustment is undone first.
 
     Args:
@@ -126,7 +128,7 @@ def adjust(run: Path, training: FaceSet, held_out: FaceSet, strength: float | No
         strength: what to subtract, or None to choose.
 
     Returns:
-        All ``STRENGTHS`` as measured; the chosen one is in run.json.
+        All ``STRENGTHS`` as measured, and the one that the head has now.
 
     Raises:
         ConfigError: ``run`` is no run folder.
@@ -147,7 +149,7 @@ def adjust(run: Path, training: FaceSet, held_out: FaceSet, strength: float | No
     save_model(run / "model.keras", model)
     document["adjusted"] = {HEAD: chosen}
     (run / "run.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    return measured
+    return measured, chosen
 
 
 def markdown(measured: Sequence[Strength], chosen: float) -> str:

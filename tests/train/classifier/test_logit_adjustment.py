@@ -94,10 +94,10 @@ def test_the_head_of_the_votes_alone_is_adjusted_and_the_run_says_so(run: Path) 
 
 
 def test_done_again_it_replaces_what_was_done_before(run: Path) -> None:
-    first = adjust(run, faces("Training"), faces(), strength=0.1)
+    first, _ = adjust(run, faces("Training"), faces(), strength=0.1)
     once = biases(run)
 
-    again = adjust(run, faces("Training"), faces(), strength=0.1)
+    again, _ = adjust(run, faces("Training"), faces(), strength=0.1)
 
     np.testing.assert_allclose(biases(run)[0], once[0], atol=1e-4)
     assert [row.accuracy for row in again] == [row.accuracy for row in first]

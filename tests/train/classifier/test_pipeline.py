@@ -12,7 +12,7 @@ from edge.errors import DataError
 from edge.records import EmotionScores, Face, Pixels
 from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.vision.crop import CropRule
-from edge.vision.detector.builtin import PACKAGED_DETECTOR, FerDetector, load_detector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from train.classifier.pipeline import evaluate_pipeline, table
 
 
@@ -96,7 +96,7 @@ def test_a_broken_photograph_is_named(tmp_path: Path) -> None:
 
 def test_what_the_package_holds_reads_a_picture_without_a_face(tmp_path: Path) -> None:
     photograph(tmp_path, "neutral", "wall.png", 128)
-    detector = FerDetector(load_detector(PACKAGED_DETECTOR))
+    detector = BuiltinDetector(load_detector(PACKAGED_DETECTOR))
 
     result = evaluate_pipeline(detector, EmotionClassifier(load_release(PACKAGED_MODEL)), tmp_path)
 
