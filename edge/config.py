@@ -68,9 +68,17 @@ class DetectorConfig:
     every: int = _key(3, low=1, high=30)
 
 
+LIGHT = "light"
+"""``model.folder`` of the smaller classifier in the package; a folder of that name is ``./light``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Which classifier runs; an empty ``folder`` is the release in the package, an empty ``head`` the model's first."""
+    """Which classifier runs.
+
+    An empty ``folder`` is the release in the package, ``LIGHT`` the smaller one there; an empty ``head`` is the model's
+    first.
+    """
 
     folder: str = _key("")
     head: str = _key("")
@@ -208,7 +216,7 @@ def _parse_section(
             problems.append(_unknown("key", name, [f"{section_name}.{known}" for known in keys]))
         elif (problem := _problem(name, value, types[key], **keys[key].metadata)) is not None:
             problems.append(problem)
-        elif key in _PATHS[section_name] and value:
+        elif key in _PATHS[section_name] and value and (name, value) != ("model.folder", LIGHT):
             values[key] = str(folder / value)
         else:
             values[key] = tuple(value) if isinstance(value, list) else types[key](value)

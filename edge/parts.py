@@ -103,9 +103,11 @@ def open_classifier(section: ModelConfig, inference: InferenceConfig) -> tuple[E
         ConfigError: it has no such head.
         DelegateError: the accelerator is absent and no fallback is allowed.
     """
-    from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
+    from edge.config import LIGHT
+    from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, EmotionClassifier, load_release
 
-    release = load_release(Path(section.folder) if section.folder else PACKAGED_MODEL, _path(inference.public_key))
+    packaged = {"": PACKAGED_MODEL, LIGHT: PACKAGED_LIGHT_MODEL}
+    release = load_release(packaged.get(section.folder, Path(section.folder)), _path(inference.public_key))
     return _on_device(
         "classifier",
         inference,

@@ -16,7 +16,10 @@ from edge.model.release import Network, Release, read_release
 from edge.records import EmotionScores, Pixels
 
 PACKAGED_MODEL = Path(__file__).parents[1] / "models"
-"""The release in the package."""
+"""The release in the package that runs unless another is named."""
+
+PACKAGED_LIGHT_MODEL = PACKAGED_MODEL / "light"
+"""A smaller one for a slow board: a quarter of the multiplications."""
 
 _MERGED = {"contempt": "neutral"}
 """Labels of other label sets (FER+) that count as one of ours."""

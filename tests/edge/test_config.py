@@ -46,6 +46,15 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) ->
     assert config.outbox.path == "/var/box"
 
 
+@pytest.mark.parametrize(("folder", "named"), [("light", "light"), ("./light", "{}/light"), ("", "")])
+def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_path(
+    folder: str, named: str, tmp_path: Path
+) -> None:
+    config = load(write(tmp_path, f'[model]\nfolder = "{folder}"'))
+
+    assert config.model.folder == named.format(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
