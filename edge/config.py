@@ -7,22 +7,24 @@ values TOML may hold. ``deploy/fer-edge.toml`` documents every key, and a test k
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
-import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 from edge.errors import ConfigError
+from edge.host.identity import derived_id
 from edge.mqtt.messages import DEVICE, SOURCE
+from edge.tomlfile import read_toml, without_secrets
 
 ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:(?P<port>[1-9][0-9]{0,4}))?")
 """A host with or without a port; an IPv6 address stands in brackets."""
 
 
 def _key(
-    default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] | None = None
+    default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str | int, ...] | None = None
 ) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "choices": choices})
 
@@ -44,13 +46,16 @@ class CameraConfig:
     source: str = _key("cam0")
     device: str = _key("/dev/video0")
     url: str = _key("")
+    transport: str = _key("auto", choices=("auto", "tcp", "udp"))
     path: str = _key("")
     pace: str = _key("real", choices=("real", "fast"))
     loop: bool = _key(False)
     width_px: int = _key(640, low=64, high=1920)
     height_px: int = _key(480, low=48, high=1080)
-    fps: float = _key(10.0, low=1, high=60)
-    stall_s: float = _key(5.0, low=1, high=60)
+    fps: float = _key(10.0, low=0.1, high=60)
+    stall_s: float = _key(10.0, low=1, high=60)
+    rotate: int = _key(0, choices=(0, 90, 180, 270))
+    flip: str = _key("none", choices=("none", "horizontal", "vertical"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,23 +174,18 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: with one line for each thing that is wrong, not only the first.
     """
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"config {path}: cannot be read ({error.strerror}); name a TOML file with --config"
-        ) from error
-    except ValueError as error:  # TOML's own, or a number of thousands of digits
-        raise ConfigError(f"config {path}: is not TOML ({error})") from error
-    except RecursionError as error:
-        raise ConfigError(f"config {path}: is not TOML that can be read (nested too deeply)") from error
+    document = read_toml(path)
     problems: list[str] = []
     config = _parse(document, path.parent, problems)
+    config = replace(config, mqtt=_plain_host(config.mqtt, problems))
     # A key with a mistake of its own is not blamed for a contradiction too.
     mistaken = {problem.partition(" ")[0] for problem in problems}
     problems += [problem for problem in _contradictions(config) if mistaken.isdisjoint(problem.split())]
     if problems:
         raise ConfigError("\n".join(f"config {path}: {problem}" for problem in problems))
+    if not config.device.id:
+        with suppress(ConfigError):  # device_id tells, where the id is needed
+            config = replace(config, device=replace(config.device, id=derived_id(path.stem)))
     return config
 
 
@@ -214,6 +214,8 @@ def _parse_section(
             problems.append(f"[{section_name}] {key} is now [{_MOVED[name]}] {key}; move the line there")
         elif key not in keys:
             problems.append(_unknown("key", name, [f"{section_name}.{known}" for known in keys]))
+        elif isinstance(value, str) and name not in ("camera.url", "mqtt.host") and without_secrets(value) != value:
+            problems.append(f"{name} holds an address with a user or password; {_ADDRESSES_BELONG}")
         elif (problem := _problem(name, value, types[key], **keys[key].metadata)) is not None:
             problems.append(problem)
         elif key in _PATHS[section_name] and value and (name, value) != ("model.folder", LIGHT):
@@ -233,6 +235,8 @@ _PATHS = {section: frozenset[str]() for section in get_type_hints(Config)} | {
 }
 """Keys that name a file or folder."""
 
+_ADDRESSES_BELONG = "a camera's address belongs in camera.url, with camera.kind 'stream'"
+
 _MOVED = {f"model.{key.name}": "inference" for key in fields(InferenceConfig)}
 """Keys that earlier versions had elsewhere, and the section that holds them now."""
 
@@ -243,7 +247,7 @@ def _problem(
     kind: type,
     low: float | None,
     high: float | None,
-    choices: tuple[str, ...] | None,
+    choices: tuple[str | int, ...] | None,
 ) -> str | None:
     if kind == tuple[str, ...]:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -251,13 +255,13 @@ def _problem(
         return f"{name} is {_shown(value)}; expected a list of texts in quotes"
     expected = {str: "text in quotes", bool: "true or false", int: "a whole number", float: "a number"}[kind]
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
-    shown = "..." if name == "camera.url" else _shown(value)  # may hold a password
+    shown = "..." if name in _SECRET else _shown(value)
     if not fits:
         return f"{name} is {shown}; expected {expected}"
     if isinstance(value, str) and not value.isprintable():
         return f"{name} is {shown}; expected {expected} without control characters"
     if choices is not None and value not in choices:
-        return f"{name} is {shown}; expected one of {', '.join(choices)}"
+        return f"{name} is {shown}; expected one of {', '.join(map(str, choices))}"
     if low is not None and high is not None and not low <= float(str(value)) <= high:
         return f"{name} is {shown}; expected {expected} from {low:g} to {high:g}"
     return None
@@ -265,16 +269,19 @@ def _problem(
 
 def _unknown(what: str, name: str, known: list[str]) -> str:
     nearest = difflib.get_close_matches(name[:_SHOWN], known, n=1, cutoff=0)[0]
-    shown = name[:_SHOWN] if name.isprintable() else _shown(name)
+    shown = without_secrets(name)[:_SHOWN] if name.isprintable() else _shown(name)
     return f"{what} {shown} is unknown; the nearest {what} is {nearest}"
 
+
+_SECRET = frozenset({"camera.url", "mqtt.host", "mqtt.username", "mqtt.password_file"})
+"""Keys whose value is never repeated: it may hold a password, by right or by mistake."""
 
 _SHOWN = 80
 """How many characters of a wrong value a message repeats."""
 
 
 def _shown(value: object) -> str:
-    shown = repr(value)
+    shown = without_secrets(repr(value))
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
@@ -298,11 +305,47 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("mqtt.tls_cert and mqtt.tls_key belong together; set both or neither")
     if mqtt.password_file and not mqtt.username:
         problems.append("mqtt.username is empty but mqtt.password_file is set; set both or neither")
+    if camera.stall_s < 2 / camera.fps:
+        problems.append(
+            f"camera.stall_s is {camera.stall_s:g}, but at camera.fps {camera.fps:g} an image comes every "
+            f"{1 / camera.fps:.3g} s; expected at least {2 / camera.fps:.3g}"
+        )
     for key in ("password_file", "tls_ca", "tls_cert", "tls_key"):
         file = Path(getattr(mqtt, key))
         if getattr(mqtt, key) and not _readable(file):
-            problems.append(f"mqtt.{key} is {file}, which cannot be read; name a file that this user may read")
+            # What is no file may be the password itself.
+            named = "names a file" if key == "password_file" else f"is {file}"
+            problems.append(f"mqtt.{key} {named} that cannot be read; name a file that this user may read")
     return problems
+
+
+def _plain_host(mqtt: MqttConfig, problems: list[str]) -> MqttConfig:
+    """``mqtt`` with the host and port of an address such as ``mqtt://broker:1883``, if the host is one."""
+    if "@" in mqtt.host:
+        problems.append(
+            "mqtt.host holds a user or password; expected the host alone, the user in mqtt.username "
+            "and the password in the file that mqtt.password_file names"
+        )
+        return mqtt
+    if "://" not in mqtt.host:
+        return mqtt
+    default = MqttConfig()
+    try:
+        parts = urlsplit(mqtt.host)
+        host, port, scheme = parts.hostname, parts.port, parts.scheme
+    except ValueError:
+        host, port, scheme = None, None, ""
+    tls = scheme in ("mqtts", "ssl", "tls")
+    if not host or not (tls or scheme in ("mqtt", "tcp")) or parts.path.strip("/") or parts.query:
+        problems.append("mqtt.host is an address that is not understood; expected the host alone, such as broker.local")
+    elif port and mqtt.port not in (port, default.port):
+        problems.append(f"mqtt.host and mqtt.port name two ports, {port} and {mqtt.port}; leave one out")
+    elif tls and not mqtt.tls_ca:
+        problems.append(f"mqtt.tls_ca is needed for {scheme}://; name the certificate of the authority")
+    else:
+        usual = 8883 if tls and mqtt.port == default.port else mqtt.port
+        return replace(mqtt, host=host, port=port or usual)
+    return mqtt
 
 
 def _readable(file: Path) -> bool:
@@ -313,17 +356,10 @@ def _readable(file: Path) -> bool:
         return False
 
 
-def device_id(section: DeviceConfig, machine_id: Path = Path("/etc/machine-id")) -> str:
-    """The id of this device: the configured one, else ``fer-`` and 8 hexadecimal digits of the hashed machine id, so
-    that the machine id itself is not published.
+def device_id(section: DeviceConfig) -> str:
+    """The id of this device: the configured one, else one derived from the machine and the name of the file.
 
     Raises:
         ConfigError: none is configured and the machine has none.
     """
-    if section.id:
-        return section.id
-    try:
-        identity = machine_id.read_text("ascii").strip()
-    except OSError as error:
-        raise ConfigError(f"device.id is empty and {machine_id} cannot be read; set device.id") from error
-    return "fer-" + hashlib.sha256(f"fer-edge {identity}".encode()).hexdigest()[:8]
+    return section.id or derived_id("fer-edge")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,9 @@ def test_the_documented_file_names_every_key_with_its_default() -> None:
 
 
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
-    assert load(write(tmp_path, "")) == Config()
+    config = load(write(tmp_path, ""))
+
+    assert replace(config, device=DeviceConfig()) == Config()
 
 
 def test_a_whole_number_is_accepted_where_a_number_is_asked(tmp_path: Path) -> None:
@@ -61,7 +63,15 @@ def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_p
         ("[camra]", "section camra is unknown; the nearest section is camera"),
         ("[camera]\nkinds = 'usb'", "key camera.kinds is unknown; the nearest key is camera.kind"),
         ("[camera]\nkind = 'webcam'", "camera.kind is 'webcam'; expected one of csi, usb, stream, replay"),
-        ("[camera]\nfps = 0", "camera.fps is 0; expected a number from 1 to 60"),
+        ("[camera]\nfps = 0", "camera.fps is 0; expected a number from 0.1 to 60"),
+        (
+            "[camera]\nfps = 0.1",
+            "camera.stall_s is 10, but at camera.fps 0.1 an image comes every 10 s; expected at least 20",
+        ),
+        ("[camera]\nrotate = 45", "camera.rotate is 45; expected one of 0, 90, 180, 270"),
+        ("[camera]\nrotate = '90'", "camera.rotate is '90'; expected a whole number"),
+        ("[camera]\nflip = 'both'", "camera.flip is 'both'; expected one of none, horizontal, vertical"),
+        ("[camera]\ntransport = 'http'", "camera.transport is 'http'; expected one of auto, tcp, udp"),
         ("[camera]\nloop = 1", "camera.loop is 1; expected true or false"),
         ("[camera]\nurl = ['rtsp://me:secret@cam']", "camera.url is ...; expected text in quotes"),
         ("[camera]\nkind = 'stream'", "camera.url is needed for camera.kind 'stream'"),
@@ -85,7 +95,7 @@ def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_p
         ("[mqtt]\nhosts = ['a:70000']", "mqtt.hosts has 'a:70000'; expected a host, or host:port"),
         ("[mqtt]\nhosts = ['::1']", "mqtt.hosts has '::1'; expected a host, or host:port"),
         ("[mqtt]\ntls_cert = 'a.pem'", "mqtt.tls_cert and mqtt.tls_key belong together"),
-        ("[mqtt]\nusername = 'u'\npassword_file = 'absent'", "which cannot be read"),
+        ("[mqtt]\nusername = 'u'\npassword_file = 'absent'", "mqtt.password_file names a file that cannot be read"),
         ("[mqtt]\npassword_file = 'absent'", "mqtt.username is empty but mqtt.password_file is set"),
         ("not toml", "is not TOML"),
     ],
@@ -122,11 +132,11 @@ def test_a_contradiction_is_said_beside_mistakes_elsewhere_and_not_beside_its_ow
     ("text", "sentence"),
     [
         pytest.param("[camera]\nfps = 1" + "0" * 5000, "is not TOML (Exceeds the limit", id="a number without end"),
-        pytest.param("[camera]\nfps = 1" + "0" * 400, "0000...; expected a number from 1 to 60", id="a long number"),
+        pytest.param("[camera]\nfps = 1" + "0" * 400, "0000...; expected a number from 0.1 to 60", id="a long number"),
         pytest.param("x = " + "[" * 20_000, "is not TOML that can be read (nested too deeply)", id="brackets"),
         pytest.param(
             '[mqtt]\nusername = "u"\npassword_file = "a\\u0000b"',
-            "mqtt.password_file is 'a\\x00b'; expected text in quotes without control characters",
+            "mqtt.password_file is ...; expected text in quotes without control characters",
             id="no name of a file",
         ),
         pytest.param('["a\\nb"]', "section 'a\\nb' is unknown", id="a name of two lines"),
@@ -151,24 +161,26 @@ def test_a_folder_instead_of_a_file_is_named(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_the_default_device_id_hides_the_machine_id(tmp_path: Path) -> None:
-    machine = tmp_path / "machine-id"
-    machine.write_text("0123456789abcdef0123456789abcdef\n", "ascii")
-
-    identity = device_id(DeviceConfig(), machine)
-
-    assert re.fullmatch(r"fer-[0-9a-f]{8}", identity)
-    assert identity[4:] not in machine.read_text("ascii")
-    assert identity == device_id(DeviceConfig(), machine)
-
-
 def test_a_configured_device_id_wins(tmp_path: Path) -> None:
-    assert device_id(DeviceConfig(id="kitchen"), tmp_path / "absent") == "kitchen"
+    assert device_id(load(write(tmp_path, '[device]\nid = "kitchen"')).device) == "kitchen"
 
 
-def test_without_a_machine_id_the_key_to_set_is_named(tmp_path: Path) -> None:
+def test_without_one_the_file_and_the_machine_name_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.config.derived_id", lambda name: f"fer-of-{name}")
+    (tmp_path / "door.toml").write_text("", "utf-8")
+
+    assert device_id(load(tmp_path / "door.toml").device) == "fer-of-door"
+
+
+def test_a_machine_without_an_id_is_told_where_the_id_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.host.identity.derived_id.__defaults__", (tmp_path / "absent", tmp_path / "absent"))
+
+    config = load(write(tmp_path, ""))
+
     with pytest.raises(ConfigError, match=r"set device\.id"):
-        device_id(DeviceConfig(), tmp_path / "absent")
+        device_id(config.device)
 
 
 def test_hosts_replace_the_host_and_may_bring_a_port_of_their_own(tmp_path: Path) -> None:
@@ -188,3 +200,98 @@ def test_hosts_replace_the_host_and_may_bring_a_port_of_their_own(tmp_path: Path
 
 def test_without_hosts_there_is_one_broker() -> None:
     assert MqttConfig("broker", 1884).brokers() == (MqttConfig("broker", 1884),)
+
+
+PASSWORD = "SeCrEt77"
+ADDRESS = f"rtsp://cam:{PASSWORD}@127.0.0.1:8554/cam"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[camera]\nkind = "{ADDRESS}"',
+        f'[camera]\nkind = "usb"\ndevice = "{ADDRESS}"',
+        f'[camera]\nkind = "replay"\npath = "{ADDRESS}"',
+        f'[camera]\nsource = "{ADDRESS}"',
+        f'[camera]\nfps = "{ADDRESS}"',
+        f'[camera]\nurl = ["{ADDRESS}"]',
+        f'[camera]\nkind = "stream"\nurl = "cam:{PASSWORD}@127.0.0.1"',
+        f'[camera]\n"{ADDRESS}" = 1',
+        f'"{ADDRESS}" = 1',
+        f'camera = "{ADDRESS}"',
+        f'camera.url = "{ADDRESS}',
+        f'"{ADDRESS}" = 1\n"{ADDRESS}" = 2',
+        f'[device]\nid = "{ADDRESS}"',
+        f'[device]\nsite = "{ADDRESS}"',
+        f'[mqtt]\nhost = "mqtt://iot:{PASSWORD}@127.0.0.1:1883"',
+        f'[mqtt]\nhost = "iot:{PASSWORD}@127.0.0.1"',
+        f'[mqtt]\nhosts = ["iot:{PASSWORD}@127.0.0.1"]',
+        f'[mqtt]\nhosts = "iot:{PASSWORD}@127.0.0.1"',
+        f'[mqtt]\nusername = "u"\npassword_file = "{PASSWORD}"',
+        f'[mqtt]\npassword_file = "{PASSWORD}"',
+        f'[mqtt]\nusername = "u"\npassword_file = ["{PASSWORD}"]',
+        f'[mqtt]\npassword = "{PASSWORD}"',
+        f'[outbox]\npath = "{ADDRESS}"',
+    ],
+)
+def test_a_password_in_the_wrong_place_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(write(tmp_path, text))
+
+    assert PASSWORD not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ('host = "mqtt://broker.local"', "broker.local", 1883),
+        ('host = "mqtt://broker.local/"', "broker.local", 1883),
+        ('host = "tcp://10.0.0.5:1884"', "10.0.0.5", 1884),
+        ('host = "mqtt://[fd00::5]"\nport = 1885', "fd00::5", 1885),
+        ('host = "mqtts://broker.local"\ntls_ca = "fer-edge.toml"', "broker.local", 8883),
+    ],
+)
+def test_an_address_of_the_broker_is_understood(tmp_path: Path, text: str, host: str, port: int) -> None:
+    mqtt = load(write(tmp_path, f"[mqtt]\n{text}")).mqtt
+
+    assert (mqtt.host, mqtt.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('host = "https://broker.local"', "mqtt.host is an address that is not understood; expected the host alone"),
+        ('host = "mqtt://broker.local/topic"', "mqtt.host is an address that is not understood"),
+        ('host = "mqtt://broker.local:1884"\nport = 1885', "mqtt.host and mqtt.port name two ports, 1884 and 1885"),
+        ('host = "mqtts://broker.local"', "mqtt.tls_ca is needed for mqtts://"),
+        ('host = "mqtt://u:p@broker.local"', "mqtt.host holds a user or password; expected the host alone"),
+    ],
+)
+def test_an_address_of_the_broker_that_cannot_be_used_is_explained(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        load(write(tmp_path, f"[mqtt]\n{text}"))
+
+
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
+    file = tmp_path / "fer-edge.toml"
+    file.write_bytes(b"\xef\xbb\xbf[camera]\nfps = 5\n")
+
+    assert load(file).camera.fps == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[camera]".encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        ("[camera]".encode("utf-16-le"), "is UTF-16; save it as UTF-8"),
+        ("[device]\nroom = 'Küche'".encode("latin-1"), "is not UTF-8 in line 2; save it as UTF-8"),
+        ("[device]\n\nroom = “Flur”".encode(), "has typographic quotes (“ ”) in line 3; TOML needs straight ones"),
+        ("room = ‘Flur’".encode(), "has typographic quotes (‘ ’) in line 1"),
+    ],
+)
+def test_what_an_editor_did_to_the_file_is_told(tmp_path: Path, content: bytes, sentence: str) -> None:
+    file = tmp_path / "fer-edge.toml"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        load(file)

@@ -72,10 +72,13 @@ def wrong(key: Any, kind: type) -> st.SearchStrategy[Any]:
         of_other_types.append(st.booleans())
     if kind in (int, float):
         of_other_types += [st.text(max_size=9), st.just(float("nan"))]
+    if low is not None:
         of_other_types += [st.integers(max_value=int(low) - 1), st.integers(min_value=int(high) + 1)]
-    else:
+    if kind not in (int, float):
         of_other_types += [st.integers(), st.floats()]
-    if choices:
+    if choices and kind is int:
+        of_other_types.append(st.integers().filter(lambda value: value not in choices))
+    elif choices:
         of_other_types.append(st.text(max_size=9).filter(lambda value: value not in choices))
     if kind is str:
         of_other_types.append(st.just("a\0b"))

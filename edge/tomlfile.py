@@ -1,0 +1,56 @@
+"""A TOML file as people write it, with a sentence for what their editors do to it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ConfigError
+
+_LOGIN = re.compile(r"[^\s\"']*[:/][^\s\"']*@[^\s\"']*")
+"""What looks like an address with credentials."""
+_QUOTES = frozenset("\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb")
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with every address that has a user or password in it cut out."""
+    return _LOGIN.sub("...", text)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The document in the file, which may begin with a byte order mark.
+
+    Raises:
+        ConfigError: it cannot be read or is not TOML.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"config {path}: cannot be read ({error.strerror}); name a TOML file with --config"
+        ) from error
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
+        raise ConfigError(f"config {path}: is UTF-16; save it as UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"config {path}: is not UTF-8 in line {line}; save it as UTF-8") from error
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # TOML's own, or a number of thousands of digits
+        raise ConfigError(f"config {path}: {_reason(text, str(error))}") from error
+    except RecursionError as error:
+        raise ConfigError(f"config {path}: is not TOML that can be read (nested too deeply)") from error
+
+
+def _reason(text: str, said: str) -> str:
+    """Why ``text`` is not TOML, given what Python says of it."""
+    lines, found = text.split("\n"), re.search(r"at line (\d+)", said)
+    if found and (number := int(found[1])) <= len(lines):
+        quotes = sorted(_QUOTES & set(lines[number - 1]))
+        if quotes:
+            return f"has typographic quotes ({' '.join(quotes)}) in line {number}; TOML needs straight ones"
+    return f"is not TOML ({without_secrets(said)})"
