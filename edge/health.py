@@ -26,6 +26,7 @@ Stage: TypeAlias = Literal["detect", "classify"]
 
 _SAMPLES = 600
 _RATE_SPAN_S = 30.0
+_KNOWN_AFTER_S = 2.0
 _DISK_LOW_MB = 100
 _CHECK_PERIOD_S = 2.0
 
@@ -53,11 +54,14 @@ class Meter:
         self.analysed += 1
         self._frames_at_s.append(time.monotonic())
 
-    def fps(self) -> float:
-        """Analysed frames per second over the last half minute."""
+    def fps(self) -> float | None:
+        """Analysed frames per second over the last half minute; None until two seconds are known."""
         now_s = time.monotonic()
         recent = [at_s for at_s in tuple(self._frames_at_s) if now_s - at_s <= _RATE_SPAN_S]
-        return (len(recent) - 1) / (now_s - recent[0]) if len(recent) > 1 else 0.0
+        if len(recent) < 2:
+            return 0.0 if self.analysed > len(recent) else None
+        span_s = now_s - recent[0]
+        return (len(recent) - 1) / span_s if span_s >= _KNOWN_AFTER_S else None
 
     def percentiles_ms(self, stage: Stage) -> Percentiles | None:
         """Median and 95th percentile of the newest passes through ``stage``; None before the second."""
@@ -106,7 +110,12 @@ class HealthMonitor:
             state=state,
             problems=problems,
             camera=CameraHealth(
-                self._capture.name, self._meter.fps(), age_s, self._capture.stalls, self._capture.reopens
+                self._capture.name,
+                self._meter.fps(),
+                age_s,
+                self._capture.stalls,
+                self._capture.reopens,
+                self._capture.bad_frames,
             ),
             inference=InferenceHealth(
                 self._device, self._meter.percentiles_ms("detect"), self._meter.percentiles_ms("classify")
@@ -117,10 +126,15 @@ class HealthMonitor:
             version=__version__,
         )
 
+    @property
+    def camera_stalled(self) -> bool:
+        """Whether the camera delivers nothing now."""
+        return self._capture.stalled
+
     def _camera_problems(self) -> tuple[Problem, ...]:
         if self._capture.stalled:
             age_s = self._capture.last_frame_age_s
-            return (Problem("camera_stalled", f"{self._capture.name} has delivered no new image for {age_s:.0f} s."),)
+            return (Problem("camera_stalled", f"{self._capture.name} has delivered no image for {age_s:.0f} s."),)
         if self._capture.frozen:
             return (Problem("camera_frozen", f"{self._capture.name} delivers the same image again and again."),)
         return ()
@@ -164,7 +178,10 @@ class HealthReporter(threading.Thread):
         published_at_s, analysed = float("-inf"), 0
         while not self._stopping.wait(_CHECK_PERIOD_S if analysed else 0.1):
             # Without a publisher the watchdog is not fed, so systemd starts a process that can publish.
-            if self._meter.analysed > analysed and self._publisher.alive:
+            # A camera that does not deliver ends the process by itself; until then the device says what is wrong.
+            if (
+                self._meter.analysed > analysed or (analysed and self._monitor.camera_stalled)
+            ) and self._publisher.alive:
                 if not analysed:
                     self._notifier.ready()
                 analysed = self._meter.analysed
@@ -184,4 +201,5 @@ def _summarise(health: Health) -> str:
     """One line for ``systemctl status`` and the journal."""
     waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
     problems = "".join(f" {problem.sentence}" for problem in health.problems)
-    return f"{health.state}: {health.camera.fps:.1f} frames/s, {waiting}.{problems}"
+    rate = "frame rate not known yet" if health.camera.fps is None else f"{health.camera.fps:.1f} frames/s"
+    return f"{health.state}: {rate}, {waiting}.{problems}"

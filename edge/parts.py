@@ -18,6 +18,8 @@ from edge.records import Problem
 if TYPE_CHECKING:
     from edge.camera import Camera
     from edge.camera.capture import Capture
+    from edge.camera.rtsp import Transport
+    from edge.camera.turn import Flip
     from edge.config import (
         CameraConfig,
         Config,
@@ -44,22 +46,53 @@ def open_camera(section: CameraConfig) -> Camera:
     Raises:
         CameraError: it cannot be opened.
     """
+    flip = cast("Flip", section.flip)
+    rotate = section.rotate
     if section.kind == "csi":
         from edge.camera.csi import CsiCamera
 
-        return CsiCamera(section.width_px, section.height_px, section.fps)
-    if section.kind == "usb":
+        by_sensor = rotate in (0, 180)
+        camera: Camera = CsiCamera(
+            section.width_px,
+            section.height_px,
+            fps=section.fps,
+            stall_s=section.stall_s,
+            hflip=by_sensor and (rotate == 180) != (flip == "horizontal"),
+            vflip=by_sensor and (rotate == 180) != (flip == "vertical"),
+        )
+        if by_sensor:
+            return camera
+    elif section.kind == "usb":
         from edge.camera.usb import UsbCamera
 
-        return UsbCamera(section.device, section.width_px, section.height_px, section.fps)
-    if section.kind == "stream":
-        from edge.camera.stream import StreamCamera
+        size_px = section.width_px, section.height_px
+        camera = UsbCamera(section.device, *size_px, fps=section.fps, stall_s=section.stall_s)
+    elif section.kind == "stream":
+        camera = _open_stream(section)
+    else:
+        from edge.camera.replay import ReplayCamera
 
-        return StreamCamera(section.url)
-    from edge.camera.replay import ReplayCamera
+        pace = cast(Literal["real", "fast"], section.pace)
+        camera = ReplayCamera(Path(section.path), pace=pace, loop=section.loop, fps=section.fps)
+    if rotate == 0 and flip == "none":
+        return camera
+    from edge.camera.turn import TurnedCamera
 
-    pace = cast(Literal["real", "fast"], section.pace)
-    return ReplayCamera(Path(section.path), pace=pace, loop=section.loop)
+    return TurnedCamera(camera, rotate, flip)
+
+
+def _open_stream(section: CameraConfig) -> Camera:
+    from edge.camera.address import parse_address
+
+    address = parse_address(section.url)
+    if address.scheme in ("http", "https"):
+        from edge.camera.http import HttpCamera
+
+        return HttpCamera(address, fps=section.fps, stall_s=section.stall_s)
+    from edge.camera.rtsp import RtspCamera
+
+    transport = cast("Transport", section.transport)
+    return RtspCamera(address, transport=transport, fps=section.fps, stall_s=section.stall_s)
 
 
 def open_detector(section: DetectorConfig, inference: InferenceConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:

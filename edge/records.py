@@ -215,12 +215,14 @@ class CameraHealth:
     """How the camera delivers."""
 
     name: Annotated[str, Meta(description="Kind and name of the camera, for people.")]
-    fps: Annotated[Amount, Meta(description="Frames analysed per second over the last half minute.")]
-    last_frame_age_s: Annotated[
-        Amount | None, Meta(description="Seconds since the last new frame; null before the first.")
+    fps: Annotated[
+        Amount | None,
+        Meta(description="Frames analysed per second over the last half minute; null until two seconds are known."),
     ]
+    last_frame_age_s: Annotated[Amount | None, Meta(description="Seconds since the last frame; null before the first.")]
     stalls: Annotated[Count, Meta(description="How often it stopped delivering.")]
     reopens: Annotated[Count, Meta(description="How often it was opened again.")]
+    bad_frames: Annotated[Count, Meta(description="Damaged frames, which were skipped.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ class Service:
             )
             parts.callback(capture.stop)
             capture.start()
-            publisher = Publisher(config.mqtt, self._describe(capture.name), outbox, WallClock())
+            # Windows of a clip that is replayed faster than it was recorded happened at no time of day.
+            clock = WallClock() if capture.live else WallClock(is_set=lambda _: False)
+            publisher = Publisher(config.mqtt, self._describe(capture.name), outbox, clock)
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
             meter, throttle = Meter(), Throttle()

@@ -1,7 +1,8 @@
 """Cameras: everything that delivers grey images, behind one protocol.
 
-``csi`` is the Pi's ribbon camera (picamera2), ``usb`` a V4L2 device, ``stream`` an RTSP or HTTP address, ``replay`` a
-video file or a folder of images. ``capture`` reads any of them in a thread and numbers the frames.
+``csi`` is the Pi's ribbon camera (picamera2), ``usb`` a V4L2 device, ``rtsp`` and ``http`` are network cameras,
+``replay`` is a video file or a folder of images. Each delivers at most the wished number of images a second, and skips
+and counts damaged ones. ``turn`` turns images upright; ``capture`` reads any camera in a thread and numbers the frames.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class Camera(Protocol):
     @property
     def live(self) -> bool:
         """True if images come at their own pace (the newest wins); False if the reader sets the pace."""
+
+    @property
+    def bad_frames(self) -> int:
+        """Images that came damaged and were skipped, since it was opened."""
 
     def read(self) -> Image | None:
         """Wait for the next image; None at the end of a clip that is not looped.

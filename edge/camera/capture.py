@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 LONGEST_PAUSE_S = 8.0
 STOP_TIMEOUT_S = 2.0
+FREEZE_FACTOR = 12
+"""The same image for so many times ``stall_s`` is suspicious: at night a denoising encoder repeats one for seconds."""
+QUIET_S = 60.0
+"""A camera that fails again and again is told of once in this time."""
 
 
 class Capture:
@@ -29,13 +34,17 @@ class Capture:
     From a live camera ``next`` returns the newest frame; older ones that nobody took are lost, which leaves a gap in
     ``sequence``. If the camera is not live, the thread waits until each frame is taken.
 
-    A live camera has *stalled* when no new image has come for ``stall_s``. The same image again is not a new one,
-    unless ``may_freeze``: a recording may stand still. An error or a frozen image makes the thread reopen the camera,
-    after a jittered pause that doubles from ``pause_s``; after ``max_reopens`` failures in a row ``next`` raises. If
-    the image is still the same after reopening, the scene itself is still (a covered lens), and ``frozen`` says so.
+    A live camera has *stalled* when no image has come for ``stall_s``, and has recovered when images have come for as
+    long. An error makes the thread reopen the camera, after a jittered pause that doubles from ``pause_s``; after
+    ``max_reopens`` failures in a row ``next`` raises.
 
-    A call into the camera that never returns cannot be interrupted. After twice ``stall_s`` ``next`` raises, so that
-    the service ends and a new process takes over.
+    The very same image for 12 times ``stall_s`` makes the thread reopen the camera once, unless ``may_freeze``: a
+    recording may stand still. If the image is still the same, the camera is *frozen* until it changes: its lens is
+    covered, or it hangs. Each further suspicion takes twice as long, so that a still room is left in peace.
+
+    A call into the camera that never returns cannot be interrupted. After twice ``stall_s`` (when it opens, after six
+    times and 5 s more: FFmpeg looks at the first images) ``next`` raises, so that the service ends and a new process
+    takes over.
 
     All times are on the monotonic clock.
 
@@ -46,23 +55,25 @@ class Capture:
         reopens: how often the camera was reopened.
         stalls: how often it stalled.
         stalled: whether it is stalled now.
-        frozen: whether it delivers the same image again and again now.
+        frozen: whether it is frozen now.
     """
 
     def __init__(
         self,
         open_camera: Callable[[], Camera],
         *,
-        stall_s: float = 5.0,
+        stall_s: float = 10.0,
         may_freeze: bool = False,
         max_reopens: int = 5,
         pause_s: float = 0.5,
     ) -> None:
         self._open_camera, self._stall_s, self._may_freeze = open_camera, stall_s, may_freeze
         self._max_reopens, self._pause_s = max_reopens, pause_s
+        self._freeze_s = FREEZE_FACTOR * stall_s
         self.name, self.live = "camera", True
         self.captured = self.reopens = self.stalls = 0
         self.stalled = self.frozen = False
+        self._bad_before = 0
         self._camera: Camera | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._stop = threading.Event()
@@ -70,10 +81,11 @@ class Capture:
         self._frame: Frame | None = None
         self._over = False
         self._error: CameraError | None = None
-        self._call_began_s: float | None = None
-        self._new_at_s = 0.0
+        self._call_until_s = math.inf
+        self._image_at_s = self._steady_since_s = self._same_since_s = 0.0
         self._last_pixels: Pixels | None = None
         self._suspected = False
+        self._told_s, self._untold = -math.inf, 0
 
     def start(self) -> None:
         """Open the camera and begin to read it.
@@ -83,7 +95,7 @@ class Capture:
         """
         self._camera = self._open_camera()
         self.name, self.live = self._camera.name, self._camera.live
-        self._new_at_s = time.monotonic()
+        self._image_at_s = self._steady_since_s = time.monotonic()
         self._thread.start()
 
     def next(self, timeout_s: float) -> Frame | None:
@@ -95,7 +107,7 @@ class Capture:
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
             while True:
-                self._count_stall()
+                self._watch_for_stall()
                 if self._frame is not None:
                     frame, self._frame = self._frame, None
                     self._changed.notify_all()
@@ -116,8 +128,14 @@ class Capture:
 
     @property
     def last_frame_age_s(self) -> float:
-        """Seconds since the last new image, or since ``start``."""
-        return time.monotonic() - self._new_at_s
+        """Seconds since the last image, or since ``start``."""
+        return time.monotonic() - self._image_at_s
+
+    @property
+    def bad_frames(self) -> int:
+        """Damaged images that were skipped, over all reopenings."""
+        camera = self._camera
+        return self._bad_before + (camera.bad_frames if camera is not None else 0)
 
     def stop(self) -> None:
         """Stop reading and close the camera; gives up on a camera that blocks for 2 seconds."""
@@ -127,16 +145,21 @@ class Capture:
         if self._thread.is_alive():
             self._thread.join(STOP_TIMEOUT_S)
 
-    def _count_stall(self) -> None:
-        if self.live and not self.stalled and not self._over and self.last_frame_age_s > self._stall_s:
+    def _watch_for_stall(self) -> None:
+        if not self.live or self._over:
+            return
+        if self.last_frame_age_s > self._stall_s:
+            if not self.stalled:
+                self.stalls += 1
+                log.warning("camera %s: no image for %.1f s", self.name, self.last_frame_age_s)
             self.stalled = True
-            self.stalls += 1
-            log.warning("camera %s: no new image for %.1f s", self.name, self.last_frame_age_s)
+        elif self.stalled and time.monotonic() - self._steady_since_s >= self._stall_s:
+            self.stalled = False
+            log.info("camera %s: delivers again", self.name)
 
     def _raise_if_blocked(self) -> None:
-        since_s = self._call_began_s
-        if since_s is not None and time.monotonic() - since_s > 2 * self._stall_s:
-            raise CameraError(f"camera {self.name}: blocks for {2 * self._stall_s:g} s, only a restart can free it")
+        if time.monotonic() > self._call_until_s:
+            raise CameraError(f"camera {self.name}: a call into it does not return, only a restart can free it")
 
     # The rest runs in the capture thread.
 
@@ -160,7 +183,7 @@ class Capture:
                 failures += 1
                 if not self.live or failures > self._max_reopens:
                     return error
-                log.warning("%s; reopening it (%d of %d)", error, failures, self._max_reopens)
+                self._tell(error)
                 self._close()
                 pause_s = min(self._pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S)
                 self._stop.wait(pause_s * random.uniform(0.5, 1))
@@ -171,40 +194,49 @@ class Capture:
                 self._deliver(image)
         return None
 
+    def _tell(self, error: CameraError) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s < QUIET_S:
+            self._untold += 1
+            return
+        before = f" ({self._untold} times more since it was last said)" if self._untold else ""
+        log.warning("%s; reopening it%s", error, before)
+        self._told_s, self._untold = now_s, 0
+
     def _next_image(self) -> Image | None:
         if self._camera is None:
-            self._camera = self._call(self._open_camera)
+            self._camera = self._call(self._open_camera, 6 * self._stall_s + 5)
             self.reopens += 1
-            log.info("camera %s: reopened", self.name)
-            if not self._suspected:
-                self._last_pixels = None
-        image = self._call(self._camera.read)
+        image = self._call(self._camera.read, 2 * self._stall_s)
         if image is not None:
-            self._note_freshness(image.pixels)
+            self._note(image.pixels)
         return image
 
-    def _note_freshness(self, pixels: Pixels) -> None:
-        """Note when an image is new.
+    def _note(self, pixels: Pixels) -> None:
+        """Note that an image came, and whether it is a new one.
 
         Raises:
-            CameraError: it is not, and none has been for ``stall_s``.
+            CameraError: it has been the same for so long that reopening may help.
         """
-        watched = self.live and not self._may_freeze
-        same = watched and self._last_pixels is not None and np.array_equal(pixels, self._last_pixels)
+        now_s = time.monotonic()
         with self._changed:
-            if not same:
-                self.frozen = False
-            elif self._suspected:
-                self.frozen = True
-                log.warning("camera %s: the same image after reopening, so the scene itself is still", self.name)
-            elif not self.frozen:
-                if self.last_frame_age_s > self._stall_s:
-                    self._count_stall()
-                    self._suspected = True
-                    raise CameraError(f"camera {self.name}: the image has been frozen for {self._stall_s:g} s")
+            if now_s - self._image_at_s > self._stall_s:
+                self._steady_since_s = now_s
+            self._image_at_s = now_s
+            if not self.live or self._may_freeze:
                 return
-            self._last_pixels, self._suspected = pixels, False
-            self._new_at_s, self.stalled = time.monotonic(), False
+            if self._last_pixels is None or not np.array_equal(pixels, self._last_pixels):
+                if self.frozen:
+                    log.info("camera %s: its image changes again", self.name)
+                self.frozen = self._suspected = False
+                self._last_pixels, self._same_since_s = pixels, now_s
+            elif self._suspected and not self.frozen:
+                self.frozen = True
+                log.warning("camera %s: the same image after reopening: it hangs, or its lens is covered", self.name)
+            elif not self.frozen and now_s - self._same_since_s > self._freeze_s:
+                self._suspected, lasted_s = True, self._freeze_s
+                self._freeze_s *= 2
+                raise CameraError(f"camera {self.name}: the very same image for {lasted_s:g} s")
 
     def _deliver(self, image: Image) -> None:
         with self._changed:
@@ -215,14 +247,15 @@ class Capture:
             self._changed.notify_all()
 
     def _close(self) -> None:
-        camera, self._camera = self._camera, None
+        camera = self._camera
         if camera is not None:
-            self._call(camera.close)
+            self._bad_before, self._camera = self.bad_frames, None
+            self._call(camera.close, 2 * self._stall_s)
 
-    def _call(self, work: Callable[[], T]) -> T:
-        """Run ``work`` and let ``next`` see how long it takes."""
-        self._call_began_s = time.monotonic()
+    def _call(self, work: Callable[[], T], limit_s: float) -> T:
+        """Run ``work`` and let ``next`` see when it should have returned."""
+        self._call_until_s = time.monotonic() + limit_s
         try:
             return work()
         finally:
-            self._call_began_s = None
+            self._call_until_s = math.inf

@@ -8,6 +8,7 @@ from concurrent.futures import TimeoutError as NoFrameError
 from typing import Any
 
 from edge.camera.luma import as_luma
+from edge.camera.pace import Pace
 from edge.errors import CameraError
 from edge.records import Image, Pixels
 
@@ -15,26 +16,38 @@ log = logging.getLogger(__name__)
 
 LUMA_FIRST = ("YUV420", "YVU420", "NV12", "NV21")
 """Formats whose buffer begins with the whole luma plane, one byte per pixel."""
-FRAME_TIMEOUT_S = 5.0
 
 
 class CsiCamera:
     """The first camera that libcamera lists. We never ran it on a real sensor; the tests show what it assumes.
 
-    Size, format and row length (stride) are read back, since the pipeline handler may change what was asked for.
+    Size, format and row length (stride) are read back, since the pipeline handler may change what was asked for; of a
+    higher rate only ``fps`` images a second are copied. ``hflip`` and ``vflip`` mirror the image, which costs the
+    sensor nothing; both together turn it by 180 degrees.
     """
 
     live = True
+    bad_frames = 0
 
-    def __init__(self, width_px: int, height_px: int, fps: float) -> None:
+    def __init__(
+        self,
+        width_px: int,
+        height_px: int,
+        *,
+        fps: float,
+        stall_s: float,
+        hflip: bool = False,
+        vflip: bool = False,
+    ) -> None:
         """Configure and start the camera.
 
         Raises:
             CameraError: picamera2 or the camera is missing, the camera is in use, or has no luma plane to offer.
         """
+        self._stall_s, self._pace = stall_s, Pace(fps)
         self._picamera = _first_camera()
         try:
-            main = self._start(width_px, height_px, fps)
+            main = self._start(width_px, height_px, fps, hflip=hflip, vflip=vflip)
         except (RuntimeError, ValueError) as error:  # how picamera2 and libcamera report what they refuse
             self.close()
             wish = f"{width_px}x{height_px} at {fps:g} frames/s"
@@ -47,10 +60,13 @@ class CsiCamera:
         if main["size"] != (width_px, height_px):
             log.info("camera %s: instead of %dx%d", self.name, width_px, height_px)
 
-    def _start(self, width_px: int, height_px: int, fps: float) -> dict[str, Any]:
+    def _start(self, width_px: int, height_px: int, fps: float, *, hflip: bool, vflip: bool) -> dict[str, Any]:
+        from libcamera import Transform
+
         frame_us = round(1e6 / fps)
         wish = self._picamera.create_video_configuration(
             main={"size": (width_px, height_px), "format": "YUV420"},
+            transform=Transform(hflip=hflip, vflip=vflip),
             controls={"FrameDurationLimits": (frame_us, frame_us)},
         )
         self._picamera.configure(wish)
@@ -62,17 +78,20 @@ class CsiCamera:
         """Wait for the next frame.
 
         Raises:
-            CameraError: no frame within 5 seconds, or libcamera gave up.
+            CameraError: no frame for ``stall_s``, or libcamera gave up.
         """
         try:
-            request = self._picamera.capture_request(wait=False).get_result(timeout=FRAME_TIMEOUT_S)
-            buffer = request.make_buffer("main")
-            request.release()
+            while True:
+                request = self._picamera.capture_request(wait=False).get_result(timeout=self._stall_s)
+                now_s = time.monotonic()
+                buffer = request.make_buffer("main") if self._pace.due(now_s) else None
+                request.release()
+                if buffer is not None:
+                    return Image(now_s, self._luma(buffer))
         except NoFrameError as error:
-            raise CameraError(f"camera {self.name}: no frame for {FRAME_TIMEOUT_S:g} s; is its cable loose?") from error
+            raise CameraError(f"camera {self.name}: no frame for {self._stall_s:g} s; is its cable loose?") from error
         except RuntimeError as error:
             raise CameraError(f"camera {self.name}: stopped delivering frames ({error})") from error
-        return Image(time.monotonic(), self._luma(buffer))
 
     def _luma(self, buffer: Pixels) -> Pixels:
         """The luma plane of a flat buffer, without the padding at the end of each row."""

@@ -1,16 +1,16 @@
-"""OpenCV's images -> luma of a bounded size; every video, image file and stream comes in here."""
+"""Images of any source -> luma of a bounded size; every file, video and network image comes in here."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from edge.errors import CameraError
 from edge.records import Pixels
 
 if TYPE_CHECKING:
@@ -19,60 +19,64 @@ if TYPE_CHECKING:
 MAX_SIDE_PX = 1920
 """Longer sides are reduced: a detector works on far fewer pixels, and a frame stays below 4 MB."""
 
-MAX_VIDEO_MP = 16
-"""Megapixels of a video's frame; decoding one takes 10 bytes per pixel (seen with MJPEG), and a Pi has few."""
 
-
-def as_luma(image: MatLike) -> Pixels:
+def as_luma(image: MatLike, stretch: float = 1.0) -> Pixels:
     """Grey uint8 (height, width), C-contiguous, from a BGR or grey ``image``.
 
-    Reduced by area if a side is longer than ``MAX_SIDE_PX``.
+    ``stretch`` is width by height of one pixel: the shorter of its sides is made as long as the other. Reduced by area
+    if a side is longer than ``MAX_SIDE_PX``.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
     height, width = grey.shape
-    scale = MAX_SIDE_PX / max(height, width)
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    wide, high = width * max(stretch, 1.0), height * max(1 / stretch, 1.0)
+    scale = min(1.0, MAX_SIDE_PX / max(wide, high))
+    size = max(1, round(wide * scale)), max(1, round(high * scale))
+    if size != (width, height):
+        smaller = size[0] <= width and size[1] <= height
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return np.ascontiguousarray(grey, dtype=np.uint8)
 
 
-def open_video(source: str | int, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture | None:
-    """Open a video source; None if OpenCV cannot. ``parameters`` are its keys and values in turn.
-
-    Raises:
-        CameraError: the source announces frames that are too large. If they grow later, OpenCV still returns images of
-            the announced size.
-    """
-    _quieten_opencv()
-    video = cv2.VideoCapture(source, backend, tuple(parameters))
-    if not video.isOpened():
-        video.release()
-        return None
-    width, height = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
-    if width * height > MAX_VIDEO_MP * 10**6:
-        video.release()
-        raise CameraError(f"video of {width:.0f}x{height:.0f} pixels; expected at most {MAX_VIDEO_MP} megapixels")
-    return video
-
-
-def read_video(video: cv2.VideoCapture) -> Pixels | None:
-    """The next image of an open video; None at its end, after a time-out and for anything undecodable."""
+def decode_jpeg(jpeg: bytes) -> Pixels | None:
+    """The luma of a whole JPEG; None if OpenCV cannot decode it."""
+    quieten_opencv()
     try:
-        ok, image = video.read()
-    except cv2.error:  # an image too large to convert
+        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # more pixels than edge/__init__.py allows
         return None
-    return as_luma(image) if ok else None
+    return None if image is None else as_luma(image)
 
 
-def read_image(path: str) -> Pixels | None:
+def read_image(path: Path) -> Pixels | None:
     """The first frame of an image file, in 8 bits; None if OpenCV cannot decode it."""
-    _quieten_opencv()
+    quieten_opencv()
     try:
-        image = None if _harms_opencv(Path(path)) else cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+        if _harms_opencv(path):
+            return None
+        with readable_name(path) as name:
+            image = cv2.imread(name, cv2.IMREAD_GRAYSCALE)
     except (cv2.error, OSError):  # more pixels than edge/__init__.py allows; the file is gone
         return None
     return None if image is None else as_luma(image)
+
+
+@contextmanager
+def readable_name(path: Path) -> Iterator[str]:
+    """A name of the file that OpenCV and FFmpeg take as it is, while it is open here.
+
+    A name that is not UTF-8 crashes OpenCV, and both read a % as the number of an image.
+    """
+    name = str(path)
+    if name == shown_name(path) and "%" not in name:
+        yield name
+        return
+    with path.open("rb") as file:
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+def shown_name(path: Path) -> str:
+    """The name as text, whatever bytes it has on the disk."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _harms_opencv(path: Path) -> bool:
@@ -98,10 +102,11 @@ def _harms_opencv(path: Path) -> bool:
     return False
 
 
-def _quieten_opencv() -> None:
+def quieten_opencv() -> None:
     """Keep OpenCV and its FFmpeg from writing every bad file to stderr, addresses with passwords included.
 
-    The caller reports it in one sentence instead. libjpeg's own ``Premature end of JPEG file`` cannot be turned off.
+    The caller reports it in one sentence instead. What libjpeg says of a damaged image cannot be turned off here;
+    ``edge.host.stderr`` keeps that out of the journal.
     """
     set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4.11, and 4.13
     set_level(0)

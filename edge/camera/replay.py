@@ -1,58 +1,70 @@
-"""A recording as a camera: a video file, or a folder of images in the order of their names."""
+"""A recording as a camera: a video file, an image, or a folder of images in the order of their names."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import cv2
 
-from edge.camera.luma import open_video, read_image, read_video
+from edge.camera.luma import read_image, readable_name, shown_name
+from edge.camera.pace import Pace
+from edge.camera.video import Video, open_video
 from edge.errors import CameraError
 from edge.records import Image, Pixels
 
 log = logging.getLogger(__name__)
 
-DEFAULT_FPS = 10.0
-"""For folders, and for files whose own rate is missing or out of range."""
 MIN_FPS, MAX_FPS = 1, 240
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+RAW_SUFFIXES = frozenset({".264", ".265", ".h264", ".h265", ".hevc", ".mjpeg", ".mjpg"})
+"""Video without a container: nothing in it says how fast it was recorded."""
 EXPECTED = "expected a video file that FFmpeg reads, or a folder of images"
+HOLD_S = 1.0
+"""In a longer pause of a recording its last image is shown again, so that who is in it stays in view."""
+
+Timed = tuple[float, Pixels]
+"""An image, and its time in seconds on the clip's own clock, which begins at 0."""
 
 
 class ReplayCamera:
-    """The video file or folder at ``path``.
+    """The video, image or folder at ``path``; folders within the folder belong to it.
 
-    With ``pace="real"`` it behaves like a live camera: images come at the clip's rate and carry the time at which they
-    come. With ``pace="fast"`` the reader sets the pace, and images carry the clip's own clock, which starts now and
-    advances by ``1 / fps``: windows are as long as they would have been.
+    Images come at the times the video recorded them, and those of a folder or of a raw video ``fps`` a second; of
+    faster videos ``fps`` a second are used. With ``pace="real"`` it behaves like a live camera: images carry the time
+    at which they come. With ``pace="fast"`` the reader sets the pace, and images carry the clip's own clock, which
+    starts now: windows are as long as they would have been.
 
-    ``skipped`` counts unreadable images, and frames that a truncated video announces but does not hold.
+    ``bad_frames`` counts unreadable images, and frames that a truncated video announces but does not hold.
     """
 
-    def __init__(self, path: Path, *, pace: Literal["real", "fast"], loop: bool, fps: float | None = None) -> None:
+    def __init__(self, path: Path, *, pace: Literal["real", "fast"], loop: bool, fps: float = 10.0) -> None:
         """Open the recording and decode its first frame.
 
         Raises:
             CameraError: the path cannot be read, or holds no readable image.
         """
+        self.name = f"replay {shown_name(path)}"
         try:
             path.stat()
-            files = sorted(path.iterdir()) if path.is_dir() else None
+            files = sorted(path.rglob("*")) if path.is_dir() else None
         except OSError as error:
-            raise CameraError(f"replay {path}: {error.strerror}; {EXPECTED}") from error
-        self.name = f"replay {path}"
+            raise CameraError(f"{self.name}: {error.strerror}; {EXPECTED}") from error
         self.live = pace == "real"
-        self.skipped = 0
-        self._path, self._loop, self._fps = path, loop, fps or DEFAULT_FPS
-        self._frames = self._video_frames(own_fps=fps is None) if files is None else self._folder_frames(files)
-        self._upcoming = next(self._frames, None)
+        self.bad_frames = 0
+        self._path, self._loop, self._fps = path, loop, fps
+        self._images = self._paced(self._held(self._timed_images(files)))
+        self._upcoming = next(self._images, None)
         if self._upcoming is None:
-            raise CameraError(f"replay {path}: holds nothing readable; {EXPECTED}")
-        self._delivered = 0
+            raise CameraError(f"{self.name}: holds nothing readable; {EXPECTED}")
         self._start_s: float | None = None
 
     def read(self) -> Image | None:
@@ -61,51 +73,115 @@ class ReplayCamera:
             return None
         if self._start_s is None:
             self._start_s = time.monotonic()
-        due_s = self._start_s + self._delivered / self._fps
+        at_s, pixels = self._upcoming
+        due_s = self._start_s + at_s
         if self.live:
             time.sleep(max(0.0, due_s - time.monotonic()))
-        image = Image(time.monotonic() if self.live else due_s, self._upcoming)
-        self._delivered += 1
-        self._upcoming = next(self._frames, None)
+        image = Image(time.monotonic() if self.live else due_s, pixels)
+        self._upcoming = next(self._images, None)
         return image
 
     def close(self) -> None:
         """Close the file."""
-        self._frames.close()
+        self._images.close()
         self._upcoming = None
 
-    def _folder_frames(self, files: list[Path]) -> Generator[Pixels, None, None]:
-        readable = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    def _paced(self, images: Iterable[Timed]) -> Generator[Timed, None, None]:
+        pace = Pace(self._fps)
+        for at_s, pixels in images:
+            if pace.due(at_s):
+                yield at_s, pixels
+
+    def _held(self, images: Iterable[Timed]) -> Iterator[Timed]:
+        shown_s, shown = 0.0, None
+        for at_s, pixels in images:
+            while shown is not None and at_s - shown_s > HOLD_S:
+                shown_s += HOLD_S
+                yield shown_s, shown
+            shown_s, shown = at_s, pixels
+            yield at_s, pixels
+
+    def _timed_images(self, files: list[Path] | None) -> Iterator[Timed]:
+        if files is not None:
+            return self._folder_images(self._readable(files))
+        suffix = self._path.suffix.lower()
+        if suffix in HEIC_SUFFIXES:
+            raise CameraError(f"{self.name}: is HEIC, which OpenCV does not read; convert it to JPEG")
+        if suffix in IMAGE_SUFFIXES - {".gif"}:
+            return self._folder_images([self._path])
+        return self._video_images()
+
+    def _readable(self, files: list[Path]) -> list[Path]:
+        files = [path for path in files if path.is_file()]
+        images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+        kinds = Counter(path.suffix.lower() for path in files)
+        if heic := sum(kinds[suffix] for suffix in HEIC_SUFFIXES):
+            self.bad_frames += heic
+            log.warning("%s: skips %d HEIC images, which OpenCV does not read; convert them to JPEG", self.name, heic)
+        if not images and kinds:
+            found = ", ".join(
+                f"{number} {shown_name(Path(kind or 'without suffix'))}" for kind, number in kinds.most_common(3)
+            )
+            raise CameraError(f"{self.name}: holds nothing readable but {found}; {EXPECTED}")
+        return images
+
+    def _folder_images(self, readable: list[Path]) -> Iterator[Timed]:
+        count = 0
         while readable:
             for path in tuple(readable):
-                pixels = read_image(str(path))
+                pixels = read_image(path)
                 if pixels is not None:
-                    yield pixels
+                    yield count / self._fps, pixels
+                    count += 1
                 else:
                     readable.remove(path)
-                    self.skipped += 1
-                    log.warning("replay %s: skipped, it is not a readable image", path)
+                    self.bad_frames += 1
+                    log.warning("replay %s: skipped, it is not a readable image", shown_name(path))
             if not self._loop:
                 return
 
-    def _video_frames(self, own_fps: bool) -> Generator[Pixels, None, None]:
-        count = 1
-        while count:
-            video = open_video(str(self._path.resolve()), cv2.CAP_FFMPEG)
-            if video is None:
-                return
-            try:
-                fps, announced = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
-                if own_fps and MIN_FPS <= fps <= MAX_FPS:
-                    self._fps = fps
-                count = 0
-                while (pixels := read_video(video)) is not None:
-                    count += 1
-                    yield pixels
-            finally:
-                video.release()
-            if count < 0.9 * announced:  # the number is the container's own estimate
-                self.skipped += round(announced) - count
-                log.warning("replay %s: ends after %d of %d frames, it is truncated", self._path, count, announced)
+    def _video_images(self) -> Iterator[Timed]:
+        begin_s = 0.0
+        while True:
+            with self._opened() as video:
+                own_fps, announced = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
+                raw = self._path.suffix.lower() in RAW_SUFFIXES
+                fps = own_fps if MIN_FPS <= own_fps <= MAX_FPS and not raw else self._fps
+                at_s = -1 / fps
+                first_s: float | None = None
+                while video.grab():
+                    stamp_s = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                    first_s = stamp_s if first_s is None else first_s
+                    # Without stamps, or with wild ones, the rate is all there is.
+                    moved = not raw and at_s < stamp_s - first_s < at_s + 3600
+                    at_s = stamp_s - first_s if moved else at_s + 1 / fps
+                    pixels = video.retrieve()
+                    if pixels is None:
+                        self.bad_frames += 1
+                    else:
+                        yield begin_s + at_s, pixels
+                if first_s is None:
+                    codec = int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("ascii", "replace")
+                    codec = codec if codec.isprintable() else "unknown"
+                    raise CameraError(
+                        f"{self.name}: is {codec} video, of which no frame can be decoded; convert it to H.264"
+                    )
+            end_s, announced_s = at_s + 1 / fps, announced / own_fps if own_fps > 0 else 0.0
+            if not raw and end_s < 0.9 * announced_s:  # the number is the container's own estimate
+                lost = round(announced * (1 - end_s / announced_s))
+                self.bad_frames += lost
+                log.warning("%s: ends after %.1f of %.1f s, it is truncated", self.name, end_s, announced_s)
             if not self._loop:
                 return
+            begin_s += end_s
+
+    @contextmanager
+    def _opened(self) -> Iterator[Video]:
+        with readable_name(self._path.resolve()) as name:
+            video = open_video(name, cv2.CAP_FFMPEG, options="protocol_whitelist;file")
+            if video is None:
+                raise CameraError(f"{self.name}: holds nothing readable; {EXPECTED}")
+            try:
+                yield video
+            finally:
+                video.close()

@@ -10,23 +10,28 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera.luma import open_video, read_video
+from edge.camera.pace import Pace
+from edge.camera.video import open_video
 from edge.errors import CameraError
 from edge.records import Image
 
 log = logging.getLogger(__name__)
+
+RETRY_S = 0.05
+"""Pause after a failed call, which a driver may answer at once."""
 
 
 class UsbCamera:
     """A camera at ``device``: ``/dev/video0``, a stable ``/dev/v4l/by-id/...`` name, or its number.
 
     MJPG is asked for, because uncompressed YUYV fills a USB 2 bus from 1280x720 on; a camera without it keeps its own
-    format. The driver takes the nearest size and rate it has, and ``name`` shows which size.
+    format. The driver takes the nearest size and rate it has; ``name`` shows which size, and of a higher rate only
+    ``fps`` images a second are decoded.
     """
 
     live = True
 
-    def __init__(self, device: str | int, width_px: int, height_px: int, fps: float) -> None:
+    def __init__(self, device: str | int, width_px: int, height_px: int, *, fps: float, stall_s: float) -> None:
         """Open and set up the device.
 
         Raises:
@@ -36,7 +41,7 @@ class UsbCamera:
         video = open_video(source, backend)
         if video is None:
             raise CameraError(f"camera {device}: cannot be opened; it is in use or not a capture device; {_present()}")
-        self._video = video
+        self._video, self._source = video, source
         video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         video.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
         video.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
@@ -45,21 +50,40 @@ class UsbCamera:
         if (width, height) != (width_px, height_px):
             log.info("camera %s: delivers %dx%d instead of %dx%d", device, width, height, width_px, height_px)
         self.name = f"usb {device} {width}x{height}"
+        self.bad_frames = 0
+        self._stall_s, self._pace = stall_s, Pace(fps)
 
     def read(self) -> Image | None:
-        """Wait for the next image, at most OpenCV's 10 seconds.
+        """Wait for the next image; damaged ones are skipped and counted.
 
         Raises:
-            CameraError: the camera stopped delivering.
+            CameraError: the camera is gone, or delivered no image for ``stall_s``.
         """
-        pixels = read_video(self._video)
-        if pixels is None:
-            raise CameraError(f"camera {self.name}: stopped delivering frames; it is unplugged or hangs")
-        return Image(time.monotonic(), pixels)
+        deadline_s = time.monotonic() + self._stall_s
+        while time.monotonic() < deadline_s:
+            grabbed = self._video.grab()  # waits a second at most, see edge/__init__.py
+            now_s = time.monotonic()
+            if grabbed and not self._pace.due(now_s):
+                continue
+            pixels = self._video.retrieve() if grabbed else None
+            if pixels is not None:
+                return Image(now_s, pixels)
+            if isinstance(self._source, str) and not Path(self._source).exists():
+                raise CameraError(f"camera {self.name}: is gone; it was unplugged or lost its power")
+            if grabbed:
+                self._count_bad()
+            else:
+                time.sleep(RETRY_S)
+        raise CameraError(f"camera {self.name}: delivered no image for {self._stall_s:g} s; it hangs, or is too slow")
 
     def close(self) -> None:
         """Release the device."""
-        self._video.release()
+        self._video.close()
+
+    def _count_bad(self) -> None:
+        self.bad_frames += 1
+        if self.bad_frames == 1:
+            log.warning("camera %s: skips damaged images; status counts them as bad_frames", self.name)
 
 
 def _locate(device: str) -> tuple[str | int, int]:

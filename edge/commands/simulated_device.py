@@ -167,7 +167,7 @@ class SimulatedDevice:
             lambda: Health(
                 state="degraded" if self._is_hot else "running",
                 problems=problems + self.publisher.problems,
-                camera=CameraHealth("simulated", FPS, 0.05, 0, 0),
+                camera=CameraHealth("simulated", FPS, 0.05, 0, 0, 0),
                 inference=InferenceHealth("cpu", Percentiles(30.0, 45.0), Percentiles(4.0, 6.0)),
                 mqtt=self.publisher.health,
                 host=HostHealth(82.0 if self._is_hot else 55.0, self._is_hot, None, None),

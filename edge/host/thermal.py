@@ -30,7 +30,7 @@ class Throttle:
         self._cool_since_s: float | None = None
         self._due_s = -math.inf
 
-    def observe(self, host: HostHealth, analysed_hz: float, now_s: float) -> None:
+    def observe(self, host: HostHealth, analysed_hz: float | None, now_s: float) -> None:
         """Halve the rate when the processor is hot, and again if it still is half a minute later.
 
         Once it has been cool for a minute, the rate goes back up in the same steps. A processor that is slowed down
@@ -38,7 +38,7 @@ class Throttle:
 
         Args:
             host: the machine's health now.
-            analysed_hz: frames a second over the last half minute; the first half minute only measures it.
+            analysed_hz: frames a second over the last half minute, if known; the first half minute only measures it.
             now_s: monotonic.
         """
         if self._changed_s is None:
@@ -48,6 +48,7 @@ class Throttle:
             self._cool_since_s = None
         elif self._cool_since_s is None:
             self._cool_since_s = now_s
+        analysed_hz = analysed_hz or 0.0
         next_hz = max(analysed_hz / 2, MIN_HZ)
         if host.throttled or temperature_c >= HOT_C:
             if next_hz < min(analysed_hz, self.max_hz) and now_s - self._changed_s >= LOWER_AFTER_S:

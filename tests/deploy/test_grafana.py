@@ -137,7 +137,7 @@ def health(*, temperature_c: float | None = 50.0, problems: tuple[Problem, ...] 
     return Health(
         "running",
         problems,
-        CameraHealth("csi imx708", 9.9, 0.1, 0, 0),
+        CameraHealth("csi imx708", 9.9, 0.1, 0, 0, 0),
         InferenceHealth("cpu", None, None),
         DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, None),
         HostHealth(temperature_c, None, None, None),

@@ -155,7 +155,7 @@ def health() -> Health:
     return Health(
         state="running",
         problems=(),
-        camera=CameraHealth("replay", 10.0, 0.1, 0, 0),
+        camera=CameraHealth("replay", 10.0, 0.1, 0, 0, 0),
         inference=InferenceHealth("cpu", None, None),
         mqtt=DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, None),
         host=HostHealth(None, None, None, None),

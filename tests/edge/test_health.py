@@ -30,7 +30,7 @@ class QuietPublisher:
 def capture(**changes: Any) -> Capture:
     """What the monitor reads of a capture that runs well."""
     well = {"name": "usb /dev/video0", "captured": 10, "last_frame_age_s": 0.1}
-    well |= {"stalls": 0, "reopens": 0, "stalled": False, "frozen": False}
+    well |= {"stalls": 0, "reopens": 0, "bad_frames": 3, "stalled": False, "frozen": False}
     return cast(Capture, SimpleNamespace(**(well | changes)))
 
 
@@ -69,6 +69,7 @@ def test_with_frames_and_without_problems_it_is_running(meter: Meter) -> None:
 
     assert now.state == "running"
     assert now.problems == ()
+    assert now.camera.bad_frames == 3
     assert now.host.cpu_temp_c == 51.234
     assert now.host.throttled is False
     assert now.host.rss_mb is not None
@@ -156,6 +157,32 @@ def test_the_rate_is_that_of_the_last_half_minute(monkeypatch: pytest.MonkeyPatc
         now_s = 1000.0 + frame / 10
         meter.frame_done()
 
-    assert meter.fps() == pytest.approx(10)
+    assert meter.fps() == pytest.approx(10, rel=0.02)
     now_s += 31
     assert meter.fps() == 0
+
+
+def test_the_rate_is_unknown_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("edge.health.time.monotonic", lambda: now_s)
+    meter = Meter()
+
+    rates = [meter.fps()]
+    for _ in range(5):  # what waited in the camera comes at once
+        meter.frame_done()
+    rates.append(meter.fps())
+    now_s += 1.9
+    rates.append(meter.fps())
+
+    assert rates == [None, None, None]
+
+
+def test_a_slow_camera_has_a_rate_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("edge.health.time.monotonic", lambda: now_s)
+    meter = Meter()
+    for _ in range(6):
+        now_s += 10.0
+        meter.frame_done()
+
+    assert meter.fps() == pytest.approx(0.1, rel=0.1)

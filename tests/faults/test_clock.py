@@ -65,7 +65,7 @@ def test_a_step_is_followed_and_disturbs_nothing(
     assert {window["window"]["duration_s"] for window in windows} == {1.0}
     assert {window["window"]["clock"] for window in windows} == {"synced"}
     assert not any(window["historical"] for window in windows)
-    assert not running.said("no new image")
+    assert not running.said("no image for")
     assert not running.said("acknowledged")
     assert account["lost"] == 0
 
@@ -96,5 +96,5 @@ def test_windows_have_no_wall_time_until_the_clock_is_set(
     }
     assert all(abs(wall_s(window) - datetime.now(UTC).timestamp()) < 30 for window in windows[synced_at:])
     assert {window["window"]["duration_s"] for window in windows} == {1.0}
-    assert not running.said("no new image")
+    assert not running.said("no image for")
     assert account["lost"] == 0

@@ -28,7 +28,7 @@ def decode(path: Path) -> dict[str, object]:
     camera.close()
     shapes = {frame.pixels.shape for frame in frames}
     assert all(frame.pixels.dtype == "uint8" and frame.pixels.flags.c_contiguous for frame in frames)
-    return {"frames": len(frames), "skipped": camera.skipped, "longest_px": max(map(max, shapes))}
+    return {"frames": len(frames), "skipped": camera.bad_frames, "longest_px": max(map(max, shapes))}
 
 
 def peak_mb() -> float:

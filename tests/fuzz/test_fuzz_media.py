@@ -121,5 +121,6 @@ def test_a_damaged_video_plays_as_far_as_it_can(
 
     answer = decoder.play(hold(f"a{Path(name).suffix}", content))
 
-    assert answer.get("frames", 0) > 0 or "holds nothing readable" in answer["error"] or "megapixels" in answer["error"]
+    reasons = ("holds nothing readable", "no frame can be decoded", "megapixels")
+    assert answer.get("frames", 0) > 0 or any(reason in answer["error"] for reason in reasons)
     assert answer.get("longest_px", 1) <= MAX_SIDE_PX

@@ -26,6 +26,7 @@ class ScriptedCamera:
     """
 
     name = "scripted"
+    bad_frames = 0
 
     def __init__(
         self,

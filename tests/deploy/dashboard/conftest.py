@@ -58,7 +58,7 @@ class FakeDevice:
         fields: dict[str, Any] = {
             "state": "degraded" if problems else "running",
             "problems": problems,
-            "camera": CameraHealth("csi imx708", 9.8, 0.1, 0, 0),
+            "camera": CameraHealth("csi imx708", 9.8, 0.1, 0, 0, 0),
             "inference": InferenceHealth("cpu", Percentiles(24, 31), Percentiles(2.1, 3.4)),
             "mqtt": DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, 0.4),
             "host": HostHealth(52.0, False, 141.0, 21000.0),

@@ -17,9 +17,9 @@ import pytest
 from cv2.data import haarcascades
 
 from edge.camera.luma import MAX_SIDE_PX
-from edge.camera.replay import DEFAULT_FPS, ReplayCamera
+from edge.camera.replay import ReplayCamera
 from edge.errors import CameraError
-from edge.records import Image
+from edge.records import Image, Pixels
 from tests.support.paths import CLIP
 
 
@@ -93,13 +93,12 @@ def test_a_fast_video_is_stamped_with_its_own_clock(tmp_path: Path) -> None:
     assert np.diff(times) == pytest.approx([1 / 8, 1 / 8])
 
 
-@pytest.mark.parametrize(("fps", "step_s"), [(None, 1 / DEFAULT_FPS), (4.0, 0.25)])
-def test_the_rate_of_a_folder_is_ten_or_what_was_asked(folder: Path, fps: float | None, step_s: float) -> None:
-    camera = ReplayCamera(folder, pace="fast", loop=False, fps=fps)
+def test_the_rate_of_a_folder_is_what_was_asked(folder: Path) -> None:
+    camera = ReplayCamera(folder, pace="fast", loop=False, fps=4)
 
     first, second = next_image(camera), next_image(camera)
 
-    assert second.captured_at_s - first.captured_at_s == pytest.approx(step_s)
+    assert second.captured_at_s - first.captured_at_s == pytest.approx(0.25)
 
 
 def test_at_real_pace_no_frame_comes_before_it_is_due(folder: Path) -> None:
@@ -160,7 +159,7 @@ def test_an_unreadable_image_is_skipped_once_and_counted(
         levels = [int(next_image(camera).pixels[0, 0]) for _ in range(9)]
 
     assert levels == [10, 20, 30] * 3
-    assert camera.skipped == 1
+    assert camera.bad_frames == 1
     assert [record.getMessage() for record in caplog.records] == [
         f"replay {folder / name}: skipped, it is not a readable image"
     ]
@@ -176,7 +175,7 @@ def test_an_image_of_more_than_fifty_megapixels_is_refused_by_its_header(
     camera = ReplayCamera(tmp_path, pace="fast", loop=False)
 
     assert len(levels_of(camera)) == 1 + readable
-    assert camera.skipped == 1 - readable
+    assert camera.bad_frames == 1 - readable
 
 
 def test_a_video_of_more_than_sixteen_megapixels_is_refused_by_its_header(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_other_files_in_the_folder_are_none_of_its_business(folder: Path) -> Non
     camera = ReplayCamera(folder, pace="fast", loop=False)
 
     assert levels_of(camera) == [10, 20, 30]
-    assert camera.skipped == 0
+    assert camera.bad_frames == 0
 
 
 def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
@@ -223,7 +222,7 @@ def test_an_image_in_a_rare_colour_mode_is_a_frame_or_skipped(tmp_path: Path, mo
 
     camera = ReplayCamera(tmp_path, pace="fast", loop=False)
 
-    assert len(levels_of(camera)) + camera.skipped == 2
+    assert len(levels_of(camera)) + camera.bad_frames == 2
 
 
 def test_an_animated_image_plays_as_a_video_and_counts_once_in_a_folder(tmp_path: Path) -> None:
@@ -236,7 +235,7 @@ def test_an_animated_image_plays_as_a_video_and_counts_once_in_a_folder(tmp_path
     in_folder = ReplayCamera(tmp_path, pace="fast", loop=False)
 
     assert len(as_video) == 3
-    assert len(levels_of(in_folder)) + in_folder.skipped == 2  # OpenCV 4.11 reads no GIF as an image
+    assert len(levels_of(in_folder)) + in_folder.bad_frames == 2  # OpenCV 4.11 reads no GIF as an image
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
@@ -249,7 +248,7 @@ def test_an_animation_that_opencv_may_crash_on_is_skipped(folder: Path, suffix: 
     camera = ReplayCamera(folder, pace="fast", loop=False)
 
     assert levels_of(camera) == [10, 20, 30, 100]
-    assert camera.skipped == 1
+    assert camera.bad_frames == 1
 
 
 def test_a_png_that_announces_more_than_it_holds_is_skipped(folder: Path) -> None:
@@ -259,7 +258,7 @@ def test_a_png_that_announces_more_than_it_holds_is_skipped(folder: Path) -> Non
     camera = ReplayCamera(folder, pace="fast", loop=False)
 
     assert levels_of(camera) == [10, 20, 30]
-    assert camera.skipped == 1
+    assert camera.bad_frames == 1
 
 
 def test_a_truncated_video_plays_what_it_holds_and_counts_the_rest(
@@ -272,7 +271,7 @@ def test_a_truncated_video_plays_what_it_holds_and_counts_the_rest(
     levels = levels_of(camera)
 
     assert 1 <= len(levels) < 36
-    assert len(levels) + camera.skipped == 40
+    assert len(levels) + camera.bad_frames == 40
     assert "it is truncated" in caplog.text
 
 
@@ -355,4 +354,152 @@ def test_every_shared_clip_plays_to_its_end(shared: Path) -> None:
         count = sum(1 for _ in images_of(camera))
 
         assert count >= 20, clip
-        assert camera.skipped == 0, clip
+        assert camera.bad_frames == 0, clip
+
+
+# How a phone marks a video that it recorded turned: the matrix of its track, 3 x 3 in 16.16 fixed point.
+UPRIGHT_AFTER_90 = (0, 1, 0, -1, 0, 0, 0, 0, 16384)
+UPRIGHT_AFTER_180 = (-1, 0, 0, 0, -1, 0, 0, 0, 16384)
+TWICE_AS_WIDE = (2, 0, 0, 0, 1, 0, 0, 0, 16384)
+
+
+def write_mp4(path: Path, pixels: Pixels, matrix: tuple[int, ...]) -> Path:
+    """Five images of ``pixels``, to be shown as ``matrix`` says."""
+    height, width = pixels.shape
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (width, height))
+    for _ in range(5):
+        writer.write(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR))
+    writer.release()
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"tkhd") + 4 + 40
+    content[begin : begin + 36] = struct.pack(">9i", *(part * 65536 for part in matrix))
+    path.write_bytes(content)
+    return path
+
+
+def quarters() -> Pixels:
+    """160 x 96, each quarter in a grey of its own."""
+    return np.repeat(np.repeat(np.array([[40, 90], [140, 190]], np.uint8), 48, axis=0), 80, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "matrix"),
+    [
+        (quarters()[::-1, ::-1], UPRIGHT_AFTER_180),
+        (quarters().T[::-1], UPRIGHT_AFTER_90),
+        (cv2.resize(quarters(), (80, 96), interpolation=cv2.INTER_AREA), TWICE_AS_WIDE),
+    ],
+    ids=["upside down", "90 degrees", "pixels twice as wide as high"],
+)
+def test_a_video_is_shown_as_its_flags_say(tmp_path: Path, recorded: Pixels, matrix: tuple[int, ...]) -> None:
+    clip = write_mp4(tmp_path / "phone.mp4", np.ascontiguousarray(recorded), matrix)
+
+    image = next_image(ReplayCamera(clip, pace="fast", loop=False))
+
+    assert image.pixels.shape == (96, 160)
+    assert np.abs(image.pixels.astype(int) - quarters()).mean() < 4
+
+
+def test_a_raw_video_has_the_wished_rate(tmp_path: Path) -> None:
+    raw = tmp_path / "rpicam.mjpeg"
+    pictures = [np.full((48, 64), level, np.uint8) for level in (50, 100, 150)]
+    raw.write_bytes(b"".join(cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures))
+
+    images = list(images_of(ReplayCamera(raw, pace="fast", loop=False, fps=4)))
+
+    assert np.diff([image.captured_at_s for image in images]) == pytest.approx([0.25, 0.25])
+
+
+def test_of_a_faster_video_the_wished_rate_is_used(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.avi", list(range(40, 100)), fps=30)
+
+    images = list(images_of(ReplayCamera(clip, pace="fast", loop=False, fps=10)))
+
+    assert 20 <= len(images) <= 21
+    assert np.diff([image.captured_at_s for image in images]).mean() == pytest.approx(0.1, rel=0.05)
+
+
+def with_pause(path: Path) -> Path:
+    """A GIF of three images, the second of which is shown for 2.5 s: a video with a variable rate."""
+    image = pytest.importorskip("PIL.Image")
+    pictures = [image.new("L", (48, 32), level) for level in (10, 100, 200)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[200, 2500, 200])
+    return path
+
+
+def test_a_video_with_a_variable_rate_keeps_its_times_and_what_it_shows_stays_in_view(tmp_path: Path) -> None:
+    images = list(images_of(ReplayCamera(with_pause(tmp_path / "a.gif"), pace="fast", loop=False)))
+
+    times_s = [image.captured_at_s - images[0].captured_at_s for image in images]
+    assert times_s == pytest.approx([0, 0.2, 1.2, 2.2, 2.7], abs=0.02)
+    assert [round(float(image.pixels.mean()), -1) for image in images] == [10, 100, 100, 100, 200]
+
+
+def test_a_loop_goes_on_where_the_clip_ended(tmp_path: Path) -> None:
+    camera = ReplayCamera(write_video(tmp_path / "clip.avi", [50, 100, 150], fps=8), pace="fast", loop=True)
+
+    times = [next_image(camera).captured_at_s for _ in range(8)]
+
+    assert np.diff(times) == pytest.approx([1 / 8] * 7)
+
+
+@pytest.mark.parametrize("name", [b"gr\xfc\xdfe.png", "größe.png".encode(), b"100%d.png"])
+def test_a_picture_may_have_any_name(tmp_path: Path, name: bytes) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((4, 6), 70, np.uint8))
+    os.rename(bytes(tmp_path / "a.png"), bytes(tmp_path) + b"/" + name)  # noqa: PTH104 - the name is no text
+
+    assert levels_of(ReplayCamera(tmp_path, pace="fast", loop=False)) == [70]
+
+
+@pytest.mark.parametrize("name", [b"gr\xfc\xdfe.avi", b"100%03d.avi"])
+def test_a_video_may_have_any_name(tmp_path: Path, name: bytes) -> None:
+    clip = write_video(tmp_path / "clip.avi", [50, 100])
+    renamed = bytes(tmp_path) + b"/" + name
+    os.rename(bytes(clip), renamed)  # noqa: PTH104 - the name is no text
+
+    camera = ReplayCamera(Path(os.fsdecode(renamed)), pace="fast", loop=False)
+
+    assert len(levels_of(camera)) == 2
+    assert camera.name.encode()
+
+
+def test_folders_in_the_folder_belong_to_it(tmp_path: Path) -> None:
+    for day, level in (("2026-11-02", 20), ("2026-11-01", 10)):
+        (tmp_path / day).mkdir()
+        write_image(tmp_path / day / "12-00-00.jpg", level)
+    write_image(tmp_path / "z.png", 30)
+
+    assert levels_of(ReplayCamera(tmp_path, pace="fast", loop=False)) == [10, 20, 30]
+
+
+def test_one_picture_is_a_recording_too(tmp_path: Path) -> None:
+    assert levels_of(ReplayCamera(write_image(tmp_path / "a%d.jfif.png", 70), pace="fast", loop=False)) == [70]
+
+
+def test_heic_is_told_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    write_image(tmp_path / "a.png", 10)
+
+    camera = ReplayCamera(tmp_path, pace="fast", loop=False)
+    with pytest.raises(CameraError, match="is HEIC, which OpenCV does not read; convert it to JPEG"):
+        ReplayCamera(tmp_path / "IMG_1.HEIC", pace="fast", loop=False)
+
+    assert levels_of(camera) == [10]
+    assert camera.bad_frames == 1
+    assert "skips 1 HEIC images, which OpenCV does not read; convert them to JPEG" in caplog.text
+
+
+def test_a_folder_of_videos_is_told_so(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "notes.txt"):
+        (tmp_path / name).touch()
+
+    with pytest.raises(CameraError, match=r"holds nothing readable but 2 \.mp4, 1 \.txt; expected a video file"):
+        ReplayCamera(tmp_path, pace="fast", loop=False)
+
+
+@pytest.mark.shared_data
+def test_a_codec_that_opencv_cannot_decode_is_named(shared: Path) -> None:
+    clip = shared / "findings" / "inputs" / "device" / "clips" / "av1.mp4"
+
+    with pytest.raises(CameraError, match=r"av1\.mp4: is AV01 video, of which no frame can be decoded"):
+        ReplayCamera(clip, pace="fast", loop=False)

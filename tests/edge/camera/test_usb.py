@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -16,15 +17,19 @@ from edge.records import Pixels
 
 
 class Webcam:
-    """OpenCV's VideoCapture of a camera that knows one size and hangs up after two frames."""
+    """OpenCV's VideoCapture of a camera that knows one size; ``script`` is what it delivers, then nothing.
+
+    G is a good buffer, E an empty one, N none in time.
+    """
 
     opened: tuple[object, int] | None = None
     size = (640, 480)
+    script = "GG"
 
     def __init__(self, source: object, backend: int, parameters: tuple[int, ...]) -> None:
         Webcam.opened = (source, backend)
         self.wishes: dict[int, float] = {}
-        self.left = 2
+        self.buffers = iter(self.script)
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         return True
@@ -34,14 +39,19 @@ class Webcam:
         return True
 
     def get(self, key: int) -> float:
-        return float(self.size[0] if key == cv2.CAP_PROP_FRAME_WIDTH else self.size[1])
+        sizes = {cv2.CAP_PROP_FRAME_WIDTH: self.size[0], cv2.CAP_PROP_FRAME_HEIGHT: self.size[1]}
+        return float(sizes.get(key, 0))
 
-    def read(self) -> tuple[bool, Pixels | None]:
-        self.left -= 1
-        return (True, np.full((self.size[1], self.size[0], 3), 60, np.uint8)) if self.left >= 0 else (False, None)
+    def grab(self) -> bool:
+        self.buffer = next(self.buffers, "N")
+        return self.buffer != "N"
+
+    def retrieve(self) -> tuple[bool, Pixels]:
+        good = np.full((self.size[1], self.size[0], 3), 60, np.uint8)
+        return (True, good) if self.buffer == "G" else (False, np.zeros(0, np.uint8))
 
     def release(self) -> None:
-        self.left = 0
+        self.buffers = iter("")
 
 
 class NoCamera(Webcam):
@@ -59,7 +69,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_usb_camera_delivers_luma(device: Path) -> None:
-    camera = UsbCamera(str(device), 640, 480, 15)
+    camera = UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)
 
     frames = [frame for frame in (camera.read(), camera.read()) if frame is not None]
 
@@ -70,15 +80,64 @@ def test_a_usb_camera_delivers_luma(device: Path) -> None:
 
 
 def test_the_name_tells_the_size_the_driver_chose(device: Path) -> None:
-    assert UsbCamera(str(device), 800, 600, 15).name == f"usb {device} 640x480"
+    assert UsbCamera(str(device), 800, 600, fps=1e6, stall_s=1).name == f"usb {device} 640x480"
 
 
 def test_an_unplugged_camera_is_an_error_that_names_it(device: Path) -> None:
-    camera = UsbCamera(str(device), 640, 480, 15)
+    camera = UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)
+    camera.read(), camera.read()
+    device.unlink()
+
+    with pytest.raises(CameraError, match=f"usb {device} 640x480: is gone; it was unplugged"):
+        camera.read()
+
+
+def test_a_camera_that_stops_delivering_is_an_error_after_stall_s(device: Path) -> None:
+    camera = UsbCamera(str(device), 640, 480, fps=1e6, stall_s=0.2)
     camera.read(), camera.read()
 
-    with pytest.raises(CameraError, match=f"usb {device} 640x480: stopped delivering frames"):
+    with pytest.raises(CameraError, match=r"delivered no image for 0\.2 s"):
         camera.read()
+
+
+def test_a_few_bad_buffers_are_skipped_and_counted_and_told_once(
+    device: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Webcam, "script", "GEGENG" + "EG" * 20)
+    camera = UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)
+
+    images = [camera.read() for _ in range(23)]
+
+    assert all(image is not None for image in images)
+    assert camera.bad_frames == 22
+    assert [record.getMessage() for record in caplog.records] == [
+        f"camera usb {device} 640x480: skips damaged images; status counts them as bad_frames"
+    ]
+
+
+def test_a_camera_that_ignores_the_wished_rate_is_decoded_at_that_rate(
+    device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+
+    def grab(camera: Webcam) -> bool:
+        time.sleep(0.002)
+        camera.buffer = "G"
+        return True
+
+    def retrieve(camera: Webcam) -> tuple[bool, Pixels]:
+        decoded.append(camera.buffer)
+        return True, np.zeros((4, 6, 3), np.uint8)
+
+    monkeypatch.setattr(Webcam, "grab", grab)
+    monkeypatch.setattr(Webcam, "retrieve", retrieve)
+    camera = UsbCamera(str(device), 640, 480, fps=20, stall_s=1)
+
+    images = [camera.read() for _ in range(5)]
+
+    times_s = [image.captured_at_s for image in images if image]
+    assert times_s[-1] - times_s[0] > 0.15
+    assert len(decoded) == 5
 
 
 @pytest.mark.parametrize(
@@ -88,18 +147,18 @@ def test_an_absent_device_is_named_with_those_there_are(asked: str | int, named:
     with pytest.raises(
         CameraError, match=rf"camera {named}: does not exist; there (are /dev/video|is no /dev/video\*)"
     ):
-        UsbCamera(asked, 640, 480, 15)
+        UsbCamera(asked, 640, 480, fps=1e6, stall_s=1)
 
 
 def test_a_device_that_is_no_camera_is_an_error(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", NoCamera)
 
     with pytest.raises(CameraError, match=f"{device}: cannot be opened; it is in use or not a capture device"):
-        UsbCamera(str(device), 640, 480, 15)
+        UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)
 
 
 def test_a_forbidden_device_tells_the_group_to_join(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
 
     with pytest.raises(CameraError, match="may not open it; add the user to the group video"):
-        UsbCamera(str(device), 640, 480, 15)
+        UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)

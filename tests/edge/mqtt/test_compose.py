@@ -186,7 +186,7 @@ def test_status_is_retained_for_three_periods_and_rounded(device: Device) -> Non
     health = Health(
         state="degraded",
         problems=(Problem("throttled", "The processor is too hot."),),
-        camera=CameraHealth("csi imx708", 9.987654, 0.0987654, 1, 2),
+        camera=CameraHealth("csi imx708", 9.987654, 0.0987654, 1, 2, 0),
         inference=InferenceHealth("cpu", Percentiles(31.4159, 55.5), None),
         mqtt=DeliveryHealth(4, 12.3456, 0, 0, 0, "5eed0001", 1, None),
         host=HostHealth(71.23456, True, 101.5, None),
@@ -199,7 +199,14 @@ def test_status_is_retained_for_three_periods_and_rounded(device: Device) -> Non
     body = json.loads(message.payload)
     assert (message.topic, message.retain, message.expiry_s) == ("fer/v1/fer-1a2b3c4d/status", True, 180)
     assert body["problems"] == [{"code": "throttled", "sentence": "The processor is too hot."}]
-    assert body["camera"] == {"name": "csi imx708", "fps": 9.988, "last_frame_age_s": 0.099, "stalls": 1, "reopens": 2}
+    assert body["camera"] == {
+        "name": "csi imx708",
+        "fps": 9.988,
+        "last_frame_age_s": 0.099,
+        "stalls": 1,
+        "reopens": 2,
+        "bad_frames": 0,
+    }
     assert body["inference"] == {"device": "cpu", "detect_ms": {"p50": 31.416, "p95": 55.5}, "classify_ms": None}
     assert body["mqtt"] == {
         "outbox": 4,

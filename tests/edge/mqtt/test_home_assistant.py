@@ -70,7 +70,7 @@ def health(*problems: Problem) -> Health:
     return Health(
         state="degraded" if problems else "running",
         problems=problems,
-        camera=CameraHealth("csi", 9.8, 0.1, 0, 0),
+        camera=CameraHealth("csi", 9.8, 0.1, 0, 0, 0),
         inference=InferenceHealth("cpu", None, None),
         mqtt=DeliveryHealth(3, 12.0, 0, 0, 0, "5eed0001", 0, None),
         host=HostHealth(None, None, None, None),

@@ -61,7 +61,7 @@ healths = st.builds(
     Health,
     state=st.sampled_from(get_args(State)),
     problems=st.lists(st.builds(Problem, st.sampled_from(get_args(ProblemCode)), words), max_size=3).map(tuple),
-    camera=st.builds(CameraHealth, words, amounts, st.none() | amounts, counts, counts),
+    camera=st.builds(CameraHealth, words, st.none() | amounts, st.none() | amounts, counts, counts, counts),
     inference=st.builds(InferenceHealth, st.sampled_from(["cpu", "edgetpu"]), percentiles, percentiles),
     mqtt=st.builds(
         DeliveryHealth,
