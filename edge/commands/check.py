@@ -19,7 +19,7 @@ from edge.mqtt.connection import Acknowledged, Connection, Lost
 from edge.mqtt.messages import BASE_TOPIC
 from edge.mqtt.outbox_file import probe_file
 from edge.parts import open_camera, open_classifier, open_detector, outbox_path
-from edge.records import Problem
+from edge.records import Pixels, Problem
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.manifest import DetectorManifest
@@ -28,6 +28,8 @@ DISCOVERY_BYTES = 8000
 """Home Assistant's discovery with everything around it; a test holds it against the real message."""
 
 _ANSWER_S = 10.0
+_FRAMES, _FRAMES_WITHIN_S = 5, 3.0
+"""How many frames are looked at, and how long to wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +89,46 @@ def _released(manifest: Manifest, device: str, problems: tuple[Problem, ...]) ->
 def _camera(config: Config) -> str:
     camera = open_camera(config.camera)
     try:
-        return _first_frame(camera)
+        begun_s = time.monotonic()
+        first = camera.read()
+        first_s = time.monotonic() - begun_s
+        if first is None:
+            raise CameraError(f"camera {camera.name}: delivers no frame; check its cable or its file")
+        frames = [first.pixels, *_more_frames(camera)]
     finally:
         camera.close()
+    height_px, width_px = first.pixels.shape
+    bad = f", {camera.bad_frames} damaged" if camera.bad_frames else ""
+    return f"{camera.name}: first frame {width_px}x{height_px} after {first_s:.1f} s{bad}{_turn_hint(config, frames)}"
 
 
-def _first_frame(camera: Camera) -> str:
+def _more_frames(camera: Camera) -> Iterator[Pixels]:
     begun_s = time.monotonic()
-    frame = camera.read()
-    if frame is None:
-        raise CameraError(f"camera {camera.name}: delivers no frame; check its cable or its file")
-    height_px, width_px = frame.pixels.shape
-    return f"{camera.name}: first frame {width_px}x{height_px} after {time.monotonic() - begun_s:.1f} s"
+    for _ in range(_FRAMES - 1):
+        image = camera.read() if time.monotonic() - begun_s < _FRAMES_WITHIN_S else None
+        if image is None:
+            return
+        yield image.pixels
+
+
+def _turn_hint(config: Config, frames: list[Pixels]) -> str:
+    """What to set if the frames show more faces when they are turned; empty if they do not."""
+    from edge.camera.turn import turned
+
+    try:
+        detector, _ = open_detector(config.detector, config.inference)
+    except FerEdgeError:  # its own finding says so
+        return ""
+    certainty = {
+        turn: sum(face.confidence for frame in frames for face in detector.detect(turned(frame, turn, "none")))
+        for turn in (0, 90, 180, 270)
+    }
+    best = max(certainty, key=lambda turn: certainty[turn])
+    if certainty[best] < 0.5 * len(frames) or certainty[best] < 1.5 * certainty[0]:
+        return ""
+    # The image is turned before it is mirrored, and mirroring reverses the direction of a turn.
+    rotate = (config.camera.rotate + (best if config.camera.flip == "none" else -best)) % 360
+    return f"; faces are found only when it is turned: set camera.rotate = {rotate}"
 
 
 def _outbox(config: Config) -> str:
