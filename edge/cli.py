@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from edge.arguments import parse
 from edge.config import CameraConfig, Config, MqttConfig, load
@@ -48,12 +49,17 @@ def _broker(options: argparse.Namespace) -> MqttConfig:
 
 def _run(options: argparse.Namespace) -> int:
     from edge.host.sdnotify import SystemdNotifier
+    from edge.host.stderr import native_code_silenced
     from edge.service import Service
 
-    service = Service(load(options.config), SystemdNotifier())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: service.stop())
-    service.run()
+    config = load(options.config)
+    # libcamera, which reads csi cameras, says little and nothing that we say too.
+    chatter = nullcontext() if config.camera.kind == "csi" or options.log == "debug" else native_code_silenced()
+    with chatter:
+        service = Service(config, SystemdNotifier())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: service.stop())
+        service.run()
     return 0
 
 
