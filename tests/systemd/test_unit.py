@@ -17,12 +17,12 @@ UNIT = (SYSTEMD / "fer-edge.service").read_text("utf-8")
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs the program systemd-analyze")
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The unit and its drop-in with a program that exists here: verify looks for it."""
-    path = tmp_path / "fer-edge.service"
+@pytest.fixture(params=["fer-edge", "fer-edge@door"])
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The unit, or an instance of it as a template, and its drop-in, with a program that exists here: verify looks."""
+    path = tmp_path / f"{request.param}.service"
     path.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT, flags=re.MULTILINE))
-    drop_ins = tmp_path / "fer-edge.service.d"
+    drop_ins = tmp_path / f"{request.param}.service.d"
     drop_ins.mkdir()
     shutil.copy(SYSTEMD / "mqtt-password.conf", drop_ins)
     return path
@@ -47,6 +47,15 @@ def test_the_exposure_of_the_unit_stays_below_two_of_ten(unit: Path) -> None:
     level = re.search(r"Overall exposure level for \S+: ([\d.]+)", result.stdout)
     assert level is not None, result.stdout
     assert float(level[1]) < 2.0
+
+
+def test_the_template_for_further_cameras_is_the_unit_itself() -> None:
+    assert (SYSTEMD / "fer-edge@.service").read_text("utf-8") == UNIT
+
+
+def test_every_instance_has_a_configuration_and_folders_of_its_own() -> None:
+    for directive in ("ExecStart=.* --config /etc/fer-edge/%N.toml", "StateDirectory=%N", "RuntimeDirectory=%N"):
+        assert re.search(f"^{directive}$", UNIT, re.MULTILINE), directive
 
 
 def test_systemd_does_not_restart_what_only_a_person_can_cure() -> None:
