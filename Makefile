@@ -46,7 +46,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check faults clusters soak fuzz mutants format lint types schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check cameras faults clusters soak fuzz mutants format lint types schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -75,6 +75,10 @@ build/brokers/usr: requirements/brokers.sh requirements/unpack.sh
 soak: .venv/.dev  ## half an hour under a dying broker, into docs/faults.md (make soak FER_SOAK_MINUTES=600: longer)
 	status=0; FER_FAULTS=docs/faults.json nice -n 10 $(bin)/pytest tests/faults/test_soak.py -m soak || status=$$?; \
 	  $(bin)/python tests/faults/report.py; exit $$status
+
+cameras: .venv/.dev .venv-pi/.bookworm  ## every kind of camera at every rate for five minutes, into docs/cameras.md
+	FER_CAMERA_S=$${FER_CAMERA_S:-300} FER_CAMERA_TABLE=docs/cameras.md $(bin)/pytest \
+	  tests/edge/camera/test_endurance.py -m slow $(ARGS)
 
 fuzz: .venv/.dev  ## hostile input for hours (make fuzz EXAMPLES=5000: shorter)
 	$(bin)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)
