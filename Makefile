@@ -18,6 +18,8 @@ ARGS ?=
 
 bin := .venv/bin
 js := .venv-js/node_modules/.bin
+# A file's tests share what they start, a browser or a small network; more than four processes only take memory.
+parallel := -n logical --maxprocesses=4 --dist=loadfile
 scripts := .ci/run $(wildcard *.sh */*.sh */*/*.sh)
 # The default file may be absent; one that somebody named may not.
 votes = $(if $(or $(filter-out file,$(origin VOTES)),$(wildcard $(VOTES))),--votes $(VOTES))
@@ -51,13 +53,14 @@ setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
 test: .venv/.dev  ## all tests
-	$(bin)/pytest $(ARGS)
+	$(bin)/pytest $(parallel) $(ARGS)
 
 test-bookworm: .venv-pi/.bookworm  ## the daemon's tests with the package versions of a Bookworm Pi
-	.venv-pi/bin/pytest tests/edge $(ARGS)
+	.venv-pi/bin/pytest $(parallel) tests/edge $(ARGS)
 
+# Without the dashboard: its page runs in the same browser whichever Python opens it.
 test-other-python: .venv-other/.dev  ## the tests with Python 3.13 where .venv has another, and 3.11 where it has 3.13
-	.venv-other/bin/pytest --ignore=tests/deploy/dashboard $(ARGS)
+	.venv-other/bin/pytest $(parallel) --ignore=tests/deploy/dashboard $(ARGS)
 
 check: lint types test test-bookworm test-other-python  ## all that CI runs
 
