@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from edge.arguments import parse
+from edge.commands.arguments import parse
 from edge.config import CameraConfig, Config, MqttConfig, load
 from edge.errors import EXIT_RETRY, FerEdgeError
 from edge.model.download import DOWNLOADS, folders
