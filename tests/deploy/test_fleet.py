@@ -35,6 +35,7 @@ from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
+EPOCH = "0a1b2c3d"
 FLEET = ROOT / "deploy" / "fleet"
 BROKER = ROOT / "deploy" / "broker"
 
@@ -318,8 +319,8 @@ def test_an_archive_believes_the_topic(
     broker = mosquitto()
     archive("archive-1", broker)
     eventually(lambda: "listens to" in (tmp_path / "archive.log").read_text())
-    stranger = aggregate(replace(device, id="fer-stranger"), 1, a_window(), WallClock())
-    genuine = aggregate(device, 1, a_window(), WallClock())
+    stranger = aggregate(replace(device, id="fer-stranger"), EPOCH, 1, a_window(), WallClock())
+    genuine = aggregate(device, EPOCH, 1, a_window(), WallClock())
     connection = Connection(MqttConfig(broker.host, broker.port), "speaker")
 
     say(connection, forged(stranger, device=device.id, id=genuine.id), forged(stranger, id=genuine.id), encode(genuine))
@@ -339,7 +340,7 @@ def test_an_archive_takes_no_more_than_sixteen_cameras_of_a_device(
     other = replace(device, id="fer-other")
     connection = Connection(MqttConfig(broker.host, broker.port), "speaker")
 
-    say(connection, *(encode(aggregate(each, 1, a_window(), WallClock())) for each in (*cameras, other)))
+    say(connection, *(encode(aggregate(each, EPOCH, 1, a_window(), WallClock())) for each in (*cameras, other)))
 
     with closing(sqlite3.connect(tmp_path / "windows.db", timeout=60)) as table:
         eventually(lambda: table.execute("SELECT count(*) FROM sources").fetchone() == (17,))

@@ -175,7 +175,7 @@ def archive(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
     def start(port: int) -> Path:
         database = tmp_path / "windows.db"
-        command = [
+        command: list[str | Path] = [
             sys.executable,
             ROOT / "deploy" / "fleet" / "archive.py",
             "archive",

@@ -17,7 +17,7 @@ from edge.mqtt.wallclock import WallClock
 from edge.records import Health, Problem, RoomReading, Suppression, WindowSummary
 from tests.edge.conftest import Summary
 
-CLOCK = WallClock()
+CLOCK, EPOCH = WallClock(), "0a1b2c3d"
 
 
 @pytest.fixture
@@ -151,8 +151,8 @@ def test_one_device_cannot_take_the_rooms_of_the_others(
     registry: DeviceRegistry, device: Device, summary: Summary
 ) -> None:
     for number in range(2000):
-        receive(registry, aggregate(replace(device, source=f"cam{number}"), number + 1, summary(), CLOCK))
-    (news,) = receive(registry, aggregate(replace(device, id="fer-other"), 1, summary(), CLOCK))
+        receive(registry, aggregate(replace(device, source=f"cam{number}"), EPOCH, number + 1, summary(), CLOCK))
+    (news,) = receive(registry, aggregate(replace(device, id="fer-other"), EPOCH, 1, summary(), CLOCK))
 
     assert news is not None
     assert len(registry.rooms) == 17
@@ -161,24 +161,24 @@ def test_one_device_cannot_take_the_rooms_of_the_others(
 def test_one_device_cannot_make_another_ones_windows_old_news(
     registry: DeviceRegistry, device: Device, summary: Summary
 ) -> None:
-    victim = aggregate(device, 12, summary(), CLOCK)
+    victim = aggregate(device, EPOCH, 12, summary(), CLOCK)
     stranger = replace(device, id="fer-stranger")
     forged = replace(victim, device=stranger.id)
 
     assert receive(registry, forged) == [None]
     assert receive(registry, victim) != [None]
     for seq in range(1, 4000):
-        receive(registry, aggregate(stranger, seq, summary(), CLOCK))
+        receive(registry, aggregate(stranger, EPOCH, seq, summary(), CLOCK))
 
     assert receive(registry, victim) == [None], "a flood of ids must not push out those of another device"
 
 
 def test_with_many_rooms_each_keeps_fewer_windows(registry: DeviceRegistry, device: Device, summary: Summary) -> None:
     for number in range(1000):
-        receive(registry, aggregate(replace(device, id=f"fer-{number}"), 1, summary(), CLOCK))
+        receive(registry, aggregate(replace(device, id=f"fer-{number}"), EPOCH, 1, summary(), CLOCK))
 
     for seq in range(2, 500):
-        receive(registry, aggregate(replace(device, id="fer-7"), seq, summary(), CLOCK))
+        receive(registry, aggregate(replace(device, id="fer-7"), EPOCH, seq, summary(), CLOCK))
 
     assert len(registry.rooms["fer-7", "cam0"].history._windows) == 200
 

@@ -26,7 +26,7 @@ def test_a_device_whose_broker_is_lost_delivers_to_the_next(
     first, second = mosquitto(), mosquitto()
     heard = {broker: dashboard(broker) for broker in (first, second)}
     hosts = tuple(f"{broker.host}:{broker.port}" for broker in (first, second))
-    outbox = Outbox(None)
+    outbox = Outbox(None, device.id)
     publisher = Publisher(MqttConfig(hosts=hosts), device, outbox, WallClock(), random=Random(1))
     publisher.start()
     eventually(lambda: any(each.messages for each in heard.values()))
@@ -43,7 +43,7 @@ def test_a_device_whose_broker_is_lost_delivers_to_the_next(
 def test_a_fleet_spreads_over_the_brokers(device: Device) -> None:
     broker = MqttConfig(hosts=("broker-1", "broker-2", "broker-3"))
 
-    with closing(Outbox(None)) as outbox:
+    with closing(Outbox(None, device.id)) as outbox:
         publishers = [Publisher(broker, device, outbox, WallClock(), random=Random(seed)) for seed in range(30)]
 
     assert {next(publisher._brokers).host for publisher in publishers} == set(broker.hosts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,7 +60,8 @@ def test_the_same_seed_gives_the_same_images(pixels: np.ndarray) -> None:
     [("shift", 0.1), ("scale", 0.2), ("contrast", 0.3), ("brightness", 0.1), ("noise", 6), ("erase", 1.0)],
 )
 def test_each_option_alone_changes_the_image(pixels: np.ndarray, option: str, change: float) -> None:
-    only = Augmentation(**{**dict.fromkeys(Augmentation.__slots__, 0), option: change})
+    values: dict[str, Any] = {**dict.fromkeys(Augmentation.__slots__, 0), option: change}
+    only = Augmentation(**values)
 
     seen, still = disturb(only, pixels), disturb(STILL, pixels)
 
@@ -69,7 +71,8 @@ def test_each_option_alone_changes_the_image(pixels: np.ndarray, option: str, ch
 def test_a_shift_moves_by_at_most_its_share_of_the_side() -> None:
     spot = np.zeros((64, 48, 48, 1), np.uint8)
     spot[:, 24, 24] = 255
-    only = Augmentation(**{**dict.fromkeys(Augmentation.__slots__, 0), "shift": 0.1})
+    values: dict[str, Any] = {**dict.fromkeys(Augmentation.__slots__, 0), "shift": 0.1}
+    only = Augmentation(**values)
 
     seen = disturb(only, spot)[..., 0]
 
