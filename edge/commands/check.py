@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.camera import Camera
-from edge.config import Config, device_id
+from edge.config import Config, MqttConfig, device_id
 from edge.errors import BrokerError, CameraError, FerEdgeError
 from edge.model.manifest import Manifest
 from edge.model.release import read_schema
@@ -139,20 +139,24 @@ def _outbox(config: Config) -> str:
 
 
 def _broker(config: Config) -> str:
-    """Publish a message of no meaning below the device's own topic, as windows are published."""
     device = device_id(config.device)
-    connection = Connection(config.mqtt, f"{device}-check")
+    return "; ".join(_one_broker(broker, device) for broker in config.mqtt.brokers())
+
+
+def _one_broker(broker: MqttConfig, device: str) -> str:
+    """Publish a message of no meaning below the device's own topic, as windows are published."""
+    connection = Connection(broker, f"{device}-check")
     try:
         answer = _ask(connection, Message(f"{BASE_TOPIC}/{device}/check", b"fer-edge check", content_type="text/plain"))
     finally:
         connection.close(timeout_s=1.0)
-    owner = _common_name(config.mqtt.tls_cert) if config.mqtt.tls_cert else None
+    owner = _common_name(broker.tls_cert) if broker.tls_cert else None
     foreign = f"the certificate is that of {owner}, device.id is {device}" if owner not in (None, device) else ""
     if answer.refused:
         why = foreign or "see its access list"
         raise BrokerError(f"{connection.name} refuses to let {device} publish: {answer.reason}; {why}")
     notes = [foreign] if foreign else []
-    if config.mqtt.protocol != "5":
+    if broker.protocol != "5":
         notes.append(
             "MQTT 3.1.1 does not say whether it throws away what we publish, by its access list or for want of a"
             ' subscriber; use mqtt.protocol = "5" if it speaks that'
@@ -163,7 +167,7 @@ def _broker(config: Config) -> str:
     notes += [f"{sentence}" for sentence in limits.sentences]
     if limits.packet_bytes < DISCOVERY_BYTES:
         notes.append(f"It takes {limits.packet_bytes} bytes at once: Home Assistant's discovery goes out in parts.")
-    return "; ".join([f"{connection.name} takes and acknowledges what we publish, MQTT {config.mqtt.protocol}", *notes])
+    return "; ".join([f"{connection.name} takes and acknowledges what we publish, MQTT {broker.protocol}", *notes])
 
 
 def _common_name(certificate: str) -> str | None:

@@ -141,6 +141,7 @@ def test_a_message_larger_than_any_of_ours_is_not_taken(site: Site) -> None:
     reader, device = site.connect("dashboard"), site.connect("fer-a")
     listen(reader, "fer/v1/+/#")
 
+    device.limits = replace(device.limits, packet_bytes=2**28)  # a device of ours would not send it
     device.publish(Message("fer/v1/fer-a/info", b"x" * 100_000, retain=True))
 
     while not isinstance(event := device.next_event(10), Lost):

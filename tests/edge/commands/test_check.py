@@ -56,6 +56,21 @@ def test_a_broker_that_takes_what_we_publish_is_well(mosquitto: StartMosquitto) 
 
 
 @pytest.mark.broker
+def test_every_one_of_several_brokers_is_tried(mosquitto: StartMosquitto) -> None:
+    first, second = mosquitto(), mosquitto()
+    hosts = tuple(f"{running.host}:{running.port}" for running in (first, second))
+    config = Config(device=DeviceConfig(DEVICE), mqtt=MqttConfig(hosts=hosts))
+
+    well = finding("broker", config)
+    second.kill()
+    wrong = finding("broker", config)
+
+    assert (well.exit_code, wrong.exit_code) == (0, 1)
+    assert all(f"127.0.0.1:{running.port} takes and acknowledges" in well.sentence for running in (first, second))
+    assert f"127.0.0.1:{second.port} cannot be reached" in wrong.sentence
+
+
+@pytest.mark.broker
 def test_a_broker_whose_access_list_refuses_us_is_wrong(mosquitto: StartMosquitto, tmp_path: Path) -> None:
     rules = tmp_path / "acl"
     rules.write_text("topic write fer/v1/fer-other/#\n")
