@@ -11,11 +11,12 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
-from edge.errors import ConfigError, DataError  # noqa: E402
+from edge.errors import ConfigError, DataError, ModelError  # noqa: E402
 from train.detector import checkpoints  # noqa: E402
 from train.detector import fit as fit_module  # noqa: E402
+from train.detector import recipe as recipe_module  # noqa: E402
 from train.detector.development import Frame, compose  # noqa: E402
-from train.detector.fit import fit  # noqa: E402
+from train.detector.fit import fit, load_weights, save_weights  # noqa: E402
 from train.detector.network import build  # noqa: E402
 from train.detector.plots import save_curves  # noqa: E402
 from train.detector.recipe import Recipe, Synthesis  # noqa: E402
@@ -112,3 +113,26 @@ def test_a_history_of_something_else_is_refused(tmp_path: Path, content: str) ->
 
     with pytest.raises(DataError, match=r"history\.csv: cannot be read"):
         save_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+
+
+def test_the_weights_in_the_repository_fit_the_recipes_network() -> None:
+    network = build()
+
+    load_weights(network, Path(recipe_module.__file__).parent / "weights" / "detector-1.npz")
+
+    assert float(np.abs(network.get_layer("logit8").get_weights()[0]).max()) > 0.05  # far from the first values
+
+
+def test_saved_weights_are_read_again_and_those_of_another_network_refused(tmp_path: Path) -> None:
+    network = build((64, 64), stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4)
+    again = build((64, 64), stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4)
+    save_weights(network, tmp_path / "weights.npz")
+
+    load_weights(again, tmp_path / "weights.npz")
+
+    for ours, theirs in zip(network.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)
+    with pytest.raises(ModelError, match="are of another network"):
+        load_weights(build((64, 64)), tmp_path / "weights.npz")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_weights(network, tmp_path / "absent.npz")
