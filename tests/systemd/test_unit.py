@@ -53,8 +53,8 @@ def test_the_template_for_further_cameras_is_the_unit_itself() -> None:
     assert (SYSTEMD / "fer-edge@.service").read_text("utf-8") == UNIT
 
 
-def test_every_instance_has_a_configuration_and_folders_of_its_own() -> None:
-    for directive in ("ExecStart=.* --config /etc/fer-edge/%N.toml", "StateDirectory=%N", "RuntimeDirectory=%N"):
+def test_every_instance_has_a_configuration_and_a_state_folder_of_its_own() -> None:
+    for directive in ("ExecStart=.* --config /etc/fer-edge/%N.toml", "StateDirectory=%N"):
         assert re.search(f"^{directive}$", UNIT, re.MULTILINE), directive
 
 
