@@ -260,7 +260,7 @@ def test_a_window_that_claims_to_be_of_another_topic_is_rejected(
     database.telegraf(forged, message)
 
     assert database.rows("SELECT device, id, source FROM fer.windows") == [
-        [device.id, f"{device.id}-000000000001", "cam0"]
+        [device.id, json.loads(message.payload)["id"], "cam0"]
     ]
     assert database.rows("SELECT times FROM fer.rejected") == [["1"]]
 
