@@ -1,4 +1,4 @@
-# fer-edge: `make` alone says what there is to do. Needs Python 3.11, git and make; everything else is fetched, checked
+# fer-edge: `make` alone says what there is to do. Needs Python 3.11 to 3.13, git and make; everything else is fetched, checked
 # against the hashes in requirements/, into .venv.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -10,7 +10,9 @@ def main() -> int:
     try:
         from quantize.cli import main as run
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"fer-quantize: the package {error.name} is missing; install fer-edge[train]\n")
+        sys.stderr.write(
+            f"fer-quantize: the package {error.name} is missing; run make setup, or install fer-edge[train]\n"
+        )
         return 1
     return run()
 

@@ -38,7 +38,7 @@ examples:
   fer-edge simulate --devices 200 --window 1            a load test with 600 messages a second
   fer-edge simulate --config fer-edge.toml --discovery  with password or certificate, and in Home Assistant
 
-exit status: 0 every window was published in time, 1 some were late or the broker cannot be reached
+exit status: 0 every window was delivered in time, 1 some were late or not delivered, or the broker cannot be reached
 """
 
 
@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         help="find what is wrong with configuration, model, camera and broker",
-        description="Try everything that the daemon needs, one line each, without starting it. The exit status is that "
-        "of a daemon with this configuration.",
+        description="Try everything that the daemon needs, one line each, without starting it. The exit status is "
+        "that of the worst line; a daemon starts without its broker all the same, and waits for it.",
     )
     what = check.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, metavar="FILE", help="try everything that this file names")

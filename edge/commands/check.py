@@ -34,7 +34,7 @@ _FRAMES, _FRAMES_WITHIN_S = 5, 3.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: what was found, or the error with which the daemon would end."""
+    """One part: what was found, or the error and the exit status that stands for it."""
 
     part: str
     sentence: str

@@ -97,7 +97,11 @@ def simulate(
     }
     verdict = "the pace was kept" if kept else "THE PACE WAS NOT KEPT, try fewer devices or longer windows"
     if end.waiting:
-        verdict += "; THE OTHERS WERE NOT: nobody has subscribed to them, or the broker is away or refuses them"
+        verdict += (
+            f"; {end.waiting} were not delivered: nobody subscribes to them, or the broker is away or refuses them"
+        )
+    if not end.windows:
+        verdict += f"; no window of {plan.window_s:g} s ended, try a shorter --window"
     sentence = (
         f"{devices} devices, {passed_s:.0f} s: {end.windows - end.waiting} of {end.windows} windows delivered,"
         f" at most {behind_s:.2f} s late; {verdict}"
