@@ -30,6 +30,13 @@ def change(outbox: Path, *statements: str) -> None:
             database.execute(statement)
 
 
+def last_seq(outbox: Path) -> int:
+    """Number of the last window that a stopped daemon has put into its outbox."""
+    with closing(sqlite3.connect(outbox)) as database:
+        ((seq,),) = database.execute("SELECT seq FROM outbox_state").fetchall()
+        return int(seq)
+
+
 ONE_BYTE = (
     "UPDATE outbox_rows SET window = CAST(replace(window, '\"people\":0', '\"people\":1') AS BLOB) WHERE id LIKE '%07'"
 )
@@ -131,13 +138,18 @@ def test_a_state_folder_removed_in_an_outage_is_written_anew(
     shutil.rmtree(state)
     removed_s = time.monotonic()
     noticed_s = running.wait("it is written anew") - removed_s
+    running.wait_for_queue(5, since_s=removed_s + noticed_s)
     running.kill()
+    waiting = last_seq(state / "outbox.sqlite")
     broker.start()
     running.start()
+    witness.wait(waiting, 60)
     running.wait("no window waits", 60, since_s=time.monotonic())
 
     account = witness.account()
     figures(note=f"noticed after {noticed_s:.1f} s; killed, started again", **account)
+    assert waiting > 7
+    assert account["windows"] >= waiting
     assert account["lost"] == 0
 
 
@@ -164,7 +176,9 @@ def test_windows_wait_for_a_subscriber_that_is_slower_than_the_device(
 
     got = {window["seq"] for witness in (before, after) for window in witness.windows.entries()}
     lost = set(range(1, max(got) + 1)) - got
+    heard_late = len(after.windows.entries())
     figures(recovery_s=recovery_s, lost=len(lost), duplicates=0)
+    assert heard_late > 10
     assert not lost
 
 
@@ -175,14 +189,8 @@ def archive(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
     def start(port: int) -> Path:
         database = tmp_path / "windows.db"
-        command: list[str | Path] = [
-            sys.executable,
-            ROOT / "deploy" / "fleet" / "archive.py",
-            "archive",
-            database,
-            "127.0.0.1",
-            str(port),
-        ]
+        program = str(ROOT / "deploy" / "fleet" / "archive.py")
+        command = [sys.executable, program, "archive", str(database), f"127.0.0.1:{port}"]
         started.append(subprocess.Popen(command, cwd=ROOT))
         return database
 
@@ -343,15 +351,14 @@ def test_a_power_cut_loses_no_finished_window(
     running.start()
     running.wait("no window waits", 200, since_s=time.monotonic())
     assert running.stop() == 0
-    with closing(sqlite3.connect(state / "outbox.sqlite")) as outbox:
-        ((last_seq,),) = outbox.execute("SELECT seq FROM outbox_state").fetchall()
-    witness.wait(last_seq)
+    finished = last_seq(state / "outbox.sqlite")
+    witness.wait(finished)
 
     account = witness.account()
     figures(**account)
-    assert account["windows"] == last_seq
+    assert account["windows"] == finished
     assert account["lost"] == 0
-    assert last_seq > 40
+    assert finished > 40
 
 
 @pytest.mark.parametrize(
