@@ -146,7 +146,9 @@ class ReplayCamera:
             with self._opened() as video:
                 own_fps, announced = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
                 raw = self._path.suffix.lower() in RAW_SUFFIXES
-                fps = own_fps if MIN_FPS <= own_fps <= MAX_FPS and not raw else self._fps
+                # Of raw video under another name FFmpeg knows no length, and guesses the rate.
+                guessed = raw or announced <= 0
+                fps = own_fps if MIN_FPS <= own_fps <= MAX_FPS and not guessed else self._fps
                 at_s = -1 / fps
                 first_s: float | None = None
                 while video.grab():
@@ -163,9 +165,9 @@ class ReplayCamera:
                 if first_s is None:
                     codec = int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("ascii", "replace")
                     codec = codec if codec.isprintable() else "unknown"
-                    raise CameraError(
-                        f"{self.name}: is {codec} video, of which no frame can be decoded; convert it to H.264"
-                    )
+                    known = codec.lower() in ("h264", "avc1")
+                    advice = "it is empty, damaged, or without its beginning" if known else "convert it to H.264"
+                    raise CameraError(f"{self.name}: is {codec} video, of which no frame can be decoded; {advice}")
             end_s, announced_s = at_s + 1 / fps, announced / own_fps if own_fps > 0 else 0.0
             if not raw and end_s < 0.9 * announced_s:  # the number is the container's own estimate
                 lost = round(announced * (1 - end_s / announced_s))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import shutil
 import struct
 import time
 import zlib
@@ -20,6 +21,7 @@ from edge.camera.luma import MAX_SIDE_PX
 from edge.camera.replay import ReplayCamera
 from edge.errors import CameraError
 from edge.records import Image, Pixels
+from tests.support.h264 import write_h264
 from tests.support.paths import CLIP
 
 
@@ -408,6 +410,58 @@ def test_a_raw_video_has_the_wished_rate(tmp_path: Path) -> None:
     images = list(images_of(ReplayCamera(raw, pace="fast", loop=False, fps=4)))
 
     assert np.diff([image.captured_at_s for image in images]) == pytest.approx([0.25, 0.25])
+
+
+@pytest.fixture(scope="module")
+def raw_clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Pixels]]:
+    """The demo clip as raw H.264 which says of itself that it has 30 images a second, and its images."""
+    images = [image.pixels for image in images_of(ReplayCamera(CLIP, pace="fast", loop=False))]
+    return write_h264(tmp_path_factory.mktemp("raw") / "rpicam.h264", images, fps=30), images
+
+
+@pytest.mark.parametrize("name", ["rpicam.h264", "rpicam.264", "rpicam.mp4", "rpicam"])
+@pytest.mark.parametrize("fps", [4, 10, 50])
+def test_raw_h264_plays_every_image_in_order_at_the_wished_rate(
+    raw_clip: tuple[Path, list[Pixels]], tmp_path: Path, name: str, fps: int
+) -> None:
+    raw, expected = raw_clip
+    clip = Path(shutil.copy(raw, tmp_path / name))
+
+    camera = ReplayCamera(clip, pace="fast", loop=False, fps=fps)
+    images = list(images_of(camera))
+
+    assert len(images) == len(expected) == 50
+    assert np.diff([image.captured_at_s for image in images]) == pytest.approx([1 / fps] * 49)
+    for image, pixels in zip(images, expected, strict=True):
+        assert np.abs(image.pixels.astype(int) - pixels).mean() < 4
+    assert camera.bad_frames == 0
+
+
+def test_raw_h264_loops_at_the_wished_rate(raw_clip: tuple[Path, list[Pixels]]) -> None:
+    camera = ReplayCamera(raw_clip[0], pace="fast", loop=True, fps=5)
+
+    times = [next_image(camera).captured_at_s for _ in range(120)]
+
+    assert np.diff(times) == pytest.approx([0.2] * 119)
+
+
+def test_raw_h264_without_its_beginning_plays_from_the_next_key_picture(
+    raw_clip: tuple[Path, list[Pixels]], tmp_path: Path
+) -> None:
+    content = raw_clip[0].read_bytes()
+    (tmp_path / "cut.h264").write_bytes(content[len(content) // 2 :])
+
+    images = list(images_of(ReplayCamera(tmp_path / "cut.h264", pace="fast", loop=False)))
+
+    assert 10 <= len(images) <= 25
+    assert np.abs(images[-1].pixels.astype(int) - raw_clip[1][-1]).mean() < 4
+
+
+def test_raw_h264_that_holds_no_picture_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "empty.h264").touch()
+
+    with pytest.raises(CameraError, match=r"no frame can be decoded; it is empty, damaged, or without its beginning"):
+        ReplayCamera(tmp_path / "empty.h264", pace="fast", loop=False)
 
 
 def test_of_a_faster_video_the_wished_rate_is_used(tmp_path: Path) -> None:
