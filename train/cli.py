@@ -37,7 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"fer-train: {error}", file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
-        print(f"fer-train: the package {error.name} is missing; run make setup, or install fer-edge[train]", file=sys.stderr)
+        print(
+            f"fer-train: the package {error.name} is missing; run make setup, or install fer-edge[train]",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("fer-train: stopped; finished epochs are saved, continue with fit --resume", file=sys.stderr)

@@ -148,7 +148,10 @@ def test_without_the_extra_the_package_to_install_is_named(
     status = run("fit", "--data", csv, "--cache", tmp_path)
 
     assert status == 1
-    assert capsys.readouterr().err == "fer-train: the package keras is missing; run make setup, or install fer-edge[train]\n"
+    assert (
+        capsys.readouterr().err
+        == "fer-train: the package keras is missing; run make setup, or install fer-edge[train]\n"
+    )
 
 
 def test_the_whole_device_is_measured_on_class_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
