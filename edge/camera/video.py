@@ -71,11 +71,12 @@ def open_video(
             the announced size.
     """
     quieten_opencv()
-    if options is None:
-        os.environ.pop(_FFMPEG_OPTIONS, None)
-    else:
+    if options is not None:
         os.environ[_FFMPEG_OPTIONS] = options
-    capture = cv2.VideoCapture(source, backend, tuple(parameters))
+    try:
+        capture = cv2.VideoCapture(source, backend, tuple(parameters))
+    finally:
+        os.environ.pop(_FFMPEG_OPTIONS, None)  # the next source in this process has options of its own
     if not capture.isOpened():
         capture.release()
         return None

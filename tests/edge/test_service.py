@@ -120,7 +120,7 @@ def test_every_recording_runs_to_its_end_and_every_window_arrives(
     board = dashboard(broker)
     frames = frames_of(shared / recording)
 
-    running = daemon(broker.port, camera=replay(shared / recording, pace="fast"))
+    running = daemon(broker.port, camera=replay(shared / recording, pace="fast", fps=60))
     board.wait(lambda: "offline" in board.payloads("/availability"), 100)
 
     windows = aggregates(board)
