@@ -9,8 +9,8 @@ from typing import Any
 
 from edge.errors import ConfigError
 
-_LOGIN = re.compile(r"[^\s\"']*[:/][^\s\"']*@[^\s\"']*")
-"""What looks like an address with credentials."""
+_LOGIN = re.compile(r"[^\s\"']*(?::|//)[^\s\"']*@[^\s\"']*")
+"""What looks like an address with credentials; /run/credentials/fer-edge@door.service/mqtt-password is a file."""
 _QUOTES = frozenset("\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb")
 
 

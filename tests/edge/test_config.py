@@ -241,6 +241,22 @@ def test_a_password_in_the_wrong_place_is_refused_and_not_repeated(tmp_path: Pat
     assert PASSWORD not in str(refusal.value)
 
 
+def test_a_path_with_an_at_sign_is_no_address(tmp_path: Path) -> None:
+    secret = tmp_path / "credentials" / "fer-edge@door.service" / "mqtt-password"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("secret")
+    clip = tmp_path / "room@noon.mp4"
+
+    config = load(
+        write(
+            tmp_path,
+            f'[camera]\nkind = "replay"\npath = "{clip}"\n[mqtt]\nusername = "u"\npassword_file = "{secret}"',
+        )
+    )
+
+    assert (config.camera.path, config.mqtt.password_file) == (str(clip), str(secret))
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
