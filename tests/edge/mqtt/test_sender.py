@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from itertools import pairwise
 from typing import cast
@@ -150,6 +151,8 @@ def test_a_window_refused_for_good_is_set_aside_and_reported(line: Line, code: i
     line.answer(100, code, "Not authorized")
 
     assert (line.outbox.depth, line.outbox.set_aside) == (0, 1)
+    (problem,) = line.outbox.problems
+    assert "because the broker refuses fer/v1/fer-x/cam0/aggregate: Not authorized" in problem.sentence
     assert line.sender.refusals == {"fer/v1/fer-x/cam0/aggregate": "Not authorized"}
 
 
@@ -184,6 +187,40 @@ def test_while_nobody_listens_fresh_windows_go_and_old_ones_are_offered_ever_mor
     assert [round(later - offer) for offer, later in pairwise(offered_s)][:6] == [1, 2, 4, 8, 16, 30]
 
 
+def test_several_windows_that_nobody_heard_are_one_probe_and_logged_once(
+    line: Line, clock: SettableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    line.put(3)
+    line.sender.advance()
+
+    for mid in (100, 101, 102):
+        line.answer(mid, 0x10)
+
+    assert line.sender.advance() == 1
+    clock.now_s += 1
+    line.sender.advance()
+    assert line.windows == [1, 2, 3, 1]
+    assert caplog.messages == ["nobody has subscribed to our windows; they are offered again"]
+
+
+def test_who_listens_in_between_lets_the_probes_begin_anew(line: Line, clock: SettableClock) -> None:
+    line.put(1)
+    for mid in (100, 101, 102):
+        line.sender.advance()
+        line.answer(mid, 0x10)
+        clock.now_s += 60
+    line.put(1)
+    line.sender.advance()
+    line.answer(103)
+    clock.now_s += 60
+
+    line.sender.advance()
+    line.answer(104, 0x10)
+
+    assert line.sender.advance() == 1
+
+
 def test_as_soon_as_one_window_is_heard_the_others_follow(line: Line, clock: SettableClock) -> None:
     line.put(3)
     line.sender.advance()
@@ -193,6 +230,8 @@ def test_as_soon_as_one_window_is_heard_the_others_follow(line: Line, clock: Set
     line.sender.advance()
 
     line.answer(103)
+    line.sender.advance()
+    assert line.windows == [1, 2, 3, 4]
     for _ in range(3):
         clock.now_s += 1 / REPLAY_PER_S
         line.sender.advance()
@@ -200,14 +239,17 @@ def test_as_soon_as_one_window_is_heard_the_others_follow(line: Line, clock: Set
     assert line.windows == [1, 2, 3, 4, 1, 2, 3]
 
 
-def test_a_refused_message_is_reported_until_it_is_taken(line: Line) -> None:
-    for code in (0x87, 0):
+def test_a_refused_message_is_reported_until_it_is_taken_and_logged_once(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    for code in (0x87, 0x87, 0):
         line.sender.send(HELLO)
         line.sender.advance()
-        line.answer(99 + len(line.connection.messages), code, "Not authorized")
+        assert line.answer(99 + len(line.connection.messages), code, "Not authorized")
         assert line.sender.refusals == ({HELLO.topic: "Not authorized"} if code else {})
 
     assert line.sender.idle
+    assert caplog.messages == [f"broker refuses {HELLO.topic}: Not authorized"]
 
 
 def test_it_is_idle_when_everything_is_acknowledged(line: Line) -> None:

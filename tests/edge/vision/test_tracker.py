@@ -119,6 +119,14 @@ def test_a_missed_face_is_out_of_view_and_keeps_its_id_when_found_again_soon() -
     assert seen[3][0].confirmed
 
 
+def test_a_missed_face_that_moved_on_keeps_its_id_too() -> None:
+    script, tracker = Script([face(100)], [face(100)], [], [face(150)]), FaceTracker(detect_every=1)
+
+    *_, last = script.follow(tracker, 0.0, 0.3, 0.6, 0.9)
+
+    assert ids(last) == [1]
+
+
 def test_a_person_who_returns_after_a_long_absence_counts_again() -> None:
     script = Script([face(100)], [face(100)], [], [face(100)], [face(100)])
     tracker = FaceTracker(detect_every=1, max_missing_s=1.0)
@@ -248,8 +256,8 @@ def test_who_bows_for_some_seconds_and_comes_back_in_the_same_place_is_the_same_
 
 @pytest.mark.parametrize(
     ("away", "back"),
-    [(110, face(100)), (50, face(200)), (50, face(100, size_px=140))],
-    ids=["too late", "elsewhere", "of another size"],
+    [(105, face(100)), (50, face(150)), (50, face(200)), (50, face(100, size_px=140))],
+    ids=["too late", "beside it", "elsewhere", "of another size"],
 )
 def test_who_comes_back_too_late_elsewhere_or_in_another_size_counts_again(away: int, back: Face) -> None:
     script: list[list[Face]] = [[face(100)]] * 20 + [[]] * away + [[back]] * 2
