@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
+from tests.faults.conftest import Compile, Figures, MakeClip
 from tests.faults.witness import Witness
-from tests.support.daemon import READY, replay
+from tests.support.daemon import READY, StartDaemon, replay
+from tests.support.fake_broker import MakeFakeBroker
+from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
@@ -58,14 +60,14 @@ OLD_TABLE = (
 )
 @pytest.mark.row(22, "30 windows wait in a stopped daemon's outbox")
 def test_what_cannot_be_sent_is_set_aside_and_the_rest_arrives(
-    broker: Any,
-    witness: Any,
-    daemon: Any,
-    clip: Any,
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    clip: MakeClip,
     statements: tuple[str, ...],
     device: str,
     arrive: int,
-    figures: Any,
+    figures: Figures,
 ) -> None:
     broker.kill()
     running = daemon(broker.port, camera=replay(clip(300), pace="fast"))
@@ -90,7 +92,9 @@ def test_what_cannot_be_sent_is_set_aside_and_the_rest_arrives(
 
 
 @pytest.mark.row(23, "no path configured and no state folder: five starts")
-def test_without_a_state_no_id_comes_twice(broker: Any, witness: Any, daemon: Any, clip: Any, figures: Any) -> None:
+def test_without_a_state_no_id_comes_twice(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clip: MakeClip, figures: Figures
+) -> None:
     running = daemon(broker.port, camera=replay(clip(50), pace="fast"), outbox={"path": ""}, start=False)
 
     for _ in range(5):
@@ -104,7 +108,7 @@ def test_without_a_state_no_id_comes_twice(broker: Any, witness: Any, daemon: An
 
 @pytest.mark.row(23, "no path configured, the state folder of systemd: two runs, the first without a broker")
 def test_under_systemd_the_state_folder_keeps_windows(
-    broker: Any, witness: Any, daemon: Any, clip: Any, tmp_path: Path, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clip: MakeClip, tmp_path: Path, figures: Figures
 ) -> None:
     broker.kill()
     running = daemon(
@@ -127,7 +131,7 @@ def test_under_systemd_the_state_folder_keeps_windows(
 
 @pytest.mark.row(23, "rm -r of the state folder in the middle of an outage")
 def test_a_state_folder_removed_in_an_outage_is_written_anew(
-    broker: Any, witness: Any, daemon: Any, tmp_path: Path, figures: Any
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, tmp_path: Path, figures: Figures
 ) -> None:
     state = tmp_path / "state"
     running = daemon(broker.port, outbox={"path": str(state / "outbox.sqlite")})
@@ -155,7 +159,7 @@ def test_a_state_folder_removed_in_an_outage_is_written_anew(
 
 @pytest.mark.row(24, "killed and started again without its sessions; the subscriber comes 10 s later")
 def test_windows_wait_for_a_subscriber_that_is_slower_than_the_device(
-    mosquitto: Any, daemon: Any, figures: Any
+    mosquitto: StartMosquitto, daemon: StartDaemon, figures: Figures
 ) -> None:
     broker = mosquitto("allow_anonymous true", "persistence false", "max_queued_messages 0")
     before = Witness(broker.port)
@@ -204,7 +208,7 @@ def archive(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 @pytest.mark.timeout(400)
 @pytest.mark.row(24, "away for 40 s, 20 devices with windows of 1 s for 150 s, persistence false; our archive")
 def test_a_fleet_loses_nothing_to_a_broker_without_persistence(
-    mosquitto: Any, archive: Callable[[int], Path], figures: Any
+    mosquitto: StartMosquitto, archive: Callable[[int], Path], figures: Figures
 ) -> None:
     broker = mosquitto("allow_anonymous true", "persistence false", "max_queued_messages 12000")
     database = archive(broker.port)
@@ -232,10 +236,12 @@ def test_a_fleet_loses_nothing_to_a_broker_without_persistence(
     assert stored == report["windows"]
 
 
-@pytest.mark.parametrize("code", [0x80, 0x83, 0x97])
+@pytest.mark.parametrize(
+    "code", [0x97, pytest.param(0x80, marks=pytest.mark.slow), pytest.param(0x83, marks=pytest.mark.slow)]
+)
 @pytest.mark.row(25, "fake broker: every window refused for now, for 15 s")
 def test_windows_refused_for_now_do_not_take_the_device_off_the_broker(
-    fake_broker: Any, daemon: Any, code: int, figures: Any
+    fake_broker: MakeFakeBroker, daemon: StartDaemon, code: int, figures: Figures
 ) -> None:
     broker = fake_broker()
     broker.answer = lambda topic, _payload: code if topic.endswith("/aggregate") else 0
@@ -260,7 +266,7 @@ def test_windows_refused_for_now_do_not_take_the_device_off_the_broker(
 
 @pytest.mark.row(25, "access list: another device's topics only, for a while")
 def test_windows_refused_for_good_are_set_aside_and_told(
-    mosquitto: Any, daemon: Any, tmp_path: Path, figures: Any
+    mosquitto: StartMosquitto, daemon: StartDaemon, tmp_path: Path, figures: Figures
 ) -> None:
     rules = tmp_path / "acl"
     rules.write_text(
@@ -283,7 +289,9 @@ def test_windows_refused_for_good_are_set_aside_and_told(
 
 
 @pytest.mark.row(26, "a second daemon with the outbox of the first")
-def test_a_second_daemon_on_one_state_refuses_to_start(broker: Any, witness: Any, daemon: Any, figures: Any) -> None:
+def test_a_second_daemon_on_one_state_refuses_to_start(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, figures: Figures
+) -> None:
     first = daemon(broker.port)
     witness.wait(2)
 
@@ -300,7 +308,9 @@ def test_a_second_daemon_on_one_state_refuses_to_start(broker: Any, witness: Any
 
 
 @pytest.mark.row(26, "outbox.path names a file that was never an outbox")
-def test_a_file_of_somebody_else_is_left_alone(broker: Any, daemon: Any, tmp_path: Path, figures: Any) -> None:
+def test_a_file_of_somebody_else_is_left_alone(
+    broker: Mosquitto, daemon: StartDaemon, tmp_path: Path, figures: Figures
+) -> None:
     photographs = tmp_path / "photographs.db"
     change(photographs, "CREATE TABLE photographs (name TEXT)")
     content = photographs.read_bytes()
@@ -318,7 +328,13 @@ def test_a_file_of_somebody_else_is_left_alone(broker: Any, daemon: Any, tmp_pat
 @pytest.mark.timeout(300)
 @pytest.mark.row(28, "preloaded library: of what was written only what was synced survives; 20 cuts, 10 in an outage")
 def test_a_power_cut_loses_no_finished_window(
-    broker: Any, witness: Any, daemon: Any, clip: Any, compiled: Any, tmp_path: Path, figures: Any
+    broker: Mosquitto,
+    witness: Witness,
+    daemon: StartDaemon,
+    clip: MakeClip,
+    compiled: Compile,
+    tmp_path: Path,
+    figures: Figures,
 ) -> None:
     state, synced = tmp_path / "state", tmp_path / "synced"
     synced.mkdir()
@@ -371,7 +387,7 @@ def test_a_power_cut_loses_no_finished_window(
 )
 @pytest.mark.row(29, "mosquitto with")
 def test_a_brokers_limits_cost_no_window(
-    mosquitto: Any, daemon: Any, setting: str, problem: str | None, figures: Any
+    mosquitto: StartMosquitto, daemon: StartDaemon, setting: str, problem: str | None, figures: Figures
 ) -> None:
     broker = mosquitto("allow_anonymous true", setting)
     witness = Witness(broker.port)
