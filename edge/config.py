@@ -11,12 +11,13 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from edge.errors import ConfigError
 from edge.host.identity import derived_id
 from edge.mqtt.messages import DEVICE, SOURCE
+from edge.records import CountsOnly, DeploymentContext
 from edge.tomlfile import read_toml, without_secrets
 
 ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:(?P<port>[1-9][0-9]{0,4}))?")
@@ -118,6 +119,36 @@ class PrivacyConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentConfig:
+    """What kind of place the device stands in, for what it may do there and for the sign that people read."""
+
+    context: str = _key("", choices=("", *get_args(DeploymentContext)))
+    lawful_basis: str = _key("")
+    contact: str = _key("")
+
+    @property
+    def withholds_emotions(self) -> bool:
+        """Whether emotions may not be inferred here: Regulation (EU) 2024/1689, Article 5(1)(f)."""
+        return self.context in ("education", "workplace") and not self.lawful_basis
+
+    @property
+    def sentence(self) -> str:
+        """What follows from the context, for the operator."""
+        if not self.context:
+            return (
+                "deployment.context is not set; say what kind of place this is, which decides whether moods may be read"
+            )
+        if self.withholds_emotions:
+            return (
+                f"moods are withheld and people only counted: deployment.context is {self.context!r}, where inferring "
+                "emotions is prohibited in the European Union except for medical or safety reasons (Regulation (EU) "
+                "2024/1689, Article 5(1)(f)); deployment.lawful_basis names such a reason in words, if there is one"
+            )
+        because = f", on the basis that info publishes: {self.lawful_basis}" if self.lawful_basis else ""
+        return f"context {self.context}{because}"
+
+
+@dataclass(frozen=True, slots=True)
 class MqttConfig:
     """Where messages go. ``hosts``, if any, replaces ``host``: the nodes of one cluster, tried in turn, each as a host
     or host:port.
@@ -164,8 +195,16 @@ class Config:
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
+    deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     outbox: OutboxConfig = field(default_factory=OutboxConfig)
+
+    @property
+    def counts_only(self) -> CountsOnly | None:
+        """Why this device publishes no emotions, whoever is in view; None if it may."""
+        if self.privacy.counts_only:
+            return "counts_only"
+        return "context" if self.deployment.withholds_emotions else None
 
 
 def load(path: Path) -> Config:
@@ -261,7 +300,7 @@ def _problem(
     if isinstance(value, str) and not value.isprintable():
         return f"{name} is {shown}; expected {expected} without control characters"
     if choices is not None and value not in choices:
-        return f"{name} is {shown}; expected one of {', '.join(map(str, choices))}"
+        return f"{name} is {shown}; expected one of {', '.join(str(choice) for choice in choices if choice != '')}"
     if low is not None and high is not None and not low <= float(str(value)) <= high:
         return f"{name} is {shown}; expected {expected} from {low:g} to {high:g}"
     return None
@@ -275,6 +314,9 @@ def _unknown(what: str, name: str, known: list[str]) -> str:
 
 _SECRET = frozenset({"camera.url", "mqtt.host", "mqtt.username", "mqtt.password_file"})
 """Keys whose value is never repeated: it may hold a password, by right or by mistake."""
+
+_BASIS_CHARACTERS = 20, 300
+"""A lawful basis is said in words, so that whoever reads info can judge it."""
 
 _SHOWN = 80
 """How many characters of a wrong value a message repeats."""
@@ -301,6 +343,12 @@ def _contradictions(config: Config) -> list[str]:
         match = ADDRESS.fullmatch(address)
         if match is None or int(match["port"] or mqtt.port) > 65535:
             problems.append(f"mqtt.hosts has {_shown(address)}; expected a host, or host:port")
+    basis = config.deployment.lawful_basis
+    if basis and not _BASIS_CHARACTERS[0] <= len(basis) <= _BASIS_CHARACTERS[1]:
+        problems.append(
+            f"deployment.lawful_basis is {_shown(basis)}; expected the reason in words, {_BASIS_CHARACTERS[0]} to "
+            f"{_BASIS_CHARACTERS[1]} characters"
+        )
     if bool(mqtt.tls_cert) != bool(mqtt.tls_key):
         problems.append("mqtt.tls_cert and mqtt.tls_key belong together; set both or neither")
     if mqtt.password_file and not mqtt.username:

@@ -206,7 +206,7 @@ def build_pipeline(
     window = EmotionWindow(
         duration_s=config.window.duration_s,
         min_people=config.privacy.min_people,
-        counts_only=config.privacy.counts_only,
+        counts_only=config.counts_only,
         uncertain_below=config.model.uncertain_below,
     )
     return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle)

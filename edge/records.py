@@ -20,9 +20,15 @@ if TYPE_CHECKING:  # commands that only use MQTT start without numpy
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 """Luma, shape (height, width), 0 black to 255 white."""
 
-Suppression: TypeAlias = Literal["too_few_people", "counts_only"]
+CountsOnly: TypeAlias = Literal["counts_only", "context"]
+"""Why a device never publishes emotions: it is set so, or inferring them is prohibited where it stands."""
+DeploymentContext: TypeAlias = Literal[
+    "kiosk", "retail", "event", "home", "research", "healthcare", "education", "workplace"
+]
+"""Kinds of places that a device can stand in."""
+Suppression: TypeAlias = Literal["too_few_people", CountsOnly]
 """Why a window withholds its emotions."""
-RoomSuppression: TypeAlias = Literal["windows_only", "counts_only"]
+RoomSuppression: TypeAlias = Literal["windows_only", CountsOnly]
 """Why the room's newest state does."""
 
 

@@ -14,7 +14,7 @@ from edge.health import HealthMonitor, HealthReporter, Meter
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.thermal import Throttle
 from edge.labels import EMOTIONS
-from edge.mqtt.messages import Context, Device, Model, Privacy
+from edge.mqtt.messages import Context, Deployment, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
@@ -57,6 +57,8 @@ class Service:
             OutboxError: another process uses the outbox.
         """
         config = self._config
+        level = logging.WARNING if config.deployment.withholds_emotions else logging.INFO
+        _log.log(level, "%s", config.deployment.sentence)
         with ExitStack() as parts:
             outbox = open_outbox(config.outbox, self._device_id, config.window.duration_s)
             parts.callback(_close_outbox, outbox)
@@ -99,7 +101,8 @@ class Service:
             model=Model(manifest.id, manifest.sha256, self._classifier.head.name, self._classifier.device),
             window_s=config.window.duration_s,
             labels=EMOTIONS,
-            privacy=Privacy(config.privacy.min_people, config.privacy.counts_only),
+            privacy=Privacy(config.privacy.min_people, config.counts_only is not None),
+            deployment=Deployment(config.deployment.context, config.deployment.lawful_basis),
             context=Context(config.device.site, config.device.room),
         )
 

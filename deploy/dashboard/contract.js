@@ -64,6 +64,7 @@ const PARSERS = {
     model: text(json.model?.id),
     windowS: nonNegative(json.window_s),
     minPeople: nonNegative(json.privacy?.min_people),
+    deployment: optional(json.deployment?.context, text) ?? "",
     site: optional(json.context?.site, text) ?? "",
     room: optional(json.context?.room, text) ?? "",
   }),

@@ -56,10 +56,18 @@ function explainNoEmotions(window, device) {
   if (window.suppressed === "too_few_people")
     return ["◇", "Too few people.", `Emotions are withheld${least ? ` unless ${least} are in view` : ""}.`];
   if (window.suppressed === "counts_only") return ["◇", "This device only counts people.", ""];
+  if (window.suppressed === "context") return explainContext(device.info);
   if (window.suppressed) return ["◇", "Emotions are withheld.", ""];
   if (window.analysed === 0) return ["✕", "No data.", "The camera delivered no images."];
   return ["○", "Nobody was seen.", ""];
 }
+
+/** The device stands where emotions may not be inferred in the European Union. */
+const explainContext = (info) => [
+  "◇",
+  "This device only counts people.",
+  `Emotions are withheld${info?.deployment ? ` in ${info.deployment}` : ""}: Regulation (EU) 2024/1689, Article 5(1)(f).`,
+];
 
 /** The problems that the device reports, and those that the page sees itself. */
 function roomProblems({ device, windows }) {

@@ -42,9 +42,10 @@ class Finding:
 
 
 def check(config: Config) -> Iterator[Finding]:
-    """Try device id, model, detector, camera, outbox and broker; each finding comes as soon as it is known."""
+    """Try every part from the device id to the broker; each finding comes as soon as it is known."""
     parts: dict[str, Callable[[Config], str]] = {
         "device": lambda config: f"id {device_id(config.device)}",
+        "place": lambda config: config.deployment.sentence,
         "model": _model,
         "detector": _detector,
         "camera": _camera,

@@ -1,6 +1,7 @@
 """A simulated device: people and moods are random walks, everything from the publisher on is the real code.
 
-Every fourth device has no privacy threshold, every tenth publishes counts only, and one in twenty is too hot, so that a
+Every fourth device has no privacy threshold, every tenth publishes counts only, every second of those because it stands
+in a workplace, and one in twenty is too hot, so that a
 dashboard has each case to show.
 """
 
@@ -14,12 +15,13 @@ from random import Random
 from edge import __version__
 from edge.config import MqttConfig
 from edge.labels import EMOTIONS
-from edge.mqtt.messages import Context, Device, Model, Privacy
+from edge.mqtt.messages import Context, Deployment, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
     CameraHealth,
+    CountsOnly,
     EmotionScores,
     Health,
     HostHealth,
@@ -60,7 +62,7 @@ class Plan:
 class SimulatedRoom:
     """People and moods as slow random walks around a daily cycle; each room has its own noon, so some are busy."""
 
-    def __init__(self, random: Random, *, min_people: int = 3, counts_only: bool = False) -> None:
+    def __init__(self, random: Random, *, min_people: int = 3, counts_only: CountsOnly | None = None) -> None:
         self._random, self._min_people, self._counts_only = random, min_people, counts_only
         self._size = random.uniform(2.0, 12.0)
         self._noon_s = random.uniform(0.0, _DAY_S)
@@ -72,7 +74,7 @@ class SimulatedRoom:
         """The room at ``now_s``; with a privacy threshold a live reading has no emotions."""
         people = round(self._present(now_s))
         shown = people > 0 and self._min_people == 1 and not self._counts_only
-        why: RoomSuppression = "counts_only" if self._counts_only else "windows_only"
+        why: RoomSuppression = self._counts_only or "windows_only"
         return RoomReading(people, self._emotions() if shown else None, why if people and not shown else None)
 
     def summarise(self, start_s: float, end_s: float) -> WindowSummary:
@@ -83,7 +85,7 @@ class SimulatedRoom:
         people = most + round(mean * (end_s - start_s) / _STAY_S)
         captured = round((end_s - start_s) * FPS)
         shown = most >= self._min_people and not self._counts_only
-        why: Suppression = "counts_only" if self._counts_only else "too_few_people"
+        why: Suppression = self._counts_only or "too_few_people"
         return WindowSummary(
             start_s=start_s,
             end_s=end_s,
@@ -121,7 +123,8 @@ class SimulatedDevice:
 
     def __init__(self, plan: Plan, number: int) -> None:
         min_people = 1 if number % 4 == 0 else 3
-        counts_only = number % 10 == 0
+        at_work = number % 20 == 0
+        counts_only: CountsOnly | None = "context" if at_work else "counts_only" if number % 10 == 0 else None
         self.device = Device(
             id=f"{plan.prefix}-{number:04d}",
             source="cam0",
@@ -131,8 +134,9 @@ class SimulatedDevice:
             model=Model("simulated", "0" * 64, "simulated", "cpu"),
             window_s=plan.window_s,
             labels=EMOTIONS,
-            privacy=Privacy(min_people, counts_only),
+            privacy=Privacy(min_people, counts_only is not None),
             context=Context("simulation", f"room {number}"),
+            deployment=Deployment("workplace" if at_work else "event"),
         )
         # Of a fleet that nobody listens to, no more than this waits in memory.
         self.outbox = Outbox(None, self.device.id, window_s=plan.window_s, max_rows=500)

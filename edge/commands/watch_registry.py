@@ -24,6 +24,7 @@ _SILENT_WINDOWS = 3
 _WITHHELD = {
     "too_few_people": "emotions withheld: too few people for privacy",
     "counts_only": "emotions withheld: this device only counts",
+    "context": "emotions withheld: not allowed in this kind of place",
     "windows_only": None,
 }
 

@@ -17,6 +17,7 @@ from edge.records import (
     CameraHealth,
     Count,
     DeliveryHealth,
+    DeploymentContext,
     HostHealth,
     InferenceHealth,
     ProblemCode,
@@ -217,6 +218,19 @@ class Context(Struct, frozen=True, omit_defaults=True):
     room: Annotated[str, Meta(description="The room in it.")] = ""
 
 
+class Deployment(Struct, frozen=True, omit_defaults=True):
+    """What kind of place the device stands in; what is not configured is absent."""
+
+    context: Annotated[
+        str,
+        _word(DeploymentContext),
+        Meta(description="Kind of place; education and workplace withhold emotions unless there is a lawful_basis."),
+    ] = ""
+    lawful_basis: Annotated[
+        str, Meta(description="In the operator's words, why emotions may be inferred here nevertheless.")
+    ] = ""
+
+
 class Device(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edge/info/1"):
     """The ``info`` message: what the device is and how it is set up. Does not change while the daemon runs."""
 
@@ -233,6 +247,7 @@ class Device(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edg
     window_s: Annotated[float, Meta(ge=1, le=3600, description="Length of a window in seconds.")]
     privacy: Privacy
     context: Context
+    deployment: Deployment = Deployment()
 
     def topic(self, name: str) -> str:
         """The full topic of ``status``, ``cam0/aggregate`` and so on."""

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.labels import EMOTIONS
-from edge.records import EmotionScores, Observation, RoomReading, Suppression, WindowSummary
+from edge.records import CountsOnly, EmotionScores, Observation, RoomReading, Suppression, WindowSummary
 
 IN_VIEW_S = 2.0
 """How long after its last reading a face counts as in the room: a gauge must not flicker when a detection misses it."""
@@ -51,11 +51,11 @@ class EmotionWindow:
         *,
         duration_s: float,
         min_people: int,
-        counts_only: bool,
+        counts_only: CountsOnly | None,
         uncertain_below: float,
         max_people: int = 4096,
     ) -> None:
-        """Withhold emotions of fewer than ``min_people`` people in view, or of everybody with ``counts_only``.
+        """Withhold emotions of fewer than ``min_people`` people in view, or of everybody for a reason ``counts_only``.
 
         A reading whose best probability is below ``uncertain_below`` is uncertain. At most ``max_people`` tracks are
         remembered per window; more are left out of its ``people`` and ``emotions``.
@@ -119,7 +119,7 @@ class EmotionWindow:
         """The people read in the last ``IN_VIEW_S``; the mean of their newest scores only without a threshold."""
         newest = [np.asarray(scores.probabilities) for _, scores in self._room.values()]
         if newest and self._counts_only:
-            return RoomReading(len(newest), None, "counts_only")
+            return RoomReading(len(newest), None, self._counts_only)
         if newest and self._min_people > 1:
             return RoomReading(len(newest), None, "windows_only")
         return RoomReading(len(newest), _mean(newest), None)
@@ -144,7 +144,7 @@ class EmotionWindow:
         emotions = _mean([total / total.sum() for total in tally.totals.values()])
         suppressed: Suppression | None = None if emotions or not tally.people else "too_few_people"
         if self._counts_only:
-            emotions, suppressed = None, "counts_only" if tally.people else None
+            emotions, suppressed = None, self._counts_only if tally.people else None
         return WindowSummary(
             start_s=self._edge_s(origin_s, 0),
             end_s=min(now_s, self._edge_s(origin_s, 1)),

@@ -88,6 +88,8 @@ def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_p
         ("[window]\nduration_s = true", "window.duration_s is True; expected a number"),
         ("[privacy]\nmin_people = 0", "privacy.min_people is 0; expected a whole number from 1 to 100"),
         ("[privacy]\nmin_people = 2.5", "privacy.min_people is 2.5; expected a whole number"),
+        ("[deployment]\ncontext = 'office'", "deployment.context is 'office'; expected one of kiosk, retail"),
+        ("[deployment]\nlawful_basis = 'yes'", "lawful_basis is 'yes'; expected the reason in words, 20 to 300"),
         ("[mqtt]\nport = 70000", "mqtt.port is 70000; expected a whole number from 1 to 65535"),
         ("[mqtt]\nhosts = 'a'", "mqtt.hosts is 'a'; expected a list of texts in quotes"),
         ("[mqtt]\nhosts = ['a', 3]", "mqtt.hosts is ['a', 3]; expected a list of texts in quotes"),
@@ -311,3 +313,39 @@ def test_what_an_editor_did_to_the_file_is_told(tmp_path: Path, content: bytes, 
 
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "withheld"),
+    [
+        ("", None),
+        ("[deployment]\ncontext = 'kiosk'", None),
+        ("[deployment]\ncontext = 'education'", "context"),
+        ("[deployment]\ncontext = 'workplace'", "context"),
+        ("[deployment]\ncontext = 'workplace'\nlawful_basis = 'Tiredness of drivers, a safety function'", None),
+        ("[deployment]\ncontext = 'workplace'\n[privacy]\ncounts_only = true", "counts_only"),
+    ],
+)
+def test_where_emotions_may_not_be_inferred_people_are_only_counted(
+    tmp_path: Path, text: str, withheld: str | None
+) -> None:
+    assert load(write(tmp_path, text)).counts_only == withheld
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "deployment.context is not set; say what kind of place this is"),
+        ("[deployment]\ncontext = 'event'", "context event"),
+        (
+            "[deployment]\ncontext = 'education'",
+            "2024/1689, Article 5(1)(f)); deployment.lawful_basis names such a reason",
+        ),
+        (
+            "[deployment]\ncontext = 'education'\nlawful_basis = 'Study of autism, approved'",
+            "context education, on the basis that info publishes: Study of autism, approved",
+        ),
+    ],
+)
+def test_the_operator_is_told_what_follows_from_the_kind_of_place(tmp_path: Path, text: str, told: str) -> None:
+    assert told in load(write(tmp_path, text)).deployment.sentence

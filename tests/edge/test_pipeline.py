@@ -65,7 +65,7 @@ def run(
     detector = detector or SteadyDetector(faces)
     if enough == 0:
         results.stop.set()
-    window = EmotionWindow(duration_s=window_s, min_people=min_people, counts_only=False, uncertain_below=0.5)
+    window = EmotionWindow(duration_s=window_s, min_people=min_people, counts_only=None, uncertain_below=0.5)
     classifier = EmotionClassifier(load_release(TINY / "grey"))
     capture.start()
     try:

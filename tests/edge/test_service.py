@@ -138,3 +138,33 @@ def frames_of(recording: Path) -> int:
     while video.read()[0]:
         frames += 1
     return frames
+
+
+def test_at_work_people_are_counted_and_every_message_says_why_there_is_no_mood(
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard
+) -> None:
+    broker = mosquitto()
+    board = dashboard(broker)
+
+    running = daemon(broker.port, camera=replay(pace="fast"), privacy=ALONE, deployment={"context": "workplace"})
+    board.wait(lambda: len(aggregates(board)) == 5, 60)
+
+    assert running.said("moods are withheld and people only counted: deployment.context is 'workplace'")
+    assert {(window["suppressed"], window["emotions"]) for window in aggregates(board)} == {("context", None)}
+    assert {window["faces"]["people"] for window in aggregates(board)} == {1}
+    assert {room["suppressed"] for room in board.payloads("/live") if room["people"]} <= {"context"}
+    assert [info["deployment"] for info in board.payloads("/info")] == [{"context": "workplace"}]
+
+
+def test_a_lawful_basis_is_published_with_the_moods_that_it_allows(
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard
+) -> None:
+    broker = mosquitto()
+    board = dashboard(broker)
+    place = {"context": "workplace", "lawful_basis": "Tiredness of drivers, a safety function"}
+
+    daemon(broker.port, camera=replay(pace="fast"), privacy=ALONE, deployment=place)
+    board.wait(lambda: len(aggregates(board)) == 5, 60)
+
+    assert {window["dominant"] for window in aggregates(board)} == {"happy"}
+    assert [info["deployment"] for info in board.payloads("/info")] == [place]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.mqtt.messages import Model
+from edge.mqtt.messages import Deployment, Model
 from edge.mqtt.wallclock import WallClock
 from edge.records import Problem
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice) -> None:
     shy, counting = fake_device("fer-shy"), fake_device("fer-count", counts_only=True)
+    at_work = fake_device("fer-work", deployment=Deployment("workplace"))
     empty, blind, quiet = fake_device("fer-empty"), fake_device("fer-blind"), fake_device("fer-quiet")
     gone, lossy, timeless = fake_device("fer-gone"), fake_device("fer-lossy"), fake_device("fer-timeless")
     busy = fake_device("fer-busy")
@@ -31,6 +32,8 @@ def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: P
         shy.window(1, people=2, emotions=None, suppressed="too_few_people"),
         *counting.retained(),
         counting.window(1, people=9, emotions=None, suppressed="counts_only"),
+        *at_work.retained(),
+        at_work.window(1, people=4, emotions=None, suppressed="context"),
         *empty.retained(),
         empty.window(1, people=0),
         *blind.retained(Problem("camera_stalled", "No new frame for 20 s.")),
@@ -50,6 +53,7 @@ def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: P
     assert "Too few people" in page.text("fer-shy/cam0", ".explanation")
     assert page.text("fer-shy/cam0", ".people").startswith("2 people")
     assert "only counts people" in page.text("fer-count/cam0", ".explanation")
+    assert "Emotions are withheld in workplace" in page.text("fer-work/cam0", ".explanation")
     assert "Nobody was seen" in page.text("fer-empty/cam0", ".explanation")
     assert "No data" in page.text("fer-blind/cam0", ".explanation")
     assert "No new frame for 20 s." in page.text("fer-blind/cam0", ".notes")

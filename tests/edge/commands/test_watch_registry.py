@@ -110,6 +110,7 @@ def test_a_replayed_window_is_news_but_does_not_replace_a_newer_one(
         (None, None),
         ("too_few_people", "emotions withheld: too few people for privacy"),
         ("counts_only", "emotions withheld: this device only counts"),
+        ("context", "emotions withheld: not allowed in this kind of place"),
     ],
 )
 def test_an_empty_window_and_a_withheld_one_are_told_apart(

@@ -238,4 +238,5 @@ def test_info_is_what_the_device_is(device: Device) -> None:
         "window_s": 60.0,
         "privacy": {"min_people": 3, "counts_only": False},
         "context": {"site": "foyer"},
+        "deployment": {},
     }

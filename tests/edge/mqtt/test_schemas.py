@@ -198,7 +198,7 @@ def test_nothing_undocumented_may_be_sent_and_all_that_is_documented_must_be(kin
     for record in records:
         optional = set(record["properties"]) - set(record.get("required", ()))
         assert record["additionalProperties"] is False
-        assert optional <= {"site", "room"}
+        assert optional <= {"site", "room", "deployment", "context", "lawful_basis"}
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)

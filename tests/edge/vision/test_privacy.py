@@ -35,7 +35,7 @@ def publish(device: Device, scene: Scene) -> list[Message]:
     window = EmotionWindow(
         duration_s=WINDOW_S,
         min_people=device.privacy.min_people,
-        counts_only=device.privacy.counts_only,
+        counts_only="counts_only" if device.privacy.counts_only else None,
         uncertain_below=0.5,
     )
     published, seq = [encode(Availability(device.id, online=True)), encode(device), discovery(device)], 0

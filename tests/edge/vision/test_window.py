@@ -27,7 +27,7 @@ def seen(sequence: int, at_s: float, people: dict[int, EmotionScores] | None = N
 
 
 def make_window(**changes: object) -> EmotionWindow:
-    settings = {"duration_s": 10.0, "min_people": 1, "counts_only": False, "uncertain_below": 0.5} | changes
+    settings = {"duration_s": 10.0, "min_people": 1, "counts_only": None, "uncertain_below": 0.5} | changes
     return EmotionWindow(**settings)  # type: ignore[arg-type]
 
 
@@ -141,7 +141,7 @@ def test_people_of_an_earlier_window_do_not_help_over_the_threshold() -> None:
 
 
 def test_counts_only_withholds_emotions_of_any_crowd() -> None:
-    window = make_window(counts_only=True)
+    window = make_window(counts_only="counts_only")
     window.add(seen(0, 0.0, dict.fromkeys(range(20), HAPPY)))
 
     assert window.room() == RoomReading(20, None, "counts_only")
@@ -151,7 +151,7 @@ def test_counts_only_withholds_emotions_of_any_crowd() -> None:
 
 
 def test_counts_only_withholds_nothing_of_nobody() -> None:
-    window = make_window(counts_only=True)
+    window = make_window(counts_only="counts_only")
     window.add(seen(0, 0.0))
 
     summary = window.close(1.0)
