@@ -7,6 +7,7 @@ values TOML may hold. ``deploy/fer-edge.toml`` documents every key, and a test k
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -150,7 +151,8 @@ class DeploymentConfig:
 
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
-    """Where messages go. ``hosts``, if any, replaces ``host``: the nodes of one cluster, tried in turn, each as a host
+    """Where messages go. A password or TLS file that systemd hands to the service as a credential of its name is read
+    there. ``hosts``, if any, replaces ``host``: the nodes of one cluster, tried in turn, each as a host
     or host:port.
     """
 
@@ -258,7 +260,7 @@ def _parse_section(
         elif (problem := _problem(name, value, types[key], **keys[key].metadata)) is not None:
             problems.append(problem)
         elif key in _PATHS[section_name] and value and (name, value) != ("model.folder", LIGHT):
-            values[key] = str(folder / value)
+            values[key] = str(_handed_over(value, section_name) or folder / value)
         else:
             values[key] = tuple(value) if isinstance(value, list) else types[key](value)
     return values
@@ -273,6 +275,14 @@ _PATHS = {section: frozenset[str]() for section in get_type_hints(Config)} | {
     "outbox": frozenset({"path"}),
 }
 """Keys that name a file or folder."""
+
+
+def _handed_over(name: str, section: str) -> Path | None:
+    """The copy of a file that systemd hands to the service (``LoadCredential=``), if it hands over one of this name."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    copy = Path(folder, name) if folder and section == "mqtt" and "/" not in name else None
+    return copy if copy and copy.is_file() else None
+
 
 _ADDRESSES_BELONG = "a camera's address belongs in camera.url, with camera.kind 'stream'"
 

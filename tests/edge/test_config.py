@@ -48,6 +48,20 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) ->
     assert config.outbox.path == "/var/box"
 
 
+def test_a_file_that_systemd_hands_over_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_over, etc = tmp_path / "credentials", tmp_path / "etc"
+    for folder, names in ((handed_over, ("mqtt-password",)), (etc, ("mqtt-password", "ca.pem"))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed_over))
+    file = write(etc, '[mqtt]\nusername = "room"\npassword_file = "mqtt-password"\ntls_ca = "ca.pem"')
+
+    mqtt = load(file).mqtt
+
+    assert (mqtt.password_file, mqtt.tls_ca) == (str(handed_over / "mqtt-password"), str(etc / "ca.pem"))
+
+
 @pytest.mark.parametrize(("folder", "named"), [("light", "light"), ("./light", "{}/light"), ("", "")])
 def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_path(
     folder: str, named: str, tmp_path: Path
