@@ -10,13 +10,18 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from edge.commands.arguments import parse
 from edge.config import CameraConfig, Config, MqttConfig, load
 from edge.errors import EXIT_RETRY, FerEdgeError
 from edge.model.download import DOWNLOADS, folders
+
+if TYPE_CHECKING:
+    from edge.commands.check import Finding
 
 UNATTENDED_WINDOWS = 3
 """Length of a demo whose output is not a terminal, where nobody can press Ctrl-C."""
@@ -65,15 +70,34 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from edge.commands.check import check, check_release
+    from edge.host.systemd import read_unit, unit_name
 
     if options.model:
         folder = options.model if options.model.is_dir() else options.model.parent
         part, manifest = check_release(folder)
         print(f"ok    {part:9} {manifest.id}, sha256 {manifest.sha256}")
         return 0
+    unit = read_unit(unit_name(options.config))
+    runs = options.beside_service or (unit is not None and unit.runs)
+    return _tell(check(load(options.config), beside_service=runs), json_lines=options.json)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from edge.commands.doctor import doctor
+
+    return _tell(doctor(options.config), json_lines=options.json)
+
+
+def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
+    """Print the findings, one line each; returns the worst exit status."""
     status = 0
-    for finding in check(load(options.config)):
-        print(f"{'WRONG' if finding.exit_code else 'ok   '} {finding.part:9} {finding.sentence}", flush=True)
+    for finding in findings:
+        verdict, remedy = (
+            "WRONG" if finding.exit_code else "ok   ",
+            f". Run: {finding.remedy}" if finding.remedy else "",
+        )
+        told = f"{verdict} {finding.part:9} {finding.sentence}{remedy}"
+        print(json.dumps(asdict(finding)) if json_lines else told, flush=True)
         status = max(status, finding.exit_code)
     return status
 
@@ -136,6 +160,7 @@ def _bench(options: argparse.Namespace) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "check": _check,
+    "doctor": _doctor,
     "watch": _watch,
     "simulate": _simulate,
     "demo": _demo,

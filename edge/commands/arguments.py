@@ -11,10 +11,14 @@ from pathlib import Path
 from edge import __version__
 from edge.model.download import DOWNLOADS, folders
 
+CONFIG = Path("/etc/fer-edge/fer-edge.toml")
+"""What the service of the package reads."""
+
 _EPILOG = """\
 examples:
   fer-edge demo                           see it work on this machine, without broker or camera
   fer-edge check --config fer-edge.toml   find what is wrong before starting
+  sudo fer-edge doctor                    the same for a running service and its machine
   fer-edge run --config fer-edge.toml     measure and publish; this is what systemd starts
   fer-edge watch --host broker.local      the rooms of a broker, live in this terminal
   fer-edge simulate --devices 8           publish as eight devices, to try a dashboard
@@ -87,7 +91,24 @@ def _parser() -> argparse.ArgumentParser:
     what = check.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, metavar="FILE", help="try everything that this file names")
     what.add_argument("--model", type=Path, metavar="FOLDER", help="try only this release folder of fer-quantize")
+    check.add_argument("--json", action="store_true", help="print each finding as a line of JSON")
+    check.add_argument(
+        "--beside-service", action="store_true", help="leave camera and outbox to the service, which runs"
+    )
     check.set_defaults(command="check")
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="find what is wrong with this machine and its service, and the command that mends it",
+        description="Try everything that the service needs in the service's own sandbox and as its user, and look at "
+        "the machine: clock, power, heat, disk, memory. Root alone may do that. One line each; the exit status is that "
+        "of the worst.",
+    )
+    doctor.add_argument(
+        "--config", type=Path, default=CONFIG, metavar="FILE", help="the service's configuration (default: %(default)s)"
+    )
+    doctor.add_argument("--json", action="store_true", help="print each finding as a line of JSON")
+    doctor.set_defaults(command="doctor")
 
     watch = commands.add_parser(
         "watch",

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge.camera import Camera
 from edge.config import Config, MqttConfig, device_id
-from edge.errors import BrokerError, CameraError, FerEdgeError
-from edge.model.manifest import Manifest
-from edge.model.release import read_schema
+from edge.errors import BrokerError, CameraError, ConfigError, FerEdgeError, OutboxError
 from edge.mqtt.codec import Message
 from edge.mqtt.connection import Acknowledged, Connection, Lost
 from edge.mqtt.messages import BASE_TOPIC
-from edge.mqtt.outbox_file import probe_file
+from edge.mqtt.outbox_file import IN_USE, probe_file
 from edge.parts import open_camera, open_classifier, open_detector, outbox_path
 from edge.records import Pixels, Problem
-from edge.vision.classifier import EmotionClassifier, load_release
-from edge.vision.detector.builtin import BuiltinDetector, load_detector
-from edge.vision.detector.manifest import DetectorManifest
+
+if TYPE_CHECKING:
+    from edge.camera import Camera
+    from edge.model.manifest import Manifest
+    from edge.vision.detector import FaceDetector
 
 DISCOVERY_BYTES = 8000
 """Home Assistant's discovery with everything around it; a test holds it against the real message."""
@@ -34,29 +40,42 @@ _FRAMES, _FRAMES_WITHIN_S = 5, 3.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: what was found, or the error and the exit status that stands for it."""
+    """One part: what was found, or the error, the exit status that stands for it and the command that mends it."""
 
     part: str
     sentence: str
     exit_code: int = 0
+    remedy: str = ""
 
 
-def check(config: Config) -> Iterator[Finding]:
-    """Try every part from the device id to the broker; each finding comes as soon as it is known."""
+def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
+    """Try every part that the daemon needs; each finding comes as soon as it is known.
+
+    ``beside_service``: the service with this configuration runs, and holds camera and outbox. Where the libraries that
+    run the models cannot be loaded, nothing is said of the parts that need them.
+    """
+    runtime = _try("runtime", _runtime, config)
+    yield runtime
     parts: dict[str, Callable[[Config], str]] = {
         "device": lambda config: f"id {device_id(config.device)}",
         "place": lambda config: config.deployment.sentence,
-        "model": _model,
-        "detector": _detector,
-        "camera": _camera,
-        "outbox": _outbox,
-        "broker": _broker,
     }
+    if not runtime.exit_code:
+        camera = _held if beside_service else _camera
+        parts |= {"model": _model, "detector": _detector, "camera": camera}
+    outbox = partial(_outbox, beside_service=beside_service)
+    parts |= {"outbox": outbox, "dns": _names, "tls": _certificates, "broker": _broker}
     for part, try_part in parts.items():
-        try:
-            yield Finding(part, try_part(config))
-        except FerEdgeError as error:
-            yield Finding(part, str(error), error.exit_code)
+        finding = _try(part, try_part, config)
+        if finding.sentence:
+            yield finding
+
+
+def _try(part: str, try_part: Callable[[Config], str], config: Config) -> Finding:
+    try:
+        return Finding(part, try_part(config))
+    except FerEdgeError as error:
+        return Finding(part, str(error), error.exit_code)
 
 
 def check_release(folder: Path) -> tuple[str, Manifest]:
@@ -65,9 +84,34 @@ def check_release(folder: Path) -> tuple[str, Manifest]:
     Raises:
         ModelError: the folder is damaged or not a release.
     """
+    from edge.model.release import read_schema
+    from edge.vision.classifier import EmotionClassifier, load_release
+    from edge.vision.detector.builtin import BuiltinDetector, load_detector
+    from edge.vision.detector.manifest import DetectorManifest
+
     if read_schema(folder) == DetectorManifest.schema:
         return "detector", BuiltinDetector(load_detector(folder)).manifest
     return "model", EmotionClassifier(load_release(folder)).manifest
+
+
+def _runtime(_config: Config) -> str:
+    """Python, and the versions of the libraries that were built for one another."""
+    try:
+        numpy, opencv = import_module("numpy"), import_module("cv2")  # without the first, the second prints
+        from edge.model.interpreter import PACKAGE, VERSION
+    # What a library raises that was built for another Python or numpy.
+    except (ImportError, AttributeError, ValueError, SystemError) as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = " ".join(str(cause).split())[:200]
+        raise ConfigError(
+            f"Python {sys.version.split()[0]} cannot load the libraries that run the models ({reason}); "
+            "they were built for another Python or numpy, or are missing"
+        ) from error
+    return (
+        f"Python {sys.version.split()[0]}, {PACKAGE} {VERSION}, numpy {numpy.__version__}, OpenCV {opencv.__version__}"
+    )
 
 
 def _model(config: Config) -> str:
@@ -76,6 +120,8 @@ def _model(config: Config) -> str:
 
 
 def _detector(config: Config) -> str:
+    from edge.vision.detector.builtin import BuiltinDetector
+
     detector, problems = open_detector(config.detector, config.inference)
     if isinstance(detector, BuiltinDetector):
         return _released(detector.manifest, detector.device, problems)
@@ -100,7 +146,12 @@ def _camera(config: Config) -> str:
         camera.close()
     height_px, width_px = first.pixels.shape
     bad = f", {camera.bad_frames} damaged" if camera.bad_frames else ""
-    return f"{camera.name}: first frame {width_px}x{height_px} after {first_s:.1f} s{bad}{_turn_hint(config, frames)}"
+    seen = f"{camera.name}: first frame {width_px}x{height_px} after {first_s:.1f} s{bad}"
+    try:
+        detector, _ = open_detector(config.detector, config.inference)
+    except FerEdgeError:  # its own finding says so
+        return seen
+    return f"{seen}; {_faces(detector, frames)}{_turn_hint(config, detector, frames)}"
 
 
 def _more_frames(camera: Camera) -> Iterator[Pixels]:
@@ -112,14 +163,19 @@ def _more_frames(camera: Camera) -> Iterator[Pixels]:
         yield image.pixels
 
 
-def _turn_hint(config: Config, frames: list[Pixels]) -> str:
+def _faces(detector: FaceDetector, frames: list[Pixels]) -> str:
+    """How many faces the frame with the most has, and how high they are."""
+    faces = max((detector.detect(frame) for frame in frames), key=len)
+    heights_px = sorted((face.height_px for face in faces), reverse=True)
+    if not heights_px:
+        return "no face in view"
+    return f"{len(faces)} face{'s' if len(faces) > 1 else ''} in view, {', '.join(map(str, heights_px))} px high"
+
+
+def _turn_hint(config: Config, detector: FaceDetector, frames: list[Pixels]) -> str:
     """What to set if the frames show more faces when they are turned; empty if they do not."""
     from edge.camera.turn import turned
 
-    try:
-        detector, _ = open_detector(config.detector, config.inference)
-    except FerEdgeError:  # its own finding says so
-        return ""
     certainty = {
         turn: sum(face.confidence for frame in frames for face in detector.detect(turned(frame, turn, "none")))
         for turn in (0, 90, 180, 270)
@@ -132,11 +188,68 @@ def _turn_hint(config: Config, frames: list[Pixels]) -> str:
     return f"; faces are found only when it is turned: set camera.rotate = {rotate}"
 
 
-def _outbox(config: Config) -> str:
+def _held(config: Config) -> str:
+    return f"{config.camera.kind}, in use by the running service"
+
+
+def _outbox(config: Config, *, beside_service: bool) -> str:
     path = outbox_path(config.outbox)
     if path is None:
         return "in memory only, unless systemd gives a state folder; set outbox.path to keep windows over a restart"
-    return f"{path} {probe_file(path)}"
+    found = probe_file(path)
+    if found == IN_USE and not beside_service:
+        raise OutboxError(f"{path} is in use by another process, such as a fer-edge started by hand; stop that one")
+    return f"{path} {found}"
+
+
+def _names(config: Config) -> str:
+    """The addresses behind the names of brokers and network camera; empty where no name is configured."""
+    from edge.camera.address import parse_address
+
+    hosts = [broker.host for broker in config.mqtt.brokers()]
+    if config.camera.kind == "stream":
+        hosts.append(parse_address(config.camera.url).host)
+    return "; ".join(f"{host} is {_resolve(host)}" for host in hosts if host != "localhost" and not _is_address(host))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _resolve(host: str) -> str:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BrokerError(f"the name {host} is not known ({reason}); compare getent hosts {host}") from error
+    return " and ".join(sorted({str(address[0]) for *_, address in found}))
+
+
+def _certificates(config: Config) -> str:
+    """Until when the configured certificates hold; empty without any."""
+    named = {"mqtt.tls_ca": config.mqtt.tls_ca, "mqtt.tls_cert": config.mqtt.tls_cert}
+    return "; ".join(_validity(key, Path(path)) for key, path in named.items() if path)
+
+
+def _validity(key: str, certificate: Path) -> str:
+    command = ["openssl", "x509", "-in", str(certificate), "-noout", "-startdate", "-enddate"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+        begin, end = (ssl.cert_time_to_seconds(date) for date in re.findall(r"=(.*)", told))
+    except OSError:
+        return f"{key}: the program openssl is absent, which tells its dates"
+    except (subprocess.SubprocessError, ValueError) as error:
+        raise ConfigError(f"{key} {certificate}: is not a certificate in PEM form") from error
+    shown = time.strftime("%Y-%m-%d", time.gmtime(end if time.time() >= begin else begin))
+    if time.time() < begin:
+        raise ConfigError(f"{key} {certificate}: is valid from {shown} on; is this machine's clock right?")
+    if time.time() >= end:
+        raise ConfigError(f"{key} {certificate}: expired on {shown}; get a new one")
+    return f"{key} is valid until {shown}"
 
 
 def _broker(config: Config) -> str:

@@ -20,11 +20,13 @@ from edge.model.manifest import TensorSpec
 try:
     from ai_edge_litert import interpreter as tflite
 
-    _PACKAGE = "ai-edge-litert"
+    PACKAGE = "ai-edge-litert"
 except ImportError:
     from tflite_runtime import interpreter as tflite
 
-    _PACKAGE = "tflite-runtime"
+    PACKAGE = "tflite-runtime"
+
+VERSION = metadata.version(PACKAGE)
 
 DELEGATES = {"edgetpu": "libedgetpu.so.1"}
 """Accelerators by name, and the library that drives each."""
@@ -58,12 +60,12 @@ class Interpreter:
             raise ModelError(_why_refused(error)) from error
         except SystemError as error:  # tflite-runtime imports with numpy 2 and fails only here
             raise ModelError(
-                f"{_PACKAGE} cannot open models with numpy {np.__version__}; install numpy below 2, or ai-edge-litert"
+                f"{PACKAGE} cannot open models with numpy {np.__version__}; install numpy below 2, or ai-edge-litert"
             ) from error
         inputs, outputs = self._tflite.get_input_details(), self._tflite.get_output_details()
         self.inputs = tuple(_tensor_spec(tensor) for tensor in inputs)
         self.outputs = tuple(_tensor_spec(tensor) for tensor in outputs)
-        self.runtime = f"{_PACKAGE} {metadata.version(_PACKAGE)}"
+        self.runtime = f"{PACKAGE} {VERSION}"
         self._input_ids = [tensor["index"] for tensor in inputs]
         self._output_ids = [tensor["index"] for tensor in outputs]
 

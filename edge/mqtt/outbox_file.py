@@ -29,6 +29,10 @@ CREATE TABLE outbox_state (
     only INTEGER PRIMARY KEY CHECK (only = 1), epoch TEXT NOT NULL, seq INTEGER NOT NULL, checksum INTEGER NOT NULL
 );
 """
+IN_USE = "is in use by a running fer-edge"
+"""What ``probe_file`` finds of a locked one."""
+_PROBE_BYTES = 2**17
+
 _MARK = b"CREATE TABLE outbox"
 """What the first page of every outbox holds, of older versions too: SQLite stores the text of the schema."""
 
@@ -192,17 +196,18 @@ def probe_file(path: Path) -> str:
     """
     try:
         refuse_foreign(path)
+        folder = next(folder for folder in path.parents if folder.exists())
+        # Not the file itself: made by root, it could not be written by the service. A full disk takes an empty one.
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE_BYTES))
         if not path.exists():
-            folder = next(folder for folder in path.parents if folder.exists())
-            # Not the file itself: made by root, it could not be written by the service.
-            with TemporaryFile(dir=folder):
-                return "will be made at the start"
+            return "will be made at the start"
         with closing(sqlite3.connect(path, timeout=1.0)) as database:
             database.execute("BEGIN IMMEDIATE")
             database.execute("ROLLBACK")
     except (sqlite3.Error, OSError) as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
-            return "is in use by a running fer-edge"
+            return IN_USE
         raise OutboxError(f"outbox {path} cannot be written ({error}); windows would wait in memory only") from error
     return "can be written"
 

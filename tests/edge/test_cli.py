@@ -116,7 +116,9 @@ def test_check_names_everything_and_ends_with_the_worst(tmp_path: Path, capsys: 
     lines = capsys.readouterr().out.splitlines()
     assert status == 1
     assert [line.split()[:2] for line in lines] == [
+        ["ok", "runtime"],
         ["ok", "device"],
+        ["ok", "place"],
         ["ok", "model"],
         ["ok", "detector"],
         ["ok", "camera"],

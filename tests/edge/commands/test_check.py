@@ -24,9 +24,9 @@ from tests.support.mosquitto import StartMosquitto
 DEVICE = "fer-1a2b3c4d"
 
 
-def finding(part: str, config: Config) -> Finding:
+def finding(part: str, config: Config, *, beside_service: bool = False) -> Finding:
     """What is found of one part."""
-    return next(found for found in check(config) if found.part == part)
+    return next(found for found in check(config, beside_service=beside_service) if found.part == part)
 
 
 def broker_of(running: Address, **changes: str) -> Finding:
@@ -34,14 +34,15 @@ def broker_of(running: Address, **changes: str) -> Finding:
     return finding("broker", Config(device=DeviceConfig(DEVICE), mqtt=mqtt))
 
 
-def outbox_at(path: Path | str) -> Finding:
-    return finding("outbox", Config(device=DeviceConfig(DEVICE), outbox=OutboxConfig(str(path))))
+def outbox_at(path: Path | str, *, beside_service: bool = False) -> Finding:
+    config = Config(device=DeviceConfig(DEVICE), outbox=OutboxConfig(str(path)))
+    return finding("outbox", config, beside_service=beside_service)
 
 
 @pytest.fixture(autouse=True)
 def only_broker_and_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other parts have tests of their own."""
-    for part in ("_model", "_detector", "_camera"):
+    for part in ("_runtime", "_model", "_detector", "_camera"):
         monkeypatch.setattr(f"edge.commands.check.{part}", lambda _config: "")
 
 
@@ -154,13 +155,17 @@ def test_an_outbox_that_can_be_written_is_well_and_nothing_is_left_behind(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_outbox_of_a_running_daemon_is_well(tmp_path: Path) -> None:
+def test_an_outbox_of_the_running_service_is_well_and_that_of_another_process_is_not(tmp_path: Path) -> None:
     path = tmp_path / "outbox.sqlite"
     with closing(Outbox(path, DEVICE)):
-        running = outbox_at(path)
+        running, foreign = outbox_at(path, beside_service=True), outbox_at(path)
     stopped = outbox_at(path)
 
     assert (running.exit_code, running.sentence) == (0, f"{path} is in use by a running fer-edge")
+    assert (foreign.exit_code, foreign.sentence) == (
+        1,
+        f"{path} is in use by another process, such as a fer-edge started by hand; stop that one",
+    )
     assert (stopped.exit_code, stopped.sentence) == (0, f"{path} can be written")
 
 

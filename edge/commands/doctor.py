@@ -1,0 +1,123 @@
+"""``fer-edge doctor``: the machine, the service, and everything that ``check`` tries, in the service's own sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from edge.commands.check import Finding, check
+from edge.commands.doctor_machine import CLEAR_DISK, look_at_machine
+from edge.config import load
+from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError
+from edge.host.systemd import Unit, read_unit, run_in_sandbox, unit_name
+
+_REINSTALL = "sudo apt install --reinstall fer-edge"
+_REMEDIES: tuple[tuple[str, str, str], ...] = (
+    ("runtime", "", f"{_REINSTALL} python3-numpy"),
+    ("device", "", "sudo systemd-machine-id-setup"),
+    ("model", "accelerator|edgetpu", "sudo fer-edge setup; or set inference.fallback to cpu"),
+    ("model|detector", "model fetch", "sudo fer-edge model fetch yunet"),
+    ("model|detector", "/var/lib/", "sudo fer-edge model rollback"),
+    ("model|detector", "", _REINSTALL),
+    ("camera", "picamera2", "sudo apt install python3-picamera2"),
+    ("camera", "may not open", "sudo chgrp video {device} && sudo chmod g+rw {device}"),
+    ("camera", "in use|another program", "sudo fuser -v /dev/video*"),
+    ("camera", "libcamera finds no camera", "rpicam-hello --list-cameras"),
+    ("camera", "", "sudo fer-edge setup"),
+    ("outbox", "in use by another", "sudo fuser -v /var/lib/{unit}/outbox.sqlite"),
+    ("outbox", "full|No space", CLEAR_DISK),
+    ("dns|broker|camera", "Operation not permitted", "sudo systemctl edit {unit}, with IPAddressAllow= in [Service]"),
+    ("dns", "", "resolvectl status; sudo fer-edge setup"),
+    ("broker", "certificate", "openssl s_client -connect {broker} -showcerts </dev/null | openssl x509 -noout -dates"),
+    ("tls|broker|config", "", "sudo fer-edge setup"),
+)
+"""Part, what its sentence holds, and the command that mends that or shows more; the first that fits is told."""
+
+
+def doctor(config: Path) -> Iterator[Finding]:
+    """Everything that has to be right, one finding each, as soon as it is known.
+
+    Raises:
+        ConfigError: root alone may look into the sandbox of a service.
+    """
+    unit = read_unit(unit_name(config))
+    if unit is not None and os.geteuid():
+        raise ConfigError(
+            f"doctor looks into the sandbox of {unit.name}, which only root may; run sudo fer-edge doctor"
+        )
+    yield from look_at_machine()
+    if unit is not None:
+        yield _service(unit)
+    found = _here(config) if unit is None or unit.load in ("not-found", "masked") else _inside(config, unit)
+    name = unit_name(config).removesuffix(".service")
+    yield from (replace(finding, remedy=_remedy(finding, name)) for finding in found)
+
+
+def _service(unit: Unit) -> Finding:
+    """What systemd says of the unit, and the service of itself."""
+    name = unit.name.removesuffix(".service")
+    log = f"journalctl -u {name} -n 20"
+    if unit.load == "not-found":
+        return Finding("service", f"there is no {unit.name}: what follows was tried as root", EXIT_CONFIG)
+    if unit.load == "masked":
+        told = f"{name} is masked and cannot start; what follows was tried as root"
+        return Finding(
+            "service", told, EXIT_CONFIG, f"sudo systemctl unmask {name} && sudo systemctl enable --now {name}"
+        )
+    if unit.active == "failed" or unit.sub == "auto-restart":
+        why = "configuration or model is wrong" if unit.exit_status == EXIT_CONFIG else unit.result
+        told = f"{name} failed with status {unit.exit_status} ({why})"
+        return Finding("service", told, EXIT_RETRY, f"{log}; sudo systemctl restart {name}")
+    if unit.active == "inactive":
+        return Finding("service", f"{name} does not run", EXIT_RETRY, f"sudo systemctl enable --now {name}")
+    if unit.active != "active":
+        return Finding("service", f"{name} is {unit.active} and has analysed no image yet", EXIT_RETRY, log)
+    if unit.enabled not in ("enabled", "enabled-runtime"):
+        return Finding("service", f"{name} will not start after a reboot", EXIT_RETRY, f"sudo systemctl enable {name}")
+    degraded = unit.status.startswith("degraded")
+    return Finding("service", f"{name} is {unit.status}", *((EXIT_RETRY, log) if degraded else ()))
+
+
+def _inside(config: Path, unit: Unit) -> Iterator[Finding]:
+    """``check`` in the unit's sandbox, as its user, by the Python and the libraries that run this doctor."""
+    command = [sys.executable, "-m", "edge", "check", "--json", "--config", str(config)]
+    if unit.runs:
+        command.append("--beside-service")
+    complaints, any_found = [], False
+    for line in run_in_sandbox(unit.name, command):
+        try:
+            finding = Finding(**json.loads(line))
+        except (ValueError, TypeError):
+            complaints.append(line)
+        else:
+            any_found = True
+            yield finding
+    if not any_found:
+        yield Finding("config", " ".join(complaints)[-400:] or "the sandbox cannot be entered", EXIT_CONFIG)
+
+
+def _here(config: Path) -> Iterator[Finding]:
+    """``check`` as this user, where there is no service to look into, such as in a container."""
+    try:
+        yield from check(load(config))
+    except ConfigError as error:
+        yield Finding("config", str(error), error.exit_code)
+
+
+def _remedy(finding: Finding, name: str) -> str:
+    """The command that mends what was found, or shows more of it; empty where nothing is wrong."""
+    if not finding.exit_code:
+        return ""
+    for part, holds, command in _REMEDIES:
+        if re.fullmatch(part, finding.part) and re.search(holds, finding.sentence):
+            device = re.search(r"/dev/[\w/.-]+", finding.sentence)
+            broker = re.search(r"broker (\S+:\d+)", finding.sentence)
+            return command.format(
+                unit=name, device=device[0] if device else "/dev/video0", broker=broker[1] if broker else "BROKER:8883"
+            )
+    return ""

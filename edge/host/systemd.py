@@ -1,0 +1,114 @@
+"""What systemd knows of our service, and a command that runs in the service's sandbox."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+BOOTED = Path("/run/systemd/system")
+"""Exists where systemd runs the machine, see ``sd_booted(3)``."""
+
+_PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "StatusText", "ExecMainStatus")
+_OURS_ALONE = re.compile(r"(?:Exec\w+|Type|NotifyAccess|Restart\w*|\w*WatchdogSec|Timeout\w+|StandardOutput)\s*=")
+"""Directives of a service that a single command must not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A service as ``systemctl show`` describes it; the words are systemd's. ``status`` is what the daemon says."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    enabled: str
+    result: str
+    exit_status: int
+    status: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process of it exists, which holds the camera and the outbox."""
+        return self.active in ("active", "activating", "reloading") and self.sub not in ("auto-restart", "dead")
+
+
+def unit_name(config: Path) -> str:
+    """The unit that runs with this configuration: ``fer-edge@door.toml`` is that of ``fer-edge@door.service``."""
+    return f"{config.stem}.service"
+
+
+def read_unit(name: str) -> Unit | None:
+    """The unit of that name, whether it exists or not; None where systemd does not run this machine."""
+    if not BOOTED.is_dir():
+        return None
+    answer = _systemctl("show", name, f"--property={','.join(_PROPERTIES)}")
+    found = dict(line.partition("=")[::2] for line in answer.splitlines())
+    if not found.keys() >= set(_PROPERTIES):
+        return None
+    load, active, sub, enabled, result, status, exit_status = (found[name] for name in _PROPERTIES)
+    return Unit(name, load, active, sub, enabled, result, int(exit_status or 0), status)
+
+
+def run_in_sandbox(unit: str, command: Sequence[str]) -> Iterator[str]:
+    """The lines that ``command`` prints in the sandbox of ``unit``, with its user, devices, network and credentials.
+
+    What systemd complains of is among them. A transient unit gets every directive of the unit and of its drop-ins but
+    those that say how a daemon is started. While the service runs it has the service's user too, or systemd would give
+    the state folder to another one.
+    """
+    transient = f"fer-edge-doctor-{unit}"
+    folder = BOOTED / f"{transient}.d"
+    lines = _systemctl("cat", unit).replace("%N", unit.removesuffix(".service")).replace("%n", unit).splitlines()
+    kept = _without(lines, _OURS_ALONE)
+    if user := _dynamic_user(unit):
+        kept.append(f"[Service]\nUser={user}")
+    folder.mkdir(exist_ok=True)
+    try:
+        (folder / "sandbox.conf").write_text("\n".join(kept) + "\n")
+        run = ["systemd-run", "--quiet", "--collect", "--pipe", "--wait", f"--unit={transient}", "--", *command]
+        with subprocess.Popen(
+            run, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as process:
+            assert process.stdout is not None
+            yield from (line.rstrip("\n") for line in process.stdout)
+    finally:
+        (folder / "sandbox.conf").unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _without(lines: list[str], directive: re.Pattern[str]) -> list[str]:
+    """``lines`` of a unit file without comments, without [Install], and without these directives."""
+    kept, section, continued = [], "", False
+    for line in lines:
+        if line.startswith("[") and not continued:
+            section = line.strip()
+        dropped = continued or bool(directive.match(line)) or section == "[Install]" or line.startswith(("#", ";"))
+        continued = line.endswith("\\") and dropped
+        if not dropped:
+            kept.append(line)
+    return kept
+
+
+def _dynamic_user(unit: str) -> str:
+    """The user of a running service with DynamicUser=, which has no name outside; empty if it does not run."""
+    uid = _systemctl("show", unit, "--property=UID", "--value").strip()
+    if not uid.isdecimal():
+        return ""
+    manager = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+    answer = _output("busctl", "call", *manager, "LookupDynamicUserByUID", "u", uid)
+    found = re.fullmatch(r's "([\w-]+)"\s*', answer)
+    return found[1] if found else ""
+
+
+def _systemctl(*arguments: str) -> str:
+    return _output("systemctl", "--no-pager", *arguments)
+
+
+def _output(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
