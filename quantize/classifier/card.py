@@ -9,9 +9,10 @@ from edge.model.classifier_manifest import ClassifierManifest
 from quantize.classifier.agreement import Comparison
 from quantize.classifier.report import figures
 from quantize.report import render
+from train.classifier.face_size import BySize, rows
 
 
-def model_card(manifest: ClassifierManifest, comparison: Comparison, size_bytes: int) -> bytes:
+def model_card(manifest: ClassifierManifest, comparison: Comparison, sizes: BySize, size_bytes: int) -> bytes:
     """The page ``MODEL_CARD.md``."""
     quantised = comparison.quantised
     measured = {"FER+": quantised.ferplus, "FER2013": quantised.fer2013}
@@ -24,5 +25,6 @@ def model_card(manifest: ClassifierManifest, comparison: Comparison, size_bytes:
         crossed=comparison.crossed,
         figures=figures(comparison),
         emotions=[(labels, each) for labels, metrics in measured.items() if metrics for each in metrics.classes],
+        sizes=rows(sizes),
         weakest=min(best_known.classes, key=lambda emotion: emotion.recall),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from quantize.tflite.latency import Latency, measure_latency
 from quantize.tflite.layers import LayerError, layer_errors
 from quantize.tflite.runtimes import Difference, compare_runtimes
 from quantize.tflite.verify import check_range, verify
+from train.classifier.face_size import measure_sizes
 from train.data.fer2013 import FaceSet
 from train.data.selection import require_split
 from train.run.saved import open_classifier
@@ -87,6 +88,9 @@ def release(
     )
     comparisons[0].check()
 
+    announce("measuring distant faces")
+    sizes = measure_sizes(lambda pixels: int8_logits(model, pixels), held_out[0], list(temperatures.values()))
+
     announce("measuring the noise of each layer, and speed")
     in_float = convert_float(network)
     layers = layer_errors(in_float, model, sample.pixels[:: -(-len(sample) // PROBES)])
@@ -104,11 +108,11 @@ def release(
         name,
         differences,
         temperatures=temperatures,
-        metrics={each.original.split: summary(each) for each in comparisons},
+        metrics={each.original.split: summary(each) for each in comparisons} | {f"{HELD_OUT} by size": asdict(sizes)},
         training={"run": name, **training, "calibration": {"faces": len(sample), "sha256": calibration.sha256}},
     )
     pages = {
-        "MODEL_CARD.md": model_card(manifest, comparisons[0], len(model)),
+        "MODEL_CARD.md": model_card(manifest, comparisons[0], sizes, len(model)),
         "comparison.md": comparison_page(comparisons, layers, differences, latency),
         "comparison.png": chart(comparisons[0], layers),
     }

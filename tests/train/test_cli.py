@@ -65,6 +65,19 @@ def test_evaluate_prints_json_for_machines(csv: Path, tmp_path: Path, capsys: py
     assert document["ferplus"] is None
 
 
+def test_evaluate_measures_distant_faces_when_asked(
+    csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("evaluate", MODEL, "--data", csv, "--cache", tmp_path, "--sizes")
+    in_words = capsys.readouterr().out
+    run("evaluate", MODEL, "--data", csv, "--cache", tmp_path, "--sizes", "--json")
+
+    sizes = json.loads(capsys.readouterr().out)["sizes"]
+    assert [each["size_px"] for each in sizes["sizes"]] == [48, 36, 24, 20, 16]
+    assert all(sum(each["means"]) == pytest.approx(1) for each in sizes["sizes"])
+    assert "face, fer2013" in in_words
+
+
 def test_missing_data_ends_with_one_sentence_and_status_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = run("evaluate", MODEL, "--data", tmp_path / "absent.csv", "--cache", tmp_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,11 @@ def add_commands(commands: Commands) -> None:
         "--emotions", nargs="+", choices=EMOTIONS, metavar="EMOTION", help="measure only these (default: all seven)"
     )
     evaluate.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    evaluate.add_argument(
+        "--sizes",
+        action="store_true",
+        help="also measure distant faces, of 36 to 16 pixels: accuracy, uncertainty, and the shares that a device says",
+    )
     evaluate.add_argument("--plot", type=Path, metavar="PNG", help="also draw the confusion matrix into this file")
     evaluate.set_defaults(command=_evaluate)
 
@@ -280,16 +286,26 @@ def _evaluate(options: argparse.Namespace) -> int:
     for given, name in ((options.model, "MODEL"), (options.data, "--data")):
         if given is None:
             raise ConfigError(f"evaluate needs {name}; give a model file and --data, or --pipeline")
-    from train.classifier.evaluate import evaluate, table
+    from train.classifier.evaluate import evaluate, predict, table, temperatures_of
     from train.run.plots import save_confusion
 
     if options.model.suffix == ".keras":
         start_backend()
-    result = evaluate(options.model, _load_split(options), options.emotions or EMOTIONS)
+    from train.classifier.face_size import measure_sizes
+    from train.classifier.face_size import table as size_table
+
+    faces = _load_split(options)
+    result = evaluate(options.model, faces, options.emotions or EMOTIONS)
+    sizes = None
+    if options.sizes:
+        sizes = measure_sizes(lambda pixels: predict(options.model, pixels), faces, temperatures_of(options.model))
     if options.plot:
         title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
         save_confusion(result.fer2013.confusion, result.emotions, title, options.plot)
-    print(json.dumps(result.to_dict(), indent=1) if options.json else table(result))
+    if options.json:
+        print(json.dumps(result.to_dict() | ({"sizes": asdict(sizes)} if sizes else {}), indent=1))
+    else:
+        print(table(result) + (f"\n\n{size_table(sizes)}" if sizes else ""))
     return 0
 
 

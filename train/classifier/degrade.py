@@ -94,10 +94,14 @@ def _add_noise(face: _Face, deviation: float, random: np.random.Generator) -> np
     return np.clip(np.round(face + random.normal(0, deviation, face.shape)), 0, 255)
 
 
+LOW_RESOLUTION = Degradation(
+    "Low resolution", "side of the face in the frame, pixels", (48, 32, 24, 16, 12, 8), _coarsen
+)
+
 DEGRADATIONS = (
     Degradation("Blur", "sigma of a Gaussian, pixels", (0, 0.5, 1, 1.5, 2, 3), _blur),
     Degradation("Darkness", "remaining light, %", (100, 60, 40, 25, 15, 8), _darken),
-    Degradation("Low resolution", "side of the face in the frame, pixels", (48, 32, 24, 16, 12, 8), _coarsen),
+    LOW_RESOLUTION,
     Degradation("Shift", "distance from the centre, % of the side", (0, 5, 10, 15, 20, 30), _shift),
     Degradation("Rotation", "to either side, degrees", (0, 10, 20, 30, 45, 60), _rotate),
     Degradation("Noise", "standard deviation, grey levels", (0, 5, 10, 20, 30, 50), _add_noise),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from edge.errors import DataError, ModelError
 from edge.labels import EMOTIONS, HEADS
+from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.int8 import dequantize, quantize
 from edge.model.interpreter import Interpreter
 from edge.model.probabilities import softmax
@@ -65,18 +66,43 @@ def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) ->
 
 def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
     """Compare the logits that ``model`` gave for ``faces``, each head with its own labels."""
-    labels = faces.labels.astype(np.int64)
-    of_votes, of_labels = logits.swapaxes(0, 1)
+    (annotated, labels), (of_votes, of_labels) = labels_of(faces), logits.swapaxes(0, 1)
     ferplus = ferplus_contempt = None
     if faces.votes is not None:
-        agreed = majority(faces.votes)
-        ferplus = _measure(of_votes, np.where(agreed == CONTEMPT, NEUTRAL, agreed), emotions)
+        ferplus = _measure(of_votes, annotated, emotions)
         if tuple(emotions) == EMOTIONS:
+            agreed = majority(faces.votes)
             voted = agreed >= 0
             ferplus_contempt = compute_metrics(softmax(of_votes[voted]), agreed[voted], CLASSES)
     return Evaluation(
         model, faces.split, tuple(emotions), _measure(of_labels, labels, emotions), ferplus, ferplus_contempt
     )
+
+
+def labels_of(faces: FaceSet) -> npt.NDArray[np.int64]:
+    """The label of each face for each of ``HEADS``: (2, n), positions in ``EMOTIONS``, -1 for none.
+
+    The first head has the majority of FER+'s annotators, with contempt as neutral; without votes it has no labels.
+    """
+    if faces.votes is None:
+        annotated = np.full(len(faces), -1)
+    else:
+        annotated = majority(faces.votes)
+        annotated = np.where(annotated == CONTEMPT, NEUTRAL, annotated)
+    return np.stack([annotated, faces.labels]).astype(np.int64)
+
+
+def temperatures_of(model: Path) -> list[float]:
+    """What a device divides the logits of each head by: 1 unless a release's model.json is beside ``model``.
+
+    Raises:
+        ModelError: the manifest cannot be read.
+    """
+    manifest = model.with_name("model.json")
+    if not manifest.is_file():
+        return [1.0] * len(HEADS)
+    heads = ClassifierManifest.from_json(manifest.read_bytes(), manifest).heads
+    return [head.temperature for head in heads] * (len(HEADS) // len(heads))
 
 
 def table(result: Evaluation) -> str:

@@ -15,10 +15,9 @@ import numpy.typing as npt
 
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS, HEADS
-from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.probabilities import softmax
 from train.classifier.degrade import Curve, measure_curves
-from train.classifier.evaluate import Evaluation, evaluate_logits, predict
+from train.classifier.evaluate import Evaluation, evaluate_logits, predict, temperatures_of
 from train.classifier.metrics import Metrics, reliability
 from train.classifier.plots import save_degradations, save_grid, save_reliability
 from train.classifier.targets import soft_targets
@@ -57,7 +56,7 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
     """
     folder = run / "report"
     settings = _read_settings(run)
-    temperatures = _temperatures(model)
+    temperatures = temperatures_of(model)
     logits = predict(model, faces.pixels) / np.array(temperatures)[:, np.newaxis]
     probabilities = softmax(logits[:, -1])
     whole = evaluate_logits(str(model), logits, faces)
@@ -108,13 +107,6 @@ def _read_settings(run: Path) -> dict[str, Any]:
             f"run {run}: holds no readable {SETTINGS_FILE}; give a run folder of fer-train fit"
         ) from error
     return settings
-
-
-def _temperatures(model: Path) -> list[float]:
-    manifest = model.with_name("model.json")
-    if not manifest.is_file():
-        return [1.0] * len(HEADS)
-    return [head.temperature for head in ClassifierManifest.from_json(manifest.read_bytes(), manifest).heads]
 
 
 def _save_mistakes(probabilities: npt.NDArray[np.float64], faces: FaceSet, png: Path) -> None:

@@ -58,6 +58,13 @@ def test_a_release_folder_documents_itself(released: tuple[Path, Outcome]) -> No
     page = (folder / "comparison.md").read_text()
     assert outcome.manifest.id in card
     assert "| FER2013 accuracy | 100.00 % | 100.00 % | +0.00 |" in card
+    assert [line.split("|")[1].strip() for line in card.splitlines() if " px | " in line] == [
+        "48 px",
+        "36 px",
+        "24 px",
+        "20 px",
+        "16 px",
+    ]
     assert "| FULLY_CONNECTED |" in page
     assert "| ferplus calibration error at temperature " in page
     assert f"int8 is {outcome.latency.ratio:.1f} times as fast" in page
