@@ -20,8 +20,15 @@ _NULL = {"type": "null"}
 _RULES: dict[str, dict[str, Any]] = {
     "Aggregate": {
         "if": {"properties": {"emotions": _NULL}},
-        "then": {"properties": {"dominant": _NULL, "uncertain": _NULL}},
-        "else": {"properties": {"dominant": {"type": "string"}, "uncertain": {"type": "number"}, "suppressed": _NULL}},
+        "then": {"properties": {"dominant": _NULL, "uncertain": _NULL, "basis": _NULL}},
+        "else": {
+            "properties": {
+                "dominant": {"type": "string"},
+                "uncertain": {"type": "number"},
+                "basis": {"type": "object"},
+                "suppressed": _NULL,
+            }
+        },
     },
     "Live": {
         "if": {"properties": {"emotions": _NULL}},
@@ -36,6 +43,9 @@ _RULES: dict[str, dict[str, Any]] = {
 }
 """What holds between the fields of one record, which their types do not say."""
 
+_MAY_BE_ABSENT = {"Context", "Deployment"}
+"""Records that leave defaults out. Other fields are always sent: their defaults are for messages of old versions."""
+
 
 def json_schema(name: str, kind: Kind) -> dict[str, Any]:
     """The JSON Schema of one kind of message."""
@@ -44,7 +54,10 @@ def json_schema(name: str, kind: Kind) -> dict[str, Any]:
         definition |= _RULES.get(record, {})
         if "properties" in definition:
             definition["additionalProperties"] = False
+            if record not in _MAY_BE_ABSENT:
+                definition["required"] = list(definition["properties"])
             for field in definition["properties"].values():
+                field.pop("default", None)
                 for choice in (field, *field.get("anyOf", ())):
                     if "enum" in choice:
                         choice.pop("maxLength", None)  # bounds the words of later versions

@@ -113,8 +113,9 @@ class WindowConfig:
 
 @dataclass(frozen=True, slots=True)
 class PrivacyConfig:
-    """What is withheld."""
+    """What is withheld. ``min_people`` people are in view at the same moment, or as many visits in a row."""
 
+    mode: str = _key("room", choices=("room", "visits"))
     min_people: int = _key(3, low=1, high=100)
     counts_only: bool = _key(False)
 

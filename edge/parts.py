@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge.host.thermal import Throttle
     from edge.mqtt.outbox import Outbox
     from edge.pipeline import Outlet, Pipeline
+    from edge.records import PrivacyMode
     from edge.vision.classifier import EmotionClassifier
     from edge.vision.detector import FaceDetector
 
@@ -207,6 +208,7 @@ def build_pipeline(
         duration_s=config.window.duration_s,
         min_people=config.privacy.min_people,
         counts_only=config.counts_only,
+        mode=cast("PrivacyMode", config.privacy.mode),
         uncertain_below=config.model.uncertain_below,
     )
     return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:  # commands that only use MQTT start without numpy
     import numpy as np
     import numpy.typing as npt
 
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**12)]
+Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e12)]
+"""Bounds of what is published; records with descriptions are published as they are."""
+
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 """Luma, shape (height, width), 0 black to 255 white."""
 
@@ -26,10 +30,14 @@ DeploymentContext: TypeAlias = Literal[
     "kiosk", "retail", "event", "home", "research", "healthcare", "education", "workplace"
 ]
 """Kinds of places that a device can stand in."""
-Suppression: TypeAlias = Literal["too_few_people", CountsOnly]
+PrivacyMode: TypeAlias = Literal["room", "visits"]
+"""Whose moods are averaged: the people in view at the same moment, or the last visitors of a kiosk."""
+Suppression: TypeAlias = Literal["too_few_people", "unreadable", "gathering", CountsOnly]
 """Why a window withholds its emotions."""
-RoomSuppression: TypeAlias = Literal["windows_only", CountsOnly]
+RoomSuppression: TypeAlias = Literal["windows_only", "unreadable", CountsOnly]
 """Why the room's newest state does."""
+Unreadable: TypeAlias = Literal["too_small", "blurred", "dark", "turned"]
+"""Why a face is not classified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,16 @@ class EmotionScores:
         """The highest probability."""
         return max(self.probabilities)
 
+    def rounded(self, parts: int) -> EmotionScores:
+        """Whole multiples of 1/parts that sum to 1: the largest remainders are rounded up (Hamilton's method)."""
+        total = sum(self.probabilities)
+        exact = [parts * max(p, 0.0) / total for p in self.probabilities]
+        whole = [int(share) for share in exact]
+        by_remainder = sorted(range(len(exact)), key=lambda i: whole[i] - exact[i])
+        for i in by_remainder[: parts - sum(whole)]:
+            whole[i] += 1
+        return EmotionScores(tuple(part / parts for part in whole))
+
 
 @dataclass(frozen=True, slots=True)
 class Track:
@@ -128,22 +146,67 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadFace:
+    """A confirmed track whose face was not classified in one frame, because the result would not be honest."""
+
+    track: Track
+    reason: Unreadable
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """All readings of one analysed frame. An empty room has none, which is not an error."""
+    """What one analysed frame shows. An empty room has no readings, which is not an error.
+
+    Everybody in view is in ``readings`` or ``unread``. Faces that never moved are in ``still``; those of which it is
+    not known yet are nowhere.
+    """
 
     sequence: int
     captured_at_s: float
     readings: tuple[Reading, ...]
+    unread: tuple[UnreadFace, ...] = ()
+    still: tuple[Track, ...] = ()
+
+    @property
+    def people(self) -> tuple[Track, ...]:
+        """Everybody in view."""
+        return (*(reading.track for reading in self.readings), *(face.track for face in self.unread))
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Readings left out because the face could not be read honestly: one per face and analysed frame."""
+
+    too_small: Annotated[Count, Meta(description="Too few pixels high.")] = 0
+    blurred: Annotated[Count, Meta(description="Out of focus, or in fast motion.")] = 0
+    dark: Annotated[Count, Meta(description="Too little light, or too little contrast.")] = 0
+    turned: Annotated[Count, Meta(description="Turned too far away from the camera.")] = 0
+
+
+NONE_UNREAD = Unread()
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What emotions are a mean of: the moments of a room, or the visits of a kiosk. Nobody's share exceeds 1/people."""
+
+    kind: PrivacyMode
+    people: int
+    from_s: float
+    to_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class WindowSummary:
     """What one time window saw.
 
-    ``people`` counts distinct confirmed tracks, ``mean_at_once`` averages over analysed frames. ``emotions`` is the
-    mean over people (each person counts the same, however long in view) of the readings with enough people in view, or
-    None: with ``suppressed`` None nobody was seen, otherwise emotions are withheld for that reason. ``uncertain`` is
-    the share of those readings whose best probability is below the classifier's threshold; None with ``emotions``.
+    ``people`` counts distinct confirmed tracks, ``mean_at_once`` averages over analysed frames. ``emotions`` is a mean
+    as ``basis`` says, rounded where a privacy threshold is set, or None: with ``suppressed`` None nobody was seen,
+    otherwise emotions are withheld for that reason. ``uncertain`` is the share of the readings behind it whose best
+    probability is below the classifier's threshold. ``basis`` and ``uncertain`` are None with ``emotions``.
+
+    ``still`` counts faces that never moved, which are nowhere else. ``unread`` are readings left out, by reason.
+    ``visits`` ended in this window, and ``gathered`` wait to be published; None without visits.
     """
 
     start_s: float
@@ -156,6 +219,11 @@ class WindowSummary:
     emotions: EmotionScores | None
     uncertain: float | None
     suppressed: Suppression | None
+    basis: Basis | None = None
+    still: int = 0
+    unread: Unread = NONE_UNREAD
+    visits: int | None = None
+    gathered: int | None = None
 
     @property
     def dropped(self) -> int:
@@ -201,11 +269,6 @@ class Problem:
 
     code: ProblemCode
     sentence: str
-
-
-# ``status`` publishes the following records as they are; the descriptions are those of its JSON Schema.
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**12)]
-Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e12)]
 
 
 @dataclass(frozen=True, slots=True)

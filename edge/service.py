@@ -101,7 +101,7 @@ class Service:
             model=Model(manifest.id, manifest.sha256, self._classifier.head.name, self._classifier.device),
             window_s=config.window.duration_s,
             labels=EMOTIONS,
-            privacy=Privacy(config.privacy.min_people, config.counts_only is not None),
+            privacy=Privacy(config.privacy.min_people, config.counts_only is not None, config.privacy.mode),
             deployment=Deployment(config.deployment.context, config.deployment.lawful_basis),
             context=Context(config.device.site, config.device.room),
         )

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from edge.mqtt.messages import Aggregate, Device, FaceCounts, FrameCounts, Live, ReportedProblem, Status, WindowTime
+from edge import records
+from edge.mqtt.messages import (
+    Aggregate,
+    Basis,
+    Device,
+    FaceCounts,
+    FrameCounts,
+    Gathering,
+    Live,
+    ReportedProblem,
+    Status,
+    WindowTime,
+)
 from edge.mqtt.wallclock import WallClock
 from edge.records import EmotionScores, Health, RoomReading, WindowSummary
 
@@ -13,7 +25,7 @@ from edge.records import EmotionScores, Health, RoomReading, WindowSummary
 def aggregate(device: Device, epoch: str, seq: int, summary: WindowSummary, clock: WallClock) -> Aggregate:
     """One finished window; its ``id`` is the key by which consumers remove duplicates."""
     start, end = clock.stamps(summary.start_s, summary.end_s)
-    emotions = summary.emotions
+    emotions = _published(summary.emotions)
     return Aggregate(
         id=f"{device.id}-{epoch}-{seq:012d}",
         seq=seq,
@@ -22,26 +34,31 @@ def aggregate(device: Device, epoch: str, seq: int, summary: WindowSummary, cloc
         window=WindowTime(start, end, summary.end_s - summary.start_s, _clock(start)),
         historical=False,
         frames=FrameCounts(summary.captured, summary.analysed, summary.dropped),
-        faces=FaceCounts(summary.people, summary.max_at_once, summary.mean_at_once),
+        faces=FaceCounts(
+            summary.people, summary.max_at_once, summary.mean_at_once, summary.visits, summary.still, summary.unread
+        ),
         emotions=_shares(emotions, device.labels),
         dominant=None if emotions is None else emotions.dominant,
         uncertain=summary.uncertain,
         suppressed=summary.suppressed,
         model=device.model,
+        basis=_basis(summary.basis, clock),
+        gathering=None if summary.gathered is None else Gathering(summary.gathered, device.privacy.min_people),
     )
 
 
 def live(device: Device, room: RoomReading, clock: WallClock) -> Live:
     """The newest state of the room."""
     now = clock.now()
+    emotions = _published(room.emotions)
     return Live(
         device=device.id,
         source=device.source,
         time=now,
         clock=_clock(now),
         people=room.people,
-        emotions=_shares(room.emotions, device.labels),
-        dominant=None if room.emotions is None else room.emotions.dominant,
+        emotions=_shares(emotions, device.labels),
+        dominant=None if emotions is None else emotions.dominant,
         suppressed=room.suppressed,
     )
 
@@ -62,19 +79,21 @@ def status(device: Device, health: Health, clock: WallClock) -> Status:
     )
 
 
+def _basis(basis: records.Basis | None, clock: WallClock) -> Basis | None:
+    if basis is None:
+        return None
+    return Basis(basis.kind, basis.people, *clock.stamps(basis.from_s, basis.to_s))
+
+
 def _clock(stamp: datetime | None) -> str:
     """The state of the clock that fits a stamp; asked separately, the clock might be set in between."""
     return "unsynced" if stamp is None else "synced"
 
 
+def _published(emotions: EmotionScores | None) -> EmotionScores | None:
+    """In thousandths; whatever else a message says of emotions follows from these."""
+    return None if emotions is None else emotions.rounded(1000)
+
+
 def _shares(emotions: EmotionScores | None, labels: Sequence[str]) -> dict[str, float] | None:
-    """Probabilities in thousandths that sum to one: the largest remainders are rounded up (Hamilton's method)."""
-    if emotions is None:
-        return None
-    total = sum(emotions.probabilities)
-    exact = [1000 * max(p, 0.0) / total for p in emotions.probabilities]
-    parts = [int(share) for share in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: parts[i] - exact[i])
-    for i in by_remainder[: 1000 - sum(parts)]:
-        parts[i] += 1
-    return {label: part / 1000 for label, part in zip(labels, parts, strict=True)}
+    return None if emotions is None else dict(zip(labels, emotions.probabilities, strict=True))

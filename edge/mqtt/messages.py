@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from edge.records import (
+    NONE_UNREAD,
     Amount,
     CameraHealth,
     Count,
@@ -20,10 +21,12 @@ from edge.records import (
     DeploymentContext,
     HostHealth,
     InferenceHealth,
+    PrivacyMode,
     ProblemCode,
     RoomSuppression,
     State,
     Suppression,
+    Unread,
 )
 
 BASE_TOPIC = "fer/v1"
@@ -57,7 +60,12 @@ Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Label: TypeAlias = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$")]
 Emotions: TypeAlias = Annotated[
     dict[Label, Share],
-    Meta(min_length=2, max_length=20, description="Share of each label of info, in thousandths that sum to 1."),
+    Meta(
+        min_length=2,
+        max_length=20,
+        description="Share of each label of info. The shares sum to 1; they are multiples of 0.05, or of 0.001 where"
+        " min_people is 1.",
+    ),
 ]
 Dominant: TypeAlias = Annotated[
     Label | None, Meta(description="The emotion with the largest share, the first of equals; null without emotions.")
@@ -106,11 +114,46 @@ class FrameCounts(Struct, frozen=True):
 
 
 class FaceCounts(Struct, frozen=True):
-    """How many people were seen."""
+    """How many people were seen, and which faces are not behind emotions."""
 
     people: Annotated[Count, Meta(description="Different people; one who leaves and returns counts twice.")]
     max_at_once: Annotated[Count, Meta(description="Most people at the same time.")]
     mean_at_once: Annotated[Amount, Meta(description="Mean over the analysed frames.")]
+    visits: Annotated[
+        Count | None, Meta(description="Visits that ended in this window; null unless privacy.mode is visits.")
+    ] = None
+    still: Annotated[
+        Count,
+        Meta(description="Faces that never moved, such as posters; they count nowhere else."),
+    ] = 0
+    unread: Annotated[Unread, Meta(description="Readings of people that were left out, by reason.")] = NONE_UNREAD
+
+
+class Basis(Struct, frozen=True):
+    """What emotions are a mean of. Nobody has a larger share in it than 1/people."""
+
+    kind: Annotated[
+        str,
+        _word(PrivacyMode),
+        Meta(description="room: moments with people in view together; visits: people in view one after the other."),
+    ]
+    people: Annotated[
+        int,
+        Meta(ge=1, le=10**6, description="Fewest people in view in any of the moments, or the number of visits."),
+    ]
+    start: Annotated[WallTime | None, Meta(description="The first moment in UTC; null while the clock is not set.")] = (
+        field(name="from")
+    )
+    end: Annotated[WallTime | None, Meta(description="The last moment in UTC; null while the clock is not set.")] = (
+        field(name="to")
+    )
+
+
+class Gathering(Struct, frozen=True):
+    """How many visits there are towards the next emotions."""
+
+    visits: Annotated[Count, Meta(description="Visits that have ended since emotions were last published.")]
+    needed: Annotated[int, Meta(ge=1, le=100, description="Visits that are published together: privacy.min_people.")]
 
 
 class Aggregate(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edge/aggregate/1"):
@@ -135,17 +178,14 @@ class Aggregate(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-
     faces: FaceCounts
     emotions: Annotated[
         Emotions | None,
-        Meta(
-            description="Mean over people, of the moments with at least min_people people in view; null if nobody was"
-            " seen, or see suppressed."
-        ),
+        Meta(description="Mean mood of enough people, as basis says; null if nobody was seen, or see suppressed."),
     ]
     dominant: Dominant
     uncertain: Annotated[
         Share | None,
         Meta(
-            description="Share of the readings behind emotions that are below the confidence threshold; null without"
-            " emotions."
+            description="Share of the readings behind emotions that are below the confidence threshold, rounded like"
+            " them; null without emotions."
         ),
     ]
     suppressed: Annotated[
@@ -153,6 +193,10 @@ class Aggregate(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-
         Meta(description="Why emotions are withheld; null if they are not, or nobody was seen."),
     ]
     model: Model
+    basis: Annotated[Basis | None, Meta(description="What emotions are a mean of; null without emotions.")] = None
+    gathering: Annotated[
+        Gathering | None, Meta(description="Visits towards the next emotions; null unless privacy.mode is visits.")
+    ] = None
 
     def replayed(self) -> Aggregate:
         """The same window, marked as one that waited through an outage."""
@@ -206,9 +250,15 @@ class Privacy(Struct, frozen=True):
 
     min_people: Annotated[
         int,
-        Meta(ge=1, le=100, description="Emotions are taken only from moments with at least this many people in view."),
+        Meta(
+            ge=1,
+            le=100,
+            description="Emotions are means over at least this many people: those in view at the same moment, or as"
+            " many visits.",
+        ),
     ]
     counts_only: Annotated[bool, Meta(description="Whether emotions are always withheld.")]
+    mode: Annotated[str, _word(PrivacyMode), Meta(description="Who those people are, see basis.")] = "room"
 
 
 class Context(Struct, frozen=True, omit_defaults=True):

@@ -22,6 +22,7 @@ from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
+    Basis,
     CameraHealth,
     DeliveryHealth,
     EmotionScores,
@@ -143,7 +144,10 @@ def summary() -> Summary:
             "emotions": EmotionScores(tuple(scores.values())),
             "uncertain": 0.1,
             "suppressed": None,
+            "basis": Basis("room", 3, 101.0, 159.0),
         }
+        if changes.get("emotions", ...) is None:
+            fields["basis"] = None
         return WindowSummary(**fields | changes)
 
     return make

@@ -16,7 +16,7 @@ from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.home_assistant import discovery
 from edge.mqtt.messages import Aggregate, Availability, Device, Live, Record, Status
 from edge.mqtt.wallclock import WallClock
-from edge.records import Health, RoomReading, WindowSummary
+from edge.records import Health, RoomReading, Unread, WindowSummary
 
 CLOCK = WallClock(wall=lambda: 1.8e9, monotonic=lambda: 200.0, is_set=lambda _now_s: True)
 
@@ -76,7 +76,7 @@ def test_a_number_that_is_not_finite_is_never_sent(
 def test_fields_and_words_of_a_newer_version_do_not_hide_a_message(
     window: Window, device: Device, health: Health
 ) -> None:
-    newer = window(basis={"kind": "visits"}, suppressed="gathering", emotions=None)
+    newer = window(light={"kind": "dim"}, suppressed="shyness", emotions=None)
     message = encode(status(device, health, CLOCK))
     body = json.loads(message.payload)
     body["problems"] = [{"code": "lens_covered", "sentence": "The lens is covered.", "since_s": 7}]
@@ -84,9 +84,24 @@ def test_fields_and_words_of_a_newer_version_do_not_hide_a_message(
     aggregated, told = decode(newer.topic, newer.payload), decode(message.topic, json.dumps(body).encode())
 
     assert isinstance(aggregated, Aggregate)
-    assert aggregated.suppressed == "gathering"
+    assert aggregated.suppressed == "shyness"
     assert isinstance(told, Status)
     assert [problem.sentence for problem in told.problems] == ["The lens is covered."]
+
+
+def test_a_window_of_an_older_version_is_understood_without_the_fields_that_came_later(window: Window) -> None:
+    message = window()
+    body = json.loads(message.payload)
+    for later in ("basis", "gathering"):
+        del body[later]
+    for later in ("visits", "still", "unread"):
+        del body["faces"][later]
+
+    record = decode(message.topic, json.dumps(body).encode())
+
+    assert isinstance(record, Aggregate)
+    assert (record.basis, record.gathering, record.faces.visits) == (None, None, None)
+    assert (record.faces.still, record.faces.unread) == (0, Unread())
 
 
 def test_labels_are_those_of_the_device(window: Window) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +28,8 @@ from edge.records import (
     Percentiles,
     Problem,
     RoomReading,
+    Suppression,
+    Unread,
     WindowSummary,
 )
 
@@ -65,7 +67,14 @@ def test_an_aggregate_says_exactly_what_the_contract_promises(device: Device, su
         },
         "historical": False,
         "frames": {"captured": 600, "analysed": 580, "dropped": 20},
-        "faces": {"people": 7, "max_at_once": 3, "mean_at_once": 1.4},
+        "faces": {
+            "people": 7,
+            "max_at_once": 3,
+            "mean_at_once": 1.4,
+            "visits": None,
+            "still": 0,
+            "unread": {"too_small": 0, "blurred": 0, "dark": 0, "turned": 0},
+        },
         "emotions": {
             "angry": 0.0,
             "disgust": 0.0,
@@ -79,7 +88,33 @@ def test_an_aggregate_says_exactly_what_the_contract_promises(device: Device, su
         "uncertain": 0.1,
         "suppressed": None,
         "model": {"id": "fer-int8-1", "sha256": "ab" * 32, "head": "ferplus", "device": "cpu"},
+        "basis": {
+            "kind": "room",
+            "people": 3,
+            "from": "2026-11-20T11:58:21.000Z",
+            "to": "2026-11-20T11:59:19.000Z",
+        },
+        "gathering": None,
     }
+
+
+def test_visits_on_the_way_to_the_next_mood_are_counted_beside_those_that_are_needed(
+    device: Device, summary: Summary
+) -> None:
+    gathering = summary(emotions=None, uncertain=None, suppressed="gathering", visits=1, gathered=2)
+
+    window = sent(aggregate(device, "5eed0001", 1, gathering, clock()))
+
+    assert (window["suppressed"], window["basis"]) == ("gathering", None)
+    assert window["faces"]["visits"] == 1
+    assert window["gathering"] == {"visits": 2, "needed": 3}
+
+
+def test_faces_that_are_not_behind_emotions_are_counted(device: Device, summary: Summary) -> None:
+    window = sent(aggregate(device, "5eed0001", 1, summary(still=2, unread=Unread(1, 2, 3, 4)), clock()))
+
+    assert window["faces"]["still"] == 2
+    assert window["faces"]["unread"] == {"too_small": 1, "blurred": 2, "dark": 3, "turned": 4}
 
 
 def test_wall_times_are_null_until_the_clock_is_set(device: Device, summary: Summary) -> None:
@@ -88,7 +123,7 @@ def test_wall_times_are_null_until_the_clock_is_set(device: Device, summary: Sum
     assert window == {"start": None, "end": None, "duration_s": 60.0, "clock": "unsynced"}
 
 
-@pytest.mark.parametrize("reason", ["too_few_people", "counts_only"])
+@pytest.mark.parametrize("reason", get_args(Suppression))
 def test_withheld_emotions_leave_only_their_reason(device: Device, summary: Summary, reason: str) -> None:
     withheld = summary(emotions=None, uncertain=None, suppressed=reason)
 
@@ -236,7 +271,7 @@ def test_info_is_what_the_device_is(device: Device) -> None:
         "model": {"id": "fer-int8-1", "sha256": "ab" * 32, "head": "ferplus", "device": "cpu"},
         "labels": list(EMOTIONS),
         "window_s": 60.0,
-        "privacy": {"min_people": 3, "counts_only": False},
+        "privacy": {"min_people": 3, "counts_only": False, "mode": "room"},
         "context": {"site": "foyer"},
         "deployment": {},
     }

@@ -21,6 +21,7 @@ from edge.mqtt.home_assistant import discovery
 from edge.mqtt.messages import Availability, Context, Device, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
+    Basis,
     CameraHealth,
     DeliveryHealth,
     EmotionScores,
@@ -28,12 +29,14 @@ from edge.records import (
     HostHealth,
     InferenceHealth,
     Percentiles,
+    PrivacyMode,
     Problem,
     ProblemCode,
     RoomReading,
     RoomSuppression,
     State,
     Suppression,
+    Unread,
     WindowSummary,
 )
 from tests.support.paths import ROOT
@@ -86,6 +89,11 @@ healths = st.builds(
 )
 
 
+bases = st.builds(
+    Basis, st.sampled_from(get_args(PrivacyMode)), st.integers(1, 10**6), st.floats(0, 1e6), st.floats(0, 1e6)
+)
+
+
 @st.composite
 def summaries(draw: st.DrawFn) -> WindowSummary:
     emotions = draw(st.none() | scores)
@@ -101,6 +109,11 @@ def summaries(draw: st.DrawFn) -> WindowSummary:
         emotions=emotions,
         uncertain=None if emotions is None else draw(st.floats(0, 1)),
         suppressed=None if emotions else draw(reasons),
+        basis=None if emotions is None else draw(bases),
+        still=draw(counts),
+        unread=draw(st.builds(Unread, counts, counts, counts, counts)),
+        visits=draw(st.none() | counts),
+        gathered=draw(st.none() | counts),
     )
 
 
@@ -158,6 +171,9 @@ def test_every_description_keeps_the_contract(
         {"dominant": None},
         {"suppressed": "counts_only"},
         {"suppressed": "shyness"},
+        {"basis": None},
+        {"basis": {"kind": "crowd", "people": 3, "from": None, "to": None}},
+        {"gathering": {"visits": 1}},
         {"window": {"start": None, "end": None, "duration_s": 60.0, "clock": "synced"}},
         {"window": {"start": "20.11.2026", "end": None, "duration_s": 60.0, "clock": "synced"}},
     ],

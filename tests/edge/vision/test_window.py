@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -5,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.labels import EMOTIONS
-from edge.records import EmotionScores, Face, Observation, Reading, RoomReading, Track, WindowSummary
+from edge.records import (
+    Basis,
+    EmotionScores,
+    Face,
+    Observation,
+    Reading,
+    RoomReading,
+    Track,
+    Unread,
+    UnreadFace,
+    WindowSummary,
+)
 from edge.vision.window import EmotionWindow
 
 FACE = Face(10, 10, 60, 60, 0.9)
@@ -64,34 +76,91 @@ def test_a_window_sums_up_what_it_saw() -> None:
         people=2,
         max_at_once=2,
         mean_at_once=1.0,
-        emotions=scores(happy=0.5, sad=0.5),
+        emotions=scores(happy=0.75, sad=0.25),
         uncertain=0.0,
         suppressed=None,
+        basis=Basis("room", 1, 100.0, 101.0),
     )
 
 
-def test_each_person_counts_the_same_however_long_in_view() -> None:
+def test_each_moment_is_averaged_first_and_then_the_moments() -> None:
     window = make_window()
-    for frame in range(9):
-        window.add(seen(frame, frame, {1: HAPPY}))
-    window.add(seen(9, 9.0, {2: SAD}))
+    window.add(seen(0, 0.0, {1: HAPPY, 2: SAD, 3: SAD, 4: SAD}))
+    window.add(seen(1, 1.0, {1: HAPPY}))
 
-    summary = window.close(9.5)
+    summary = window.close(2.0)
 
     assert summary is not None
-    assert share(summary, "happy") == pytest.approx(0.5)
-    assert share(summary, "sad") == pytest.approx(0.5)
+    assert share(summary, "happy") == pytest.approx((1 / 4 + 1) / 2)
 
 
-def test_a_persons_own_readings_are_averaged_first() -> None:
-    window = make_window()
-    for frame, score in enumerate([HAPPY, HAPPY, HAPPY, ANGRY]):
-        window.add(seen(frame, frame, {1: score}))
+def test_a_restless_face_weighs_no_more_than_one_of_those_in_view() -> None:
+    window = make_window(min_people=3)
+    for frame in range(10):
+        window.add(seen(frame, float(frame), {100 + frame: ANGRY, 1: HAPPY, 2: HAPPY}))
 
-    summary = window.close(5.0)
+    summary = window.close(10.0)
 
     assert summary is not None
-    assert share(summary, "happy") == pytest.approx(0.75)
+    assert summary.people == 12
+    assert share(summary, "angry") == pytest.approx(0.35)
+
+
+def test_the_basis_tells_the_fewest_people_and_the_first_and_last_moment() -> None:
+    window = make_window(min_people=2)
+    for frame, people in enumerate([1, 4, 2, 3, 1]):
+        window.add(seen(frame, float(frame), dict.fromkeys(range(people), HAPPY)))
+
+    summary = window.close(9.0)
+
+    assert summary is not None
+    assert summary.basis == Basis("room", 2, 1.0, 3.0)
+
+
+def test_above_a_threshold_of_one_shares_are_rounded_and_still_sum_to_one() -> None:
+    window = make_window(min_people=3, uncertain_below=0.5)
+    unclear = scores(happy=0.41, sad=0.3, angry=0.2)
+    window.add(seen(0, 0.0, {1: HAPPY, 2: unclear, 3: SAD}))
+
+    summary = window.close(1.0)
+
+    assert summary is not None
+    assert summary.emotions == EmotionScores((0.05, 0, 0, 0.45, 0.45, 0, 0.05))
+    assert summary.uncertain == 0.35
+
+
+def test_faces_that_could_not_be_read_are_people_without_a_mood() -> None:
+    window = make_window(min_people=2)
+    others = UnreadFace(Track(2, FACE, True), "dark"), UnreadFace(Track(3, FACE, True), "turned")
+    window.add(replace(seen(0, 0.0, {1: HAPPY}), unread=others))
+
+    assert window.room().people == 3
+    summary = window.close(1.0)
+
+    assert summary is not None
+    assert (summary.people, summary.max_at_once, summary.mean_at_once) == (3, 3, 3.0)
+    assert (summary.emotions, summary.suppressed) == (None, "unreadable")
+    assert summary.unread == Unread(dark=1, turned=1)
+
+
+def test_without_a_threshold_the_room_says_that_nobody_in_it_could_be_read() -> None:
+    window = make_window()
+    window.add(replace(seen(0, 0.0), unread=(UnreadFace(Track(1, FACE, True), "blurred"),)))
+
+    assert window.room() == RoomReading(1, None, "unreadable")
+
+
+def test_faces_that_never_move_are_counted_apart_once_each() -> None:
+    window = make_window()
+    poster = Track(7, FACE, True)
+    for frame in range(3):
+        window.add(replace(seen(frame, float(frame)), still=(poster,)))
+
+    summary = window.close(3.0)
+
+    assert window.room().people == 0
+    assert summary is not None
+    assert (summary.still, summary.people, summary.max_at_once, summary.suppressed) == (1, 0, 0, None)
 
 
 def test_an_empty_room_has_no_emotions() -> None:
@@ -242,7 +311,7 @@ def test_a_window_remembers_no_more_people_than_allowed() -> None:
 
     assert summary is not None
     assert (summary.people, summary.max_at_once) == (3, 5)
-    assert share(summary, "sad") == pytest.approx(0.5 / 3)
+    assert share(summary, "sad") == pytest.approx(0.5)
 
 
 def test_a_window_remembers_4096_people_unless_told_otherwise() -> None:
@@ -344,7 +413,8 @@ def test_one_persons_share_is_never_above_one_over_the_people(
 ) -> None:
     def published(own: EmotionScores) -> EmotionScores:
         people = dict.fromkeys(range(1, others + 1), HAPPY)
-        (summary,) = run(make_window(), [seen(0, 0.0, {0: own, **people}), seen(1, 1.0, {0: own})], end_s=2.0)
+        restless = [seen(frame, frame / 2, {100 + frame: own, **people}) for frame in range(4)]
+        (summary,) = run(make_window(), restless, end_s=2.0)
         assert summary.emotions is not None
         return summary.emotions
 
