@@ -104,9 +104,10 @@ lint: .venv/.dev .venv-js/.tools  ## style, direction of imports, shell scripts,
 	$(bin)/shellcheck $(scripts)
 	$(bin)/codespell
 
-types: .venv/.dev .venv-js/.tools  ## mypy, strict, of the code and the tests; tsc of the page's scripts
+types: .venv/.dev .venv-js/.tools  ## mypy, strict, of the code and the tests; tsc of the pages' scripts
 	$(bin)/mypy
 	$(js)/tsc
+	$(js)/tsc -p edge/commands/preview
 
 schemas: .venv/.dev  ## docs/schemas and docs/asyncapi.json from the records in edge/mqtt
 	$(bin)/python docs/make_schemas.py

@@ -10,6 +10,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -65,6 +66,18 @@ def _run(options: argparse.Namespace) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: service.stop())
         service.run()
+    return 0
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from edge.commands.preview import preview
+    from edge.host.stderr import native_code_silenced
+
+    config, stop = load(options.config), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with nullcontext() if config.camera.kind == "csi" or options.log == "debug" else native_code_silenced():
+        preview(config, stop, host=options.host, port=options.port)
     return 0
 
 
@@ -159,6 +172,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
+    "preview": _preview,
     "check": _check,
     "doctor": _doctor,
     "watch": _watch,

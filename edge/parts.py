@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from edge.health import Meter
     from edge.host.thermal import Throttle
     from edge.mqtt.outbox import Outbox
-    from edge.pipeline import Outlet, Pipeline
+    from edge.pipeline import Onlooker, Outlet, Pipeline
     from edge.records import PrivacyMode
     from edge.vision.classifier import EmotionClassifier
     from edge.vision.detector import FaceDetector
@@ -94,6 +95,19 @@ def _open_stream(section: CameraConfig) -> Camera:
 
     transport = cast("Transport", section.transport)
     return RtspCamera(address, transport=transport, fps=section.fps, stall_s=section.stall_s)
+
+
+def reserve_camera(section: CameraConfig) -> AbstractContextManager[object]:
+    """Keep other processes of fer-edge from reading this camera, see ``hold_camera``; a recording is for everybody.
+
+    Raises:
+        CameraError: another one reads it.
+    """
+    from edge.host.camera_lock import hold_camera
+
+    if section.kind == "replay":
+        return nullcontext()
+    return hold_camera({"csi": "csi", "usb": os.path.realpath(section.device), "stream": section.url}[section.kind])
 
 
 def open_detector(section: DetectorConfig, inference: InferenceConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
@@ -197,6 +211,7 @@ def build_pipeline(
     outlet: Outlet,
     meter: Meter,
     throttle: Throttle,
+    onlooker: Onlooker | None = None,
 ) -> Pipeline:
     """The pipeline between a started capture and an outlet."""
     from edge.pipeline import Pipeline
@@ -211,7 +226,7 @@ def build_pipeline(
         mode=cast("PrivacyMode", config.privacy.mode),
         uncertain_below=config.model.uncertain_below,
     )
-    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle)
+    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle, onlooker)
 
 
 def _path(name: str) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from edge.camera.capture import Capture
@@ -30,6 +31,13 @@ class Outlet(Protocol):
         """The room's newest state, a few times a second."""
 
 
+class Onlooker(Protocol):
+    """Sees each analysed frame beside what was found in it: the preview, never the daemon."""
+
+    def see(self, frame: Frame, tracks: Sequence[Track], readings: Sequence[Reading]) -> None:
+        """``tracks`` are all in view; a reading is of one that is confirmed."""
+
+
 class Pipeline:
     """Camera -> faces -> tracks -> crops -> emotions -> window -> outlet."""
 
@@ -43,10 +51,11 @@ class Pipeline:
         outlet: Outlet,
         meter: Meter,
         throttle: Throttle,
+        onlooker: Onlooker | None = None,
     ) -> None:
         self.capture, self.detector, self.tracker = capture, detector, tracker
         self.classifier, self.window, self.outlet = classifier, window, outlet
-        self.meter, self.throttle = meter, throttle
+        self.meter, self.throttle, self.onlooker = meter, throttle, onlooker
         self._live_at_s = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
@@ -77,8 +86,12 @@ class Pipeline:
 
     def observe(self, frame: Frame) -> Observation:
         """Analyse one frame: the readings of everybody who is confirmed and in view."""
-        tracks = [track for track in self._track(frame) if track.confirmed]
-        return Observation(frame.sequence, frame.captured_at_s, self._classify(frame, tracks) if tracks else ())
+        tracks = self._track(frame)
+        confirmed = [track for track in tracks if track.confirmed]
+        readings = self._classify(frame, confirmed) if confirmed else ()
+        if self.onlooker is not None:
+            self.onlooker.see(frame, tracks, readings)
+        return Observation(frame.sequence, frame.captured_at_s, readings)
 
     def _track(self, frame: Frame) -> tuple[Track, ...]:
         if not self.tracker.detection_due(frame):

@@ -6,6 +6,7 @@ import logging
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 from edge import __version__
 from edge.camera.capture import Capture
@@ -18,7 +19,19 @@ from edge.mqtt.messages import Context, Deployment, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
-from edge.parts import build_pipeline, open_camera, open_classifier, open_detector, open_outbox, outbox_path
+from edge.parts import (
+    build_pipeline,
+    open_camera,
+    open_classifier,
+    open_detector,
+    open_outbox,
+    outbox_path,
+    reserve_camera,
+)
+from edge.pipeline import Onlooker, Outlet
+from edge.records import RoomReading, WindowSummary
+from edge.vision.classifier import EmotionClassifier
+from edge.vision.detector import FaceDetector
 
 STOP_TIMEOUT_S = 8.0
 """Systemd waits longer; a broker that does not respond must not delay the shutdown."""
@@ -26,18 +39,25 @@ STOP_TIMEOUT_S = 8.0
 _log = logging.getLogger(__name__)
 
 
+class Guest(Outlet, Onlooker, Protocol):
+    """Somebody who is shown what the daemon sees and publishes: the demo's preview."""
+
+    def welcome(self, device: Device, meter: Meter, detector: FaceDetector) -> None:
+        """Before the first frame."""
+
+
 class Service:
     """The daemon. What is wrong with its models is reported before anything starts."""
 
-    def __init__(self, config: Config, notifier: SystemdNotifier) -> None:
-        """Load the models.
+    def __init__(self, config: Config, notifier: SystemdNotifier, guest: Guest | None = None) -> None:
+        """Load the models. ``guest`` is shown pictures: only the demo has one.
 
         Raises:
             ConfigError: an id, password or TLS file is wrong.
             ModelError: a model is missing or damaged.
             DelegateError: the accelerator is absent.
         """
-        self._config, self._notifier = config, notifier
+        self._config, self._notifier, self._guest = config, notifier, guest
         self._stop = threading.Event()
         self._detector, detector_problems = open_detector(config.detector, config.inference)
         self._classifier, classifier_problems = open_classifier(config.model, config.inference)
@@ -62,6 +82,7 @@ class Service:
         with ExitStack() as parts:
             outbox = open_outbox(config.outbox, self._device_id, config.window.duration_s)
             parts.callback(_close_outbox, outbox)
+            parts.enter_context(reserve_camera(config.camera))
             capture = Capture(
                 lambda: open_camera(config.camera),
                 stall_s=config.camera.stall_s,
@@ -71,7 +92,8 @@ class Service:
             capture.start()
             # Windows of a clip that is replayed faster than it was recorded happened at no time of day.
             clock = WallClock() if capture.live else WallClock(is_set=lambda _: False)
-            publisher = Publisher(config.mqtt, self._describe(capture.name), outbox, clock)
+            device = describe(config, self._device_id, capture.name, self._detector.name, self._classifier)
+            publisher = Publisher(config.mqtt, device, outbox, clock)
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
             meter, throttle = Meter(), Throttle()
@@ -87,24 +109,45 @@ class Service:
             reporter = HealthReporter(monitor, meter, throttle, publisher, self._notifier)
             parts.callback(reporter.stop)
             reporter.start()
-            pipeline = build_pipeline(config, capture, self._detector, self._classifier, publisher, meter, throttle)
-            pipeline.run(self._stop)
+            outlet: Outlet = publisher
+            if self._guest is not None:
+                self._guest.welcome(device, meter, self._detector)
+                outlet = _Both(publisher, self._guest)
+            parts_of_it = config, capture, self._detector, self._classifier, outlet, meter, throttle, self._guest
+            build_pipeline(*parts_of_it).run(self._stop)
 
-    def _describe(self, camera: str) -> Device:
-        config, manifest = self._config, self._classifier.manifest
-        return Device(
-            id=self._device_id,
-            source=config.camera.source,
-            version=__version__,
-            camera=camera,
-            detector=self._detector.name,
-            model=Model(manifest.id, manifest.sha256, self._classifier.head.name, self._classifier.device),
-            window_s=config.window.duration_s,
-            labels=EMOTIONS,
-            privacy=Privacy(config.privacy.min_people, config.counts_only is not None, config.privacy.mode),
-            deployment=Deployment(config.deployment.context, config.deployment.lawful_basis),
-            context=Context(config.device.site, config.device.room),
-        )
+
+class _Both:
+    """Publishes, and lets the guest read along."""
+
+    def __init__(self, publisher: Publisher, guest: Guest) -> None:
+        self._outlets: tuple[Outlet, ...] = publisher, guest
+
+    def publish_window(self, summary: WindowSummary) -> None:
+        for outlet in self._outlets:
+            outlet.publish_window(summary)
+
+    def publish_live(self, room: RoomReading) -> None:
+        for outlet in self._outlets:
+            outlet.publish_live(room)
+
+
+def describe(config: Config, device_id: str, camera: str, detector: str, classifier: EmotionClassifier) -> Device:
+    """The ``info`` message of a device with these parts; ``camera`` and ``detector`` are their names."""
+    manifest = classifier.manifest
+    return Device(
+        id=device_id,
+        source=config.camera.source,
+        version=__version__,
+        camera=camera,
+        detector=detector,
+        model=Model(manifest.id, manifest.sha256, classifier.head.name, classifier.device),
+        window_s=config.window.duration_s,
+        labels=EMOTIONS,
+        privacy=Privacy(config.privacy.min_people, config.counts_only is not None, config.privacy.mode),
+        deployment=Deployment(config.deployment.context, config.deployment.lawful_basis),
+        context=Context(config.device.site, config.device.room),
+    )
 
 
 def _close_outbox(outbox: Outbox) -> None:

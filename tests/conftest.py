@@ -16,6 +16,7 @@ from tests.support.daemon import Daemon, StartDaemon
 from tests.support.fake_broker import FakeBroker, MakeFakeBroker
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
+from tests.support.preview import Preview, StartPreview, start_preview
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +66,20 @@ def daemon(tmp_path: Path) -> Iterator[StartDaemon]:
     for one in daemons:
         one.close()
         print("\n".join(one.journal.entries()))  # noqa: T201 - shown where a test fails
+
+
+@pytest.fixture
+def preview(tmp_path: Path) -> Iterator[StartPreview]:
+    """``preview(*arguments, camera={...}, ...)`` starts the real preview, see ``start_preview``."""
+    started: list[Preview] = []
+
+    def make(*arguments: str, **sections: Any) -> Preview:
+        started.append(start_preview(tmp_path / f"preview{len(started)}", *arguments, **sections))
+        return started[-1]
+
+    yield make
+    for one in started:
+        one.close()
 
 
 @pytest.fixture

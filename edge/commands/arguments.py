@@ -19,6 +19,7 @@ examples:
   fer-edge demo                           see it work on this machine, without broker or camera
   fer-edge check --config fer-edge.toml   find what is wrong before starting
   sudo fer-edge doctor                    the same for a running service and its machine
+  fer-edge preview --config fer-edge.toml see what the camera sees, on a page
   fer-edge run --config fer-edge.toml     measure and publish; this is what systemd starts
   fer-edge watch --host broker.local      the rooms of a broker, live in this terminal
   fer-edge simulate --devices 8           publish as eight devices, to try a dashboard
@@ -122,6 +123,25 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_simulate(commands)
 
+    preview = commands.add_parser(
+        "preview",
+        help="show on a page what the camera sees, to aim it and to set it up",
+        description="Show the live picture with faces, tracks and shares on a page of this machine. It reads the "
+        "file of the service and runs the same parts, publishes nothing and writes nothing. Stop the service first: a "
+        "camera has one reader. It ends after ten minutes without a viewer.",
+    )
+    preview.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration of the service")
+    preview.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where the page listens; other than loopback, the picture crosses the network unencrypted "
+        "(default: %(default)s)",
+    )
+    preview.add_argument(
+        "--port", type=_port, default=8765, help="port of the page; 0 takes any that is free (default: %(default)s)"
+    )
+    preview.set_defaults(command="preview")
+
     demo = commands.add_parser(
         "demo",
         help="see it work: embedded broker, real daemon, live screen",
@@ -219,6 +239,12 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a whole number, 1 or more")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a port from 0 to 65535")
     return int(text)
 
 

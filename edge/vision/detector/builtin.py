@@ -35,6 +35,7 @@ class BuiltinDetector:
         device: where it runs, ``cpu`` or the delegate's name.
         name: name and version of the release.
         crop_rule: the manifest's.
+        too_small: what the last ``detect`` found and left out, because it is lower than ``min_face_px``.
     """
 
     def __init__(
@@ -68,15 +69,18 @@ class BuiltinDetector:
         self._tiles: tuple[Tile, ...] = ()
         self._seen: list[Boxes] = []
         self._next = 0
+        self.too_small: tuple[Face, ...] = ()
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        """Faces of one grey frame that are at least ``min_face_px`` high, best first."""
+        """Faces of one grey frame that are at least ``min_face_px`` high, best first; the others are ``too_small``."""
         boxes = self.find(pixels)
-        faces = (
+        clipped = (
             clip_box(pixels, sides, score)
             for sides, score in zip(boxes.sides.tolist(), boxes.scores.tolist(), strict=True)
         )
-        return tuple(face for face in faces if face and face.height_px >= self._min_face_px)
+        faces = [face for face in clipped if face]
+        self.too_small = tuple(face for face in faces if face.height_px < self._min_face_px)
+        return tuple(face for face in faces if face.height_px >= self._min_face_px)
 
     def find(self, pixels: Pixels) -> Boxes:
         """The same before any box is rounded, clipped or left out: in pixels of the frame."""
