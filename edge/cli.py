@@ -149,7 +149,8 @@ def _demo(options: argparse.Namespace) -> int:
     from edge.commands.demo import run_demo
 
     windows = options.windows or (None if sys.stdout.isatty() else UNATTENDED_WINDOWS)
-    return run_demo(windows=windows, json=options.json, webcam=not options.clip)
+    browse = sys.stdout.isatty() and not options.no_browser
+    return run_demo(windows=windows, json=options.json, webcam=not options.clip, browse=browse)
 
 
 def _bench(options: argparse.Namespace) -> int:

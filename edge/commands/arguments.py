@@ -146,7 +146,8 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="see it work: embedded broker, real daemon, live screen",
         description="Run the real daemon and a small broker on this machine, with a webcam or the packaged clip, and "
-        "show what a dashboard would receive.",
+        "show what a dashboard would receive. On a desktop the browser opens with the picture, and a link to the "
+        "dashboard page.",
     )
     demo.add_argument(
         "--windows",
@@ -156,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--json", action="store_true", help="print each aggregate as a line of JSON instead")
     demo.add_argument("--clip", action="store_true", help="use the packaged clip even if there is a webcam")
+    demo.add_argument("--no-browser", action="store_true", help="open no page in the browser of this desktop")
     demo.set_defaults(command="demo")
 
     bench = commands.add_parser(

@@ -1,15 +1,18 @@
 """``fer-edge demo``: the whole product on one machine, with nothing simulated.
 
 An embedded broker and the real daemon run as subprocesses, the daemon with its own configuration; ``watch`` is a second
-MQTT client, as a dashboard would be.
+MQTT client, as a dashboard would be. The daemon is ``demo_sensor``, which also serves a page with the picture.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -27,16 +30,22 @@ CLIP = Path(__file__).parents[1] / "media" / "astronaut.mp4"
 WEBCAM = Path("/dev/video0")
 WINDOW_S = 3.0
 
-_DAEMON = (sys.executable, "-m", "edge", "run", "--config")
+_DAEMON = (sys.executable, "-m", "edge.commands.demo_sensor")
+ADDRESS_FILE = "page"
+"""Where the daemon leaves the address of its page, beside its configuration."""
+_POLL_S = 0.05
 _STOP_TIMEOUT_S = 10.0
 _LAST_LINES = 15
 
 
-def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[str] = _DAEMON) -> int:
+def run_demo(
+    *, windows: int | None, json: bool, webcam: bool, browse: bool = False, daemon: Sequence[str] = _DAEMON
+) -> int:
     """Show what a dashboard would receive, ``windows`` aggregates (None: until Ctrl-C); returns the exit status.
 
-    ``webcam`` uses the machine's first camera if there is one. ``daemon`` is the command to run; the path of a
-    configuration is appended to it.
+    ``webcam`` uses the machine's first camera if there is one. ``browse`` opens the pages in the browser of this
+    desktop, if it is one. ``daemon`` is the command to run; the path of a configuration and the broker's port for pages
+    are appended to it.
 
     Raises:
         ConfigError: the embedded broker is not installed.
@@ -54,15 +63,34 @@ def run_demo(*, windows: int | None, json: bool, webcam: bool, daemon: Sequence[
     # SIGTERM ends the daemon too, as Ctrl-C does.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with tempfile.TemporaryDirectory(prefix="fer-edge-") as folder, _embedded_broker() as broker:
+        with tempfile.TemporaryDirectory(prefix="fer-edge-") as folder, _embedded_broker() as (broker, web_port):
             config = Path(folder) / "fer-edge.toml"
             config.write_text(_configuration(camera, broker), "utf-8")
-            with _Daemon([*daemon, str(config)], Path(folder) / "daemon.log") as running:
-                return watch(broker, json=json, count=windows, tick=running.check)
+            with _Daemon([*daemon, str(config), str(web_port)], Path(folder) / "daemon.log") as running:
+                address = Path(folder) / ADDRESS_FILE
+                while browse and not address.exists():
+                    running.check()
+                    time.sleep(_POLL_S)
+                note = _browse(address.read_text("ascii")) if browse else ""
+                return watch(broker, json=json, count=windows, tick=running.check, note=note)
     except KeyboardInterrupt:
         return 0
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _browse(address: str) -> str:
+    """Open the page of the picture, and with it that of the room; returns what a person may do with the address."""
+    if has_display() and webbrowser.open(address):
+        return f"pictures in your browser, or at {address}"
+    return f"pictures at {address}"
+
+
+def has_display() -> bool:
+    """Whether somebody sits before this machine who could look at a browser."""
+    if os.environ.get("CI"):
+        return False
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _configuration(camera: Path, broker: MqttConfig) -> str:
@@ -90,17 +118,18 @@ protocol = "{broker.protocol}"
 
 
 @contextmanager
-def _embedded_broker() -> Iterator[MqttConfig]:
+def _embedded_broker() -> Iterator[tuple[MqttConfig, int]]:
+    """How the daemon connects, and the port for pages."""
     command = [sys.executable, "-m", "edge.commands.demo_broker"]
     # In a session of its own it outlives Ctrl-C until the daemon has published its last messages.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
         assert process.stdout is not None
-        port = process.stdout.readline()
-        if not port:
+        ports = process.stdout.readline().split()
+        if not ports:
             raise BrokerError("the embedded broker does not start; python -m edge.commands.demo_broker shows why")
-        yield MqttConfig("127.0.0.1", int(port), protocol="3.1.1")
+        yield MqttConfig("127.0.0.1", int(ports[0]), protocol="3.1.1"), int(ports[1])
 
 
 class _Daemon:

@@ -31,11 +31,12 @@ def watch(
     count: int | None = None,
     out: TextIO | None = None,
     tick: Callable[[], None] = lambda: None,
+    note: str = "",
 ) -> int:
     """Show what the broker knows until ``count`` windows have come (None: for ever); returns the exit status.
 
     A terminal gets a live screen, anything else one line per window; ``json`` prints the aggregates as they came, each
-    id once. ``tick`` is called a few times a second and may raise to end the command.
+    id once. ``tick`` is called a few times a second and may raise to end the command. The screen shows ``note``.
 
     Raises:
         BrokerError: the first connection fails; after a later loss it connects again.
@@ -49,7 +50,7 @@ def watch(
             if isinstance(event, Received):
                 news = registry.receive(event.topic, event.payload, time.monotonic(), retained=event.retained)
             if tui is not None:
-                connected = f"connected to broker {broker.host}:{broker.port}"
+                connected = f"connected to broker {broker.host}:{broker.port}" + (note and f"; {note}")
                 tui.show(registry, event if isinstance(event, str) else connected)
             elif news is not None and isinstance(event, Received):
                 out.write(f"{_printable(event.payload) if json else line(*news)}\n")

@@ -49,7 +49,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"usage: fer-edge {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "check", "bench"])
+@pytest.mark.parametrize("command", ["run", "preview", "check", "bench"])
 def test_a_missing_configuration_ends_with_78(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     status = main([command, "--config", str(tmp_path / "absent.toml")])
 
@@ -155,4 +155,4 @@ def test_a_demo_without_a_terminal_ends_by_itself(
     status = main(["demo", "--clip", *arguments])
 
     assert status == 0
-    assert asked == {"windows": windows, "json": False, "webcam": False}
+    assert asked == {"windows": windows, "json": False, "webcam": False, "browse": False}
