@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edge.commands.arguments import parse
@@ -101,18 +102,26 @@ def _doctor(options: argparse.Namespace) -> int:
     return _tell(doctor(options.config), json_lines=options.json)
 
 
+def _setup(options: argparse.Namespace) -> int:
+    from edge.commands.setup import setup
+
+    tell = partial(_tell, json_lines=False)
+    return setup(options.config, options.answers, start=not options.no_start, tell=tell)
+
+
 def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
-    """Print the findings, one line each; returns the worst exit status."""
-    status = 0
-    for finding in findings:
-        verdict, remedy = (
-            "WRONG" if finding.exit_code else "ok   ",
-            f". Run: {finding.remedy}" if finding.remedy else "",
-        )
-        told = f"{verdict} {finding.part:9} {finding.sentence}{remedy}"
-        print(json.dumps(asdict(finding)) if json_lines else told, flush=True)
-        status = max(status, finding.exit_code)
-    return status
+    """Print the findings, one line each, and nothing that native code says; returns the worst exit status."""
+    from edge.host.stderr import native_code_silenced
+
+    with native_code_silenced():
+        return max((_tell_one(finding, json_lines=json_lines) for finding in findings), default=0)
+
+
+def _tell_one(finding: Finding, *, json_lines: bool) -> int:
+    verdict, remedy = "WRONG" if finding.exit_code else "ok   ", f". Run: {finding.remedy}" if finding.remedy else ""
+    told = f"{verdict} {finding.part:9} {finding.sentence}{remedy}"
+    print(json.dumps(asdict(finding)) if json_lines else told, flush=True)
+    return finding.exit_code
 
 
 def _model(options: argparse.Namespace) -> int:
@@ -176,6 +185,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "preview": _preview,
     "check": _check,
     "doctor": _doctor,
+    "setup": _setup,
     "watch": _watch,
     "simulate": _simulate,
     "demo": _demo,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,51 @@ def _reason(text: str, said: str) -> str:
         if quotes:
             return f"has typographic quotes ({' '.join(quotes)}) in line {number}; TOML needs straight ones"
     return f"is not TOML ({without_secrets(said)})"
+
+
+def with_values(text: str, values: Mapping[str, Mapping[str, Any]]) -> str:
+    """``text`` of a TOML file with these values of keys by section; everything else, comments too, stays as it is.
+
+    Raises:
+        ConfigError: a key's value spans several lines, or ``text`` is no TOML.
+    """
+    lines = text.splitlines()
+    for section, keys in values.items():
+        for key, value in keys.items():
+            _set(lines, section, f"{key} = {_written(value)}")
+    changed = "\n".join(lines) + "\n"
+    try:
+        expected = tomllib.loads(text)
+        for section, keys in values.items():
+            expected.setdefault(section, {}).update(keys)
+        intact = tomllib.loads(changed) == expected
+    except ValueError as error:
+        raise ConfigError(f"the configuration is not TOML ({error}); mend it, or move it away") from error
+    if not intact:
+        named = ", ".join(f"{section}.{key}" for section, keys in values.items() for key in keys)
+        raise ConfigError(f"the configuration cannot be changed in place; write each value into one line: {named}")
+    return changed
+
+
+def _set(lines: list[str], section: str, assignment: str) -> None:
+    """Put ``assignment`` into ``section``: over the same key, else at the section's end, else into a new one."""
+    key = assignment.partition(" ")[0]
+    current, end = "", None
+    for number, line in enumerate(lines):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            current = header[1]
+        if current == section:
+            if re.match(rf"\s*{re.escape(key)}\s*=", line):
+                lines[number] = assignment
+                return
+            if line.strip():
+                end = number + 1
+    if end is None:
+        lines += ["", f"[{section}]", assignment]
+    else:
+        lines.insert(end, assignment)
+
+
+def _written(value: object) -> str:
+    # JSON's strings, numbers, booleans and lists are TOML's too.
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -106,6 +106,16 @@ class CsiCamera:
             log.warning("camera csi: cannot be closed (%s)", error)
 
 
+def list_cameras() -> tuple[str, ...]:
+    """Models of the ribbon cameras that libcamera finds, such as ``imx708``; none where picamera2 is missing."""
+    try:
+        from picamera2 import Picamera2
+    except (ImportError, ValueError):
+        return ()
+    # libcamera lists USB cameras too; their ids name the bus.
+    return tuple(camera["Model"] for camera in Picamera2.global_camera_info() if "usb" not in camera["Id"].lower())
+
+
 def _first_camera() -> Any:
     """An open ``Picamera2``.
 

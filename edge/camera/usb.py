@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import struct
 import sys
 import time
 from pathlib import Path
@@ -16,6 +18,12 @@ from edge.errors import CameraError
 from edge.records import Image
 
 log = logging.getLogger(__name__)
+
+_QUERYCAP, _QUERYCAP_BYTES = 0x80685600, 104
+_VIDEO_CAPTURE = 0x1
+"""VIDIOC_QUERYCAP and V4L2_CAP_VIDEO_CAPTURE of linux/videodev2.h."""
+_PARTS_OF_A_PI = frozenset({"unicam", "rp1-cfe", "pispbe", "bcm2835-isp", "bcm2835-codec", "rpivid", "rpi-hevc-dec"})
+"""Drivers of receivers, image processors and codecs, which have a /dev/video of their own and are no cameras."""
 
 RETRY_S = 0.05
 """Pause after a failed call, which a driver may answer at once."""
@@ -84,6 +92,32 @@ class UsbCamera:
         self.bad_frames += 1
         if self.bad_frames == 1:
             log.warning("camera %s: skips damaged images; status counts them as bad_frames", self.name)
+
+
+def list_cameras(dev: Path = Path("/dev")) -> tuple[tuple[str, str], ...]:
+    """Name and device file of every camera that V4L2 has, under the name that stays when others are plugged in."""
+    stable = {link.resolve(): link for link in sorted((dev / "v4l" / "by-id").glob("*"), reverse=True)}
+    devices = sorted(dev.glob("video*"), key=lambda path: (len(path.name), path.name))
+    named = [(_card(device), str(stable.get(device, device))) for device in devices]
+    return tuple((name, device) for name, device in named if name is not None)
+
+
+def _card(device: Path) -> str | None:
+    """What the driver calls the camera; None if it is not one, or may not be opened."""
+    answer = bytearray(_QUERYCAP_BYTES)
+    try:
+        handle = os.open(device, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.ioctl(handle, _QUERYCAP, answer)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    driver, card = (bytes(part).partition(b"\0")[0].decode("utf-8", "replace") for part in (answer[:16], answer[16:48]))
+    (capabilities,) = struct.unpack_from("=I", answer, 88)
+    return card if capabilities & _VIDEO_CAPTURE and driver not in _PARTS_OF_A_PI else None
 
 
 def _locate(device: str) -> tuple[str | int, int]:

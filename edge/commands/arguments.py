@@ -17,14 +17,41 @@ CONFIG = Path("/etc/fer-edge/fer-edge.toml")
 _EPILOG = """\
 examples:
   fer-edge demo                           see it work on this machine, without broker or camera
+  sudo fer-edge setup                     from a few questions to a running service
   fer-edge check --config fer-edge.toml   find what is wrong before starting
-  sudo fer-edge doctor                    the same for a running service and its machine
+  sudo fer-edge doctor                    what is wrong with the service and its machine
   fer-edge preview --config fer-edge.toml see what the camera sees, on a page
   fer-edge run --config fer-edge.toml     measure and publish; this is what systemd starts
   fer-edge watch --host broker.local      the rooms of a broker, live in this terminal
   fer-edge simulate --devices 8           publish as eight devices, to try a dashboard
 
 exit status: 0 done, 1 a restart may help, 2 wrong arguments, 78 the configuration or model is wrong
+"""
+
+_SETUP = """\
+Finds cameras and brokers, asks what it cannot know (which camera, room, kind of place, broker, password) and shows how
+many faces a test picture has and how large they are. Then it writes the configuration, lets systemd hand password and
+certificates to the service, starts the service and looks for trouble. An empty answer keeps what is set; until the last
+question nothing is changed.
+"""
+
+_SETUP_EPILOG = """\
+answers in a file are keys of the configuration, and mqtt.password:
+  [device]
+  room = "Foyer"
+  [camera]
+  kind = "usb"
+  [deployment]
+  context = "event"
+  [mqtt]
+  host = "broker.local"
+  username = "foyer"
+  password = "..."
+
+examples:
+  sudo fer-edge setup                                                  the service fer-edge
+  sudo fer-edge setup --config /etc/fer-edge/fer-edge@door.toml        a second camera, fer-edge@door
+  sudo fer-edge setup --answers answers.toml --no-start                while an image is made
 """
 
 _SIMULATE = """\
@@ -97,6 +124,20 @@ def _parser() -> argparse.ArgumentParser:
         "--beside-service", action="store_true", help="leave camera and outbox to the service, which runs"
     )
     check.set_defaults(command="check")
+
+    setup = commands.add_parser(
+        "setup",
+        help="from a few questions to a running service",
+        description=_SETUP,
+        epilog=_SETUP_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    setup.add_argument(
+        "--config", type=Path, default=CONFIG, metavar="FILE", help="what to write (default: %(default)s)"
+    )
+    setup.add_argument("--answers", type=Path, metavar="FILE", help="take the answers from this TOML file, ask nothing")
+    setup.add_argument("--no-start", action="store_true", help="write only, for the image of a card")
+    setup.set_defaults(command="setup")
 
     doctor = commands.add_parser(
         "doctor",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from ipaddress import ip_address
@@ -36,6 +36,8 @@ DISCOVERY_BYTES = 8000
 _ANSWER_S = 10.0
 _FRAMES, _FRAMES_WITHIN_S = 5, 3.0
 """How many frames are looked at, and how long to wait for them."""
+_SMALLEST_PX = 16
+"""What ``detector.min_face_px`` may be at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,18 @@ def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
         "place": lambda config: config.deployment.sentence,
     }
     if not runtime.exit_code:
-        camera = _held if beside_service else _camera
-        parts |= {"model": _model, "detector": _detector, "camera": camera}
+        parts |= {"model": _model, "detector": _detector, "camera": _held if beside_service else _camera}
     outbox = partial(_outbox, beside_service=beside_service)
     parts |= {"outbox": outbox, "dns": _names, "tls": _certificates, "broker": _broker}
     for part, try_part in parts.items():
         finding = _try(part, try_part, config)
         if finding.sentence:
             yield finding
+
+
+def try_camera(config: Config, *, beside_service: bool) -> Finding:
+    """What ``check`` finds of the camera: its image's size, and the faces in view as numbers."""
+    return _try("camera", _held if beside_service else _camera, config)
 
 
 def _try(part: str, try_part: Callable[[Config], str], config: Config) -> Finding:
@@ -148,10 +154,11 @@ def _camera(config: Config) -> str:
     bad = f", {camera.bad_frames} damaged" if camera.bad_frames else ""
     seen = f"{camera.name}: first frame {width_px}x{height_px} after {first_s:.1f} s{bad}"
     try:
-        detector, _ = open_detector(config.detector, config.inference)
+        detector, _ = open_detector(replace(config.detector, min_face_px=_SMALLEST_PX), config.inference)
     except FerEdgeError:  # its own finding says so
         return seen
-    return f"{seen}; {_faces(detector, frames)}{_turn_hint(config, detector, frames)}"
+    faces = _faces(detector, frames, config.detector.min_face_px)
+    return f"{seen}; {faces}{_turn_hint(config, detector, frames)}"
 
 
 def _more_frames(camera: Camera) -> Iterator[Pixels]:
@@ -163,13 +170,16 @@ def _more_frames(camera: Camera) -> Iterator[Pixels]:
         yield image.pixels
 
 
-def _faces(detector: FaceDetector, frames: list[Pixels]) -> str:
+def _faces(detector: FaceDetector, frames: list[Pixels], min_face_px: int) -> str:
     """How many faces the frame with the most has, and how high they are."""
     faces = max((detector.detect(frame) for frame in frames), key=len)
     heights_px = sorted((face.height_px for face in faces), reverse=True)
     if not heights_px:
         return "no face in view"
-    return f"{len(faces)} face{'s' if len(faces) > 1 else ''} in view, {', '.join(map(str, heights_px))} px high"
+    told = f"{len(faces)} face{'s' if len(faces) > 1 else ''} in view, {', '.join(map(str, heights_px))} px high"
+    if small := sum(height_px < min_face_px for height_px in heights_px):
+        told += f"; {small} too small for detector.min_face_px = {min_face_px}: bring the camera closer, or lower that"
+    return told
 
 
 def _turn_hint(config: Config, detector: FaceDetector, frames: list[Pixels]) -> str:

@@ -34,7 +34,7 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ("dns|broker|camera", "Operation not permitted", "sudo systemctl edit {unit}, with IPAddressAllow= in [Service]"),
     ("dns", "", "resolvectl status; sudo fer-edge setup"),
     ("broker", "certificate", "openssl s_client -connect {broker} -showcerts </dev/null | openssl x509 -noout -dates"),
-    ("tls|broker|config", "", "sudo fer-edge setup"),
+    ("tls|broker", "", "sudo fer-edge setup"),
 )
 """Part, what its sentence holds, and the command that mends that or shows more; the first that fits is told."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,24 @@ def read_unit(name: str) -> Unit | None:
         return None
     load, active, sub, enabled, result, status, exit_status = (found[name] for name in _PROPERTIES)
     return Unit(name, load, active, sub, enabled, result, int(exit_status or 0), status)
+
+
+def restart(unit: str, wait_s: float) -> Unit | None:
+    """Start the unit now and at every boot, and wait until it is ready, has failed, or ``wait_s`` is over."""
+    _systemctl("daemon-reload")
+    _systemctl("enable", unit)
+    _systemctl("restart", "--no-block", unit)
+    until_s = time.monotonic() + wait_s
+    while True:
+        found = read_unit(unit)
+        if found is None or found.active in ("active", "failed") or time.monotonic() >= until_s:
+            return found
+        time.sleep(0.5)
+
+
+def drop_in(unit: str) -> Path:
+    """Where an operator's settings for a unit lie."""
+    return Path("/etc/systemd/system") / f"{unit}.d"
 
 
 def run_in_sandbox(unit: str, command: Sequence[str]) -> Iterator[str]:

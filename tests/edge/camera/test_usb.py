@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.usb import UsbCamera
+from edge.camera.usb import UsbCamera, list_cameras
 from edge.errors import CameraError
 from edge.records import Pixels
 
@@ -162,3 +163,29 @@ def test_a_forbidden_device_tells_the_group_to_join(device: Path, monkeypatch: p
 
     with pytest.raises(CameraError, match="may not open it; add the user to the group video"):
         UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)
+
+
+def test_cameras_are_listed_by_their_name_and_parts_of_a_pi_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = {  # driver, name, capabilities of the device
+        "video0": (b"uvcvideo", b"HD Webcam", 0x04A00001),
+        "video1": (b"uvcvideo", b"HD Webcam", 0x00A00000),  # its metadata
+        "video10": (b"bcm2835-codec", b"bcm2835-codec-decode", 0x04204000),
+        "video19": (b"rp1-cfe", b"rp1-cfe", 0x24A00001),
+    }
+    for name in devices:
+        (tmp_path / name).touch()
+    stable = tmp_path / "v4l" / "by-id" / "usb-HD_Webcam-video-index0"
+    stable.parent.mkdir(parents=True)
+    stable.symlink_to(tmp_path / "video0")
+
+    def query(handle: int, request: int, answer: bytearray) -> int:
+        driver, card, capabilities = devices[Path(f"/proc/self/fd/{handle}").resolve().name]
+        assert request == 0x80685600
+        struct.pack_into("=16s32s32sIII", answer, 0, driver, card, b"usb", 0, 0x84A00001, capabilities)
+        return 0
+
+    monkeypatch.setattr("fcntl.ioctl", query)
+
+    assert list_cameras(tmp_path) == (("HD Webcam", str(stable)),)

@@ -1,0 +1,50 @@
+"""``fer-edge setup``: from a few answers to a running service."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from edge.commands.check import Finding, try_camera
+from edge.commands.doctor import doctor
+from edge.commands.setup_files import drafted, install, read_answers
+from edge.commands.setup_interview import confirm, interview
+from edge.config import Config, load
+from edge.errors import ConfigError
+from edge.host.systemd import read_unit, restart, unit_name
+
+_READY_WITHIN_S = 60.0
+"""How long the service may take to see its first image before the doctor looks at it."""
+
+
+def setup(config: Path, answers: Path | None, *, start: bool, tell: Callable[[Iterable[Finding]], int]) -> int:
+    """Ask, or read ``answers``; write ``config``, start its service and look for trouble; returns the exit status.
+
+    ``tell`` shows findings and returns the worst exit status.
+
+    Raises:
+        ConfigError: this user may not write ``config``, an answer is not allowed, or there is nobody to ask.
+    """
+    folder = next(folder for folder in config.absolute().parents if folder.exists())
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"setup writes {config} and starts its service, which only root may; run sudo fer-edge setup")
+    if answers is None and not sys.stdin.isatty():
+        raise ConfigError("setup asks questions, and this is no terminal; give the answers with --answers FILE")
+    present = load(config) if config.exists() else Config()
+    unit = read_unit(unit_name(config))
+    startable = start and unit is not None and unit.load == "loaded"
+    given = interview(present) if answers is None else read_answers(answers)
+    with drafted(config, given) as (drafted_config, drafts):
+        if answers is None:
+            sys.stderr.write("\nA test picture, of which only numbers are shown:\n")
+            tell([try_camera(drafted_config, beside_service=unit is not None and unit.runs)])
+            if not confirm(f"\nWrite {config}" + (f" and start {unit_name(config)}" if startable else "")):
+                sys.stderr.write("Nothing was changed.\n")
+                return 0
+        install(config, drafts)
+    sys.stderr.write(f"{config} is written.\n")
+    if startable:
+        restart(unit_name(config), _READY_WITHIN_S)
+    return tell(doctor(config)) if start else 0
