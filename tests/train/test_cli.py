@@ -136,14 +136,56 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
         calls.append((folder, options.start, others.get("teachers")))
         return folder / "model.keras"
 
+    monkeypatch.setattr("train.classifier.weight_average.fit_averaged", recorder)  # first: it imports fit
     monkeypatch.setattr("train.classifier.fit.fit", recorder)
-    monkeypatch.setattr("train.classifier.weight_average.fit_averaged", recorder)
     monkeypatch.chdir(tmp_path)
 
     assert run("fit", "--recipe", recipe, "--data", csv, *given) == 0
 
     assert [folder.name for folder, _, _ in calls] == runs
     assert calls[-1][1:] == (start and Path(start), [Path(each) for each in teachers])
+
+
+def test_curves_draws_run_folders_and_history_files_beside_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "epoch,loss,accuracy,val_loss,val_accuracy,val_ferplus,learning_rate\n"
+    (tmp_path / "short-0").mkdir()
+    (tmp_path / "short-0" / "history.csv").write_text(head + "1,2,.3,2,.3,.4,.1\n", "ascii")
+    (tmp_path / "long.csv").write_text(head + "1,2,.3,2,nan,nan,.1\n2,1,.6,1,.6,nan,.1\n", "ascii")
+    png = tmp_path / "curves.png"
+
+    status = run("curves", tmp_path / "short-0", tmp_path / "long.csv", "--out", png)
+
+    assert status == 0
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert run("curves", tmp_path / "absent", "--out", png) == 78
+    assert "absent: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_one_command_trains_the_whole_chain_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keras = pytest.importorskip("keras", reason="needs the extra train")
+    random = np.random.default_rng(3)
+    rows = [
+        f"{face % 7},{' '.join(map(str, random.integers(0, 256, 48 * 48)))},{usage}"
+        for usage, count in (("Training", 140), ("PublicTest", 14))
+        for face in range(count)
+    ]
+    data = tmp_path / "fer2013.csv"
+    data.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n", "ascii")
+    monkeypatch.chdir(tmp_path)
+
+    assert run("fit", "--recipe", "light", "--data", data, "--epochs", 1, "--teacher-epochs", 1) == 0
+
+    files = [Path("runs") / name / "model.keras" for name in ("baseline-0", "student-0", "standard-0", "light-0")]
+    sizes = [keras.saving.load_model(file).count_params() for file in files]
+    assert sizes[0] == sizes[1] == sizes[2] > 800_000
+    assert sizes[3] < 200_000
+    assert "runs/light-0/model.keras: trained" in capsys.readouterr().out
 
 
 def test_without_the_extra_the_package_to_install_is_named(

@@ -16,7 +16,7 @@ from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
 from train.data.selection import require_split
 from train.run.backend import start_backend
-from train.run.folder import MODEL_FILE, RunOptions, is_resumable
+from train.run.folder import HISTORY_FILE, MODEL_FILE, RunOptions, is_resumable
 from train.run.options import epochs_option, precision_option, run_options, whole_number
 from train.run.progress import progress_bar
 
@@ -118,6 +118,13 @@ def add_commands(commands: Commands) -> None:
     )
     report.set_defaults(command=_report)
 
+    curves = commands.add_parser("curves", help="draw the learning curves of several runs beside each other")
+    curves.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="run folders of fit, or history files; their names are shown"
+    )
+    curves.add_argument("--out", type=Path, default=Path("curves.png"), metavar="PNG", help="(default: %(default)s)")
+    curves.set_defaults(command=_curves)
+
     _add_compare(commands, [data, precision])
 
     crop = commands.add_parser(
@@ -169,6 +176,12 @@ def _recipe_options() -> argparse.ArgumentParser:
         action="append",
         metavar="FILE",
         help="a .keras file to distil from; may be repeated (default: the recipe's teachers, trained first if needed)",
+    )
+    parser.add_argument(
+        "--teacher-epochs",
+        type=whole_number,
+        metavar="N",
+        help="train missing teachers N epochs, to try a whole chain quickly (default: as their recipes say)",
     )
     return parser
 
@@ -239,8 +252,8 @@ def _train(
     from train.classifier.fit import fit
     from train.classifier.weight_average import fit_averaged
 
-    asked = recipe.name == options.recipe  # a teacher has its own length
-    run = RunOptions(options.seed, options.epochs if asked else None, options.precision, start)
+    epochs = options.epochs if recipe.name == options.recipe else options.teacher_epochs
+    run = RunOptions(options.seed, epochs, options.precision, start)
     train = fit if recipe.runs == 1 else fit_averaged
     with progress_bar("running the teachers") as progress:
         return train(recipe, faces, folder, run, resume=resume, teachers=teachers, progress=progress)
@@ -328,6 +341,15 @@ def _report(options: argparse.Namespace) -> int:
 
     page = write_report(options.run, options.model or options.run / MODEL_FILE, _load_split(options), options.sample)
     print(f"{page}: written; it shows faces of the data set, so do not publish it")
+    return 0
+
+
+def _curves(options: argparse.Namespace) -> int:
+    from train.run.plots import save_comparison
+
+    histories = {run.stem: run / HISTORY_FILE if run.is_dir() else run for run in options.runs}
+    save_comparison(histories, options.out)
+    print(f"{options.out}: written")
     return 0
 
 

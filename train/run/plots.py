@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,35 @@ def save_curves(history: Path, png: Path) -> None:
         plain(each)
         each.set_xlim(1, max(2, epochs[-1]))
         each.xaxis.set_major_locator(MaxNLocator(integer=True))
+    save(figure, png)
+
+
+def save_comparison(histories: Mapping[str, Path], png: Path) -> None:
+    """Draw the accuracy of several runs on PublicTest over their epochs, on FER2013 and on FER+.
+
+    Args:
+        histories: csv files as for ``save_curves``, by the name of the run; an epoch that was not measured has nan.
+        png: the file to write.
+
+    Raises:
+        DataError: a history cannot be read, is empty, or lacks a column.
+    """
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    panels = {"val_ferplus": "FER+, 7 classes", "val_accuracy": "FER2013"}
+    for axes, (column, title) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for name, history in histories.items():
+            columns = _read_history(history)
+            measured = ~np.isnan(columns[column])
+            if measured.any():
+                epochs, accuracy = columns["epoch"][measured], columns[column][measured]
+                axes.plot(epochs, accuracy, "o-", markersize=3, label=f"{name}: {accuracy[-1]:.1%}")
+        axes.set_title(f"{title}: PublicTest, averaged weights", loc="left", color=INK)
+        axes.set_xlabel("Epoch", color=INK)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y", color=FAINT, alpha=0.25)
+        axes.legend(frameon=False, labelcolor=INK, loc="lower right")
+        plain(axes)
     save(figure, png)
 
 
