@@ -17,7 +17,7 @@ from edge.mqtt.messages import DEVICE
 
 @dataclass(frozen=True)
 class Account:
-    """A user, and the topics that it may write and read; ``#`` stands for all levels, at the end only."""
+    """A user, and the topics that it may write and read; ``+`` stands for a level, ``#`` for all, at the end only."""
 
     name: str
     write: tuple[str, ...]
@@ -25,22 +25,26 @@ class Account:
 
 
 BIRTH = "homeassistant/status"
+COMMANDS = "fer/v1/+/command/+"
+"""Who may write here can pause devices, those with ``mqtt.commands = true``."""
 READERS = (
     *(Account(name, (), ("fer/v1/#",)) for name in ("archive-1", "archive-2", "dashboard", "telegraf")),
-    Account("home-assistant", ("homeassistant/#",), ("fer/v1/#", "homeassistant/#")),
+    Account("operator", (COMMANDS,), ("fer/v1/#",)),
+    Account("home-assistant", ("homeassistant/#", COMMANDS), ("fer/v1/#", "homeassistant/#")),
 )
 
 
 def device(name: str) -> Account:
-    """A device writes its own topics, and hears that Home Assistant has started."""
-    return Account(name, (f"fer/v1/{name}/#", f"homeassistant/device/{name}/config"), (BIRTH,))
+    """A device writes its own topics, and hears the commands to it and that Home Assistant has started."""
+    commands = f"fer/v1/{name}/command/+"
+    return Account(name, (f"fer/v1/{name}/#", f"homeassistant/device/{name}/config"), (BIRTH, commands))
 
 
 def rabbitmq(accounts: list[Account]) -> str:
     """In RabbitMQ a topic is a routing key, with dots for slashes; a session is a queue named after the client id."""
 
     def keys(topics: tuple[str, ...]) -> str:
-        patterns = [re.escape(topic.replace("/", ".")).replace(r"\#", ".+") for topic in topics]
+        patterns = [re.escape(topic.replace("/", ".")).replace(r"\+", "[^.]+").replace(r"\#", ".+") for topic in topics]
         return f"^({'|'.join(patterns)})$" if patterns else "^$"
 
     def queues(account: Account) -> str:
@@ -80,7 +84,7 @@ def nats(accounts: list[Account]) -> str:
     def subjects(topics: tuple[str, ...]) -> list[str]:
         # MQTT's a/# holds a itself, for which NATS needs a subject of its own.
         parents = [topic.removesuffix("/#") for topic in topics if topic.endswith("/#")]
-        return [topic.replace("/", ".").replace("#", ">") for topic in (*topics, *parents)]
+        return [topic.replace("/", ".").replace("+", "*").replace("#", ">") for topic in (*topics, *parents)]
 
     users = [
         {

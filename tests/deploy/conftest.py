@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-READERS = ("dashboard", "home-assistant", "archive-1", "telegraf")
+READERS = ("dashboard", "home-assistant", "operator", "archive-1", "telegraf")
 
 SWITCHES = [
     "--headless",

@@ -87,7 +87,27 @@ def test_a_device_hears_home_assistant_start_and_no_other_device(site: Site) -> 
     assert next_received(device) == Received("homeassistant/status", b"online", retained=False)
 
 
-@pytest.mark.parametrize("name", ["dashboard", "home-assistant", "archive-1", "telegraf"])
+@pytest.mark.parametrize("name", ["operator", "home-assistant"])
+def test_an_operator_pauses_a_device_and_only_that_device_hears_it(site: Site, name: str) -> None:
+    device, other, operator = site.connect("fer-a"), site.connect("fer-b"), site.connect(name)
+    listen(other, "fer/v1/fer-a/command/pause")
+    listen(other, "homeassistant/status")
+    listen(device, "fer/v1/fer-a/command/pause")
+
+    answer = answer_to(operator, "fer/v1/fer-a/command/pause", b"pause")
+    answer_to(site.connect("home-assistant"), "homeassistant/status", b"online")
+
+    assert answer is None
+    assert next_received(device).payload == b"pause"
+    assert next_received(other).topic == "homeassistant/status"
+
+
+@pytest.mark.parametrize("name", ["fer-b", "dashboard", "archive-1", "telegraf"])
+def test_nobody_else_can_pause_a_device(site: Site, name: str) -> None:
+    assert answer_to(site.connect(name), "fer/v1/fer-a/command/pause") == "Not authorized"
+
+
+@pytest.mark.parametrize("name", ["dashboard", "home-assistant", "archive-1", "operator", "telegraf"])
 def test_who_reads_hears_every_device_and_is_none(site: Site, name: str) -> None:
     reader, device = site.connect(name), site.connect("fer-a")
     listen(reader, "fer/v1/+/#")
