@@ -14,7 +14,7 @@ import msgspec
 
 from edge.mqtt.codec import KINDS, Kind, encode
 from edge.mqtt.home_assistant import DISCOVERY_TOPIC
-from edge.mqtt.messages import BASE_TOPIC, Availability, DeviceId, SourceId
+from edge.mqtt.messages import BASE_TOPIC, Availability, DeviceId, PauseCommand, SourceId
 
 _NULL = {"type": "null"}
 _RULES: dict[str, dict[str, Any]] = {
@@ -43,13 +43,13 @@ _RULES: dict[str, dict[str, Any]] = {
 }
 """What holds between the fields of one record, which their types do not say."""
 
-_MAY_BE_ABSENT = {"Context", "Deployment"}
+_MAY_BE_ABSENT = {"Context", "Deployment", "PauseCommand"}
 """Records that leave defaults out. Other fields are always sent: their defaults are for messages of old versions."""
 
 
-def json_schema(name: str, kind: Kind) -> dict[str, Any]:
+def json_schema(name: str, record_type: type) -> dict[str, Any]:
     """The JSON Schema of one kind of message."""
-    definitions = msgspec.json.schema(kind.record)["$defs"]
+    definitions = msgspec.json.schema(record_type)["$defs"]
     for record, definition in definitions.items():
         definition |= _RULES.get(record, {})
         if "properties" in definition:
@@ -61,9 +61,10 @@ def json_schema(name: str, kind: Kind) -> dict[str, Any]:
                 for choice in (field, *field.get("anyOf", ())):
                     if "enum" in choice:
                         choice.pop("maxLength", None)  # bounds the words of later versions
-    root = definitions.pop(kind.record.__name__)
-    (tag,) = root["properties"]["schema"]["enum"]
-    root["properties"]["schema"] = {"description": "Name and version of this schema.", "const": tag}
+    root = definitions.pop(record_type.__name__)
+    if "schema" in root["properties"]:
+        (tag,) = root["properties"]["schema"]["enum"]
+        root["properties"]["schema"] = {"description": "Name and version of this schema.", "const": tag}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **root,
@@ -80,6 +81,14 @@ def asyncapi() -> dict[str, Any]:
         channels[name] = _channel(f"{BASE_TOPIC}/{{device}}/{level}", name)
         operations[f"publish{name.capitalize()}"] = _operation(name, kind)
         messages[name] = _message(name, kind)
+    channels["pause"] = _channel(f"{BASE_TOPIC}/{{device}}/command/pause", "pause")
+    operations["receivePause"] = {
+        "action": "receive",
+        "channel": {"$ref": "#/channels/pause"},
+        "summary": "Close the camera, or open it again; devices with mqtt.commands obey, and answer with status.",
+        "bindings": {"mqtt": {"qos": 1, "retain": False, "bindingVersion": "0.2.0"}},
+    }
+    messages["pause"] = {"title": "pause", "payload": _schema_of("pause")}
     channels["discovery"] = _channel(DISCOVERY_TOPIC.format(device="{device}"), "discovery")
     operations["publishDiscovery"] = _operation(
         "discovery", Kind(Availability, "On connect, and when Home Assistant has started.")
@@ -149,10 +158,14 @@ def _message(name: str, kind: Kind) -> dict[str, Any]:
     return {
         "title": name,
         "traits": [_reference("messageTraits/json")],
-        "payload": {
-            "schemaFormat": "application/schema+json;version=2020-12",
-            "schema": {"$ref": f"schemas/{name}.json"},
-        },
+        "payload": _schema_of(name),
+    }
+
+
+def _schema_of(name: str) -> dict[str, Any]:
+    return {
+        "schemaFormat": "application/schema+json;version=2020-12",
+        "schema": {"$ref": f"schemas/{name}.json"},
     }
 
 
@@ -190,7 +203,8 @@ def main(folder: Path) -> None:
     documents = {folder / "asyncapi.json": asyncapi()}
     for name, kind in KINDS.items():
         if kind.record is not Availability:
-            documents[folder / "schemas" / f"{name}.json"] = json_schema(name, kind)
+            documents[folder / "schemas" / f"{name}.json"] = json_schema(name, kind.record)
+    documents[folder / "schemas" / "pause.json"] = json_schema("pause", PauseCommand)
     for path, document in documents.items():
         path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from edge.errors import ConfigError
 from edge.host.identity import derived_id
+from edge.host.quiet_hours import QuietHours
 from edge.mqtt.messages import DEVICE, SOURCE
 from edge.records import CountsOnly, DeploymentContext
 from edge.tomlfile import read_toml, without_secrets
@@ -118,6 +119,8 @@ class PrivacyConfig:
     mode: str = _key("room", choices=("room", "visits"))
     min_people: int = _key(3, low=1, high=100)
     counts_only: bool = _key(False)
+    quiet_hours: tuple[str, ...] = _key(())
+    pause_button: str = _key("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,7 @@ class MqttConfig:
     tls_cert: str = _key("")
     tls_key: str = _key("")
     hosts: tuple[str, ...] = _key(())
+    commands: bool = _key(False)
 
     def brokers(self) -> tuple[MqttConfig, ...]:
         """The same for each of ``hosts``, with its address in ``host`` and ``port``; without ``hosts``, only this."""
@@ -354,6 +358,10 @@ def _contradictions(config: Config) -> list[str]:
         match = ADDRESS.fullmatch(address)
         if match is None or int(match["port"] or mqtt.port) > 65535:
             problems.append(f"mqtt.hosts has {_shown(address)}; expected a host, or host:port")
+    try:
+        QuietHours(config.privacy.quiet_hours)
+    except ValueError as error:
+        problems.append(f"privacy.quiet_hours has {error}")
     basis = config.deployment.lawful_basis
     if basis and not _BASIS_CHARACTERS[0] <= len(basis) <= _BASIS_CHARACTERS[1]:
         problems.append(

@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,7 +19,7 @@ from edge.host.sensors import read_host
 from edge.host.thermal import Throttle
 from edge.mqtt.codec import STATUS_PERIOD_S
 from edge.mqtt.publisher import Publisher
-from edge.records import CameraHealth, Health, HostHealth, InferenceHealth, Percentiles, Problem, State
+from edge.records import CameraHealth, Health, HostHealth, InferenceHealth, Paused, Percentiles, Problem, State
 
 Stage: TypeAlias = Literal["detect", "classify"]
 """What is timed: each detection, and all crops and classifications of one frame."""
@@ -84,8 +84,12 @@ class HealthMonitor:
         device: str,
         permanent: tuple[Problem, ...],
         disk: Path,
+        paused: Callable[[], Paused | None] = lambda: None,
     ) -> None:
-        """``permanent`` problems last as long as the process, such as a fallback to the CPU."""
+        """``permanent`` problems last as long as the process, such as a fallback to the CPU; ``paused`` says why the
+        camera is closed, None if it is not.
+        """
+        self.paused = paused
         self._capture, self._meter, self._throttle, self._publisher = capture, meter, throttle, publisher
         self._device, self._permanent, self._disk = device, permanent, disk
         self._started_s = time.monotonic()
@@ -101,8 +105,11 @@ class HealthMonitor:
             *self._throttle.problems,
         )
         state: State = "degraded" if problems else "running"
+        paused = self.paused()
         if stopping:
             state = "stopping"
+        elif paused:
+            state = "paused"
         elif not self._meter.analysed:
             state = "starting"
         age_s = self._capture.last_frame_age_s if self._capture.captured else None
@@ -124,6 +131,7 @@ class HealthMonitor:
             host=host,
             uptime_s=time.monotonic() - self._started_s,
             version=__version__,
+            paused=paused,
         )
 
     @property
@@ -175,14 +183,16 @@ class HealthReporter(threading.Thread):
     def run(self) -> None:
         """Look every two seconds."""
         published: tuple[object, ...] = ()
-        published_at_s, analysed = float("-inf"), 0
-        while not self._stopping.wait(_CHECK_PERIOD_S if analysed else 0.1):
+        published_at_s, analysed, ready = float("-inf"), 0, False
+        while not self._stopping.wait(_CHECK_PERIOD_S if ready else 0.1):
             # Without a publisher the watchdog is not fed, so systemd starts a process that can publish.
             # A camera that does not deliver ends the process by itself; until then the device says what is wrong.
+            # A pause is what the operator wants: no frame is due.
             if (
-                self._meter.analysed > analysed or (analysed and self._monitor.camera_stalled)
+                self._meter.analysed > analysed or self._monitor.paused() or (ready and self._monitor.camera_stalled)
             ) and self._publisher.alive:
-                if not analysed:
+                if not ready:
+                    ready = True
                     self._notifier.ready()
                 analysed = self._meter.analysed
                 self._notifier.alive()
@@ -190,7 +200,7 @@ class HealthReporter(threading.Thread):
             self._throttle.observe(health.host, health.camera.fps, time.monotonic())
             summary = _summarise(health)
             self._notifier.status(summary)
-            news = (health.state, tuple(problem.code for problem in health.problems))
+            news = (health.state, health.paused, tuple(problem.code for problem in health.problems))
             if news != published or time.monotonic() - published_at_s >= STATUS_PERIOD_S:
                 published, published_at_s = news, time.monotonic()
                 self._publisher.publish_status(self._monitor.read)
@@ -202,4 +212,7 @@ def _summarise(health: Health) -> str:
     waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
     problems = "".join(f" {problem.sentence}" for problem in health.problems)
     rate = "frame rate not known yet" if health.camera.fps is None else f"{health.camera.fps:.1f} frames/s"
+    if health.paused:
+        until = health.paused.until
+        rate = f"by {health.paused.reason}" + (f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
     return f"{health.state}: {rate}, {waiting}.{problems}"

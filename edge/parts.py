@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from edge.errors import DelegateError
-from edge.records import Problem
+from edge.records import PauseControl, Problem
 
 if TYPE_CHECKING:
     from edge.camera import Camera
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge.health import Meter
     from edge.host.thermal import Throttle
     from edge.mqtt.outbox import Outbox
+    from edge.pause import Pause
     from edge.pipeline import Onlooker, Outlet, Pipeline
     from edge.records import PrivacyMode
     from edge.vision.classifier import EmotionClassifier
@@ -201,6 +202,25 @@ def open_outbox(section: OutboxConfig, device: str, window_s: float) -> Outbox:
         max_rows=section.max_rows,
         max_bytes=section.max_mb * 2**20,
     )
+
+
+def open_pause(config: Config) -> Pause:
+    """What pauses the device: quiet hours, and the controls that the configuration allows.
+
+    A pause outlasts a restart in a file beside the outbox; without an outbox on disk it does not.
+    """
+    from edge.host.quiet_hours import QuietHours
+    from edge.mqtt.wallclock import WallClock
+    from edge.pause import Pause
+
+    controls: list[PauseControl] = []
+    if config.mqtt.commands:
+        controls.append("command")
+    if config.privacy.pause_button:
+        controls.append("button")
+    outbox = outbox_path(config.outbox)
+    file = outbox and outbox.with_name(f"{outbox.name}.pause")
+    return Pause(QuietHours(config.privacy.quiet_hours), controls, WallClock(), file)
 
 
 def build_pipeline(

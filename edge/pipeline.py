@@ -59,7 +59,7 @@ class Pipeline:
         self._live_at_s = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set or the clip ends; the unfinished window is published too.
+        """Work until ``stop`` is set or the clip ends; the unfinished window is published too, also before a pause.
 
         Raises:
             CameraError: the camera failed for good.
@@ -68,6 +68,10 @@ class Pipeline:
         while not stop.is_set() and not self.capture.ended:
             frame = self.capture.next(FRAME_TIMEOUT_S)
             if frame is None:
+                if self.capture.paused and now_s is not None:
+                    self._close_window(now_s)
+                    self.tracker.forget()
+                    now_s = None
                 if not self.capture.live or now_s is None:
                     continue
                 now_s = time.monotonic()
@@ -81,7 +85,11 @@ class Pipeline:
             if now_s - self._live_at_s >= LIVE_EVERY_S:
                 self._live_at_s = now_s
                 self.outlet.publish_live(self.window.room())
-        if now_s is not None and (summary := self.window.close(now_s)) is not None:
+        if now_s is not None:
+            self._close_window(now_s)
+
+    def _close_window(self, now_s: float) -> None:
+        if (summary := self.window.close(now_s)) is not None:
             self.outlet.publish_window(summary)
 
     def observe(self, frame: Frame) -> Observation:

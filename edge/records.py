@@ -7,6 +7,7 @@ clock, or on the clip's own clock if a clip is replayed as fast as possible.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import Meta
@@ -242,8 +243,14 @@ class RoomReading:
     suppressed: RoomSuppression | None
 
 
-State: TypeAlias = Literal["starting", "running", "degraded", "stopping"]
-"""What the daemon says about itself: degraded means that it runs with a problem a person should know."""
+State: TypeAlias = Literal["starting", "running", "degraded", "paused", "stopping"]
+"""What the daemon says about itself: degraded means that it runs with a problem a person should know, paused that the
+camera is closed on purpose."""
+
+PauseControl: TypeAlias = Literal["command", "button"]
+"""What can pause the device at any time."""
+PauseReason: TypeAlias = Literal[PauseControl, "quiet_hours", "clock_unsynced"]
+"""Why the camera is closed on purpose. ``clock_unsynced``: there are quiet hours, and the time is not known."""
 
 ProblemCode: TypeAlias = Literal[
     "accelerator_missing",
@@ -354,6 +361,14 @@ class HostHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """The camera is closed on purpose; ``until`` is a wall time in UTC, None if the end is not known."""
+
+    reason: PauseReason
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Everything ``status`` says of the daemon."""
 
@@ -365,3 +380,4 @@ class Health:
     host: HostHealth
     uptime_s: float
     version: str
+    paused: Paused | None = None

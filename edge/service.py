@@ -12,6 +12,7 @@ from edge import __version__
 from edge.camera.capture import Capture
 from edge.config import Config, device_id
 from edge.health import HealthMonitor, HealthReporter, Meter
+from edge.host.button import Button, GpioLine
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.thermal import Throttle
 from edge.labels import EMOTIONS
@@ -25,6 +26,7 @@ from edge.parts import (
     open_classifier,
     open_detector,
     open_outbox,
+    open_pause,
     outbox_path,
     reserve_camera,
 )
@@ -73,7 +75,7 @@ class Service:
 
         Raises:
             CameraError: the camera cannot be opened, or failed for good.
-            ConfigError: see ``Publisher.start``; or the outbox is another file.
+            ConfigError: see ``Publisher.start``; or the outbox is another file; or the pause button cannot be used.
             OutboxError: another process uses the outbox.
         """
         config = self._config
@@ -83,17 +85,27 @@ class Service:
             outbox = open_outbox(config.outbox, self._device_id, config.window.duration_s)
             parts.callback(_close_outbox, outbox)
             parts.enter_context(reserve_camera(config.camera))
+            pause = open_pause(config)
+            if config.privacy.pause_button:
+                button = Button(GpioLine(config.privacy.pause_button), pause.press)
+                parts.callback(button.stop)
+                button.start()
             capture = Capture(
                 lambda: open_camera(config.camera),
                 stall_s=config.camera.stall_s,
                 may_freeze=config.camera.kind == "replay",
+                is_paused=lambda: pause.now() is not None,
+                name=config.camera.kind,
             )
             parts.callback(capture.stop)
             capture.start()
             # Windows of a clip that is replayed faster than it was recorded happened at no time of day.
-            clock = WallClock() if capture.live else WallClock(is_set=lambda _: False)
+            fast = config.camera.kind == "replay" and config.camera.pace == "fast"
+            clock = WallClock(is_set=lambda _: False) if fast else WallClock()
             device = describe(config, self._device_id, capture.name, self._detector.name, self._classifier)
-            publisher = Publisher(config.mqtt, device, outbox, clock)
+            publisher = Publisher(
+                config.mqtt, device, outbox, clock, on_pause=pause.obey if config.mqtt.commands else None
+            )
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
             meter, throttle = Meter(), Throttle()
@@ -105,6 +117,7 @@ class Service:
                 device=self._classifier.device,
                 permanent=self._problems,
                 disk=(outbox_path(config.outbox) or Path("/any")).parent,
+                paused=pause.now,
             )
             reporter = HealthReporter(monitor, meter, throttle, publisher, self._notifier)
             parts.callback(reporter.stop)
@@ -145,6 +158,7 @@ def describe(config: Config, device_id: str, camera: str, detector: str, classif
         window_s=config.window.duration_s,
         labels=EMOTIONS,
         privacy=Privacy(config.privacy.min_people, config.counts_only is not None, config.privacy.mode),
+        commands=("pause",) if config.mqtt.commands else (),
         deployment=Deployment(config.deployment.context, config.deployment.lawful_basis),
         context=Context(config.device.site, config.device.room),
     )

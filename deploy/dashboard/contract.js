@@ -4,6 +4,7 @@
 const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"]; // in the order of the charts
 const LABELS = [...EMOTIONS, "other"]; // "other" adds up the further labels of a model that has some
 const TOPIC = /^fer\/v1\/([a-z0-9-]{3,32})\/(?:(availability|status|info)|([a-z0-9_-]{1,32})\/(live|aggregate))$/;
+const COMMAND = /^fer\/v1\/[a-z0-9-]{3,32}\/command\/[a-z]+$/; // to a device, not from one
 const WORD = /^[a-z0-9_]{1,64}$/; // of a state, or a reason to withhold emotions: newer versions may add some
 const MAX_PAYLOAD_BYTES = 65536;
 const MAX_TEXT = 300;
@@ -45,6 +46,10 @@ function checkOrigin(json, device, source) {
 const PARSERS = {
   status: (json) => ({
     state: word(json.state),
+    paused: optional(json.paused, (paused) => ({
+      reason: word(object(paused).reason),
+      until: optional(paused.until, timestamp),
+    })),
     problems: objects(json.problems)
       .slice(0, MAX_PROBLEMS)
       .map((problem) => text(problem.sentence)),

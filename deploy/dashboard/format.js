@@ -1,7 +1,21 @@
 "use strict";
 // Values as text for people: numbers, times, states and explanations.
 
-const STATE_MARKS = { running: "●", starting: "◌", stopping: "◌", degraded: "▲", offline: "○", silent: "○" };
+const STATE_MARKS = {
+  running: "●",
+  starting: "◌",
+  stopping: "◌",
+  degraded: "▲",
+  paused: "‖",
+  offline: "○",
+  silent: "○",
+};
+const PAUSED_BY = {
+  command: "by command",
+  button: "by the button",
+  quiet_hours: "in quiet hours",
+  clock_unsynced: "until the time is known",
+};
 const SILENT_AFTER_WINDOWS = 3;
 const MIN_WINDOW_S = 20; // shorter windows do not make a device silent sooner than a missing status, which comes every 60 s
 
@@ -34,11 +48,19 @@ function roomLabel({ device, source }) {
 function deviceState(device, now) {
   const ago = device.lastHeard === null ? "" : ` for ${formatDuration(now - device.lastHeard)}`;
   if (device.online === false) return { state: "offline", text: `offline${ago}` };
-  const patienceMs = 1000 * SILENT_AFTER_WINDOWS * Math.max(device.info?.windowS ?? 60, MIN_WINDOW_S);
+  const shortestS = device.status?.paused ? 60 : MIN_WINDOW_S; // a paused device sends its status only
+  const patienceMs = 1000 * SILENT_AFTER_WINDOWS * Math.max(device.info?.windowS ?? 60, shortestS);
   if (device.lastHeard !== null && now - device.lastHeard > patienceMs)
     return { state: "silent", text: `silent${ago}` };
   const state = device.status?.state ?? "unknown";
+  if (state === "paused") return { state, text: formatPause(device.status.paused) };
   return { state, text: device.status ? state : "no status yet" };
+}
+
+/** Why and until when the camera of a device is closed. */
+function formatPause(paused) {
+  const until = paused?.until ? ` until ${formatTime(paused.until)}` : "";
+  return ["paused", PAUSED_BY[paused?.reason]].filter(Boolean).join(" ") + until;
 }
 
 /** The time of a window. */

@@ -19,6 +19,7 @@ class DeviceRegistry {
 
   /** Apply a message. Returns its window if it holds one that is new, or null. A retained message may be old. */
   receive(topic, payload, retained, now) {
+    if (COMMAND.test(topic)) return null;
     let message;
     try {
       message = parseMessage(topic, payload);

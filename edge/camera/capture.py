@@ -24,6 +24,7 @@ LONGEST_PAUSE_S = 8.0
 STOP_TIMEOUT_S = 2.0
 FREEZE_FACTOR = 12
 """The same image for so many times ``stall_s`` is suspicious: at night a denoising encoder repeats one for seconds."""
+PAUSE_POLL_S = 0.2
 QUIET_S = 60.0
 """A camera that fails again and again is told of once in this time."""
 
@@ -42,6 +43,9 @@ class Capture:
     recording may stand still. If the image is still the same, the camera is *frozen* until it changes: its lens is
     covered, or it hangs. Each further suspicion takes twice as long, so that a still room is left in peace.
 
+    While ``is_paused``, which is asked before every image, the camera is closed and ``next`` returns nothing. Then it
+    is opened again, a recording at its beginning. Before it was opened for the first time its name is ``name``.
+
     A call into the camera that never returns cannot be interrupted. After twice ``stall_s`` (when it opens, after six
     times and 5 s more: FFmpeg looks at the first images) ``next`` raises, so that the service ends and a new process
     takes over.
@@ -56,6 +60,7 @@ class Capture:
         stalls: how often it stalled.
         stalled: whether it is stalled now.
         frozen: whether it is frozen now.
+        paused: whether it is closed because of a pause.
     """
 
     def __init__(
@@ -66,13 +71,16 @@ class Capture:
         may_freeze: bool = False,
         max_reopens: int = 5,
         pause_s: float = 0.5,
+        is_paused: Callable[[], bool] = lambda: False,
+        name: str = "camera",
     ) -> None:
         self._open_camera, self._stall_s, self._may_freeze = open_camera, stall_s, may_freeze
         self._max_reopens, self._pause_s = max_reopens, pause_s
         self._freeze_s = FREEZE_FACTOR * stall_s
-        self.name, self.live = "camera", True
+        self._is_paused = is_paused
+        self.name, self.live = name, True
         self.captured = self.reopens = self.stalls = 0
-        self.stalled = self.frozen = False
+        self.stalled = self.frozen = self.paused = False
         self._bad_before = 0
         self._camera: Camera | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -93,8 +101,8 @@ class Capture:
         Raises:
             CameraError: it cannot be opened. The first attempt is not repeated: somebody is watching.
         """
-        self._camera = self._open_camera()
-        self.name, self.live = self._camera.name, self._camera.live
+        if not self._is_paused():
+            self._open()
         self._image_at_s = self._steady_since_s = time.monotonic()
         self._thread.start()
 
@@ -146,7 +154,7 @@ class Capture:
             self._thread.join(STOP_TIMEOUT_S)
 
     def _watch_for_stall(self) -> None:
-        if not self.live or self._over:
+        if not self.live or self._over or self.paused:
             return
         if self.last_frame_age_s > self._stall_s:
             if not self.stalled:
@@ -177,6 +185,9 @@ class Capture:
         """Read until the end (None), ``stop`` (None) or an error that reopening does not cure."""
         failures = 0
         while not self._stop.is_set():
+            if self._is_paused():
+                self._rest()
+                continue
             try:
                 image = self._next_image()
             except CameraError as error:
@@ -194,6 +205,17 @@ class Capture:
                 self._deliver(image)
         return None
 
+    def _rest(self) -> None:
+        """Keep the camera closed for a moment, and nothing of what it showed."""
+        if not self.paused:
+            self._close()
+            with self._changed:
+                self._frame = self._last_pixels = None
+                self.stalled = self.frozen = self._suspected = False
+                self.paused = True
+            log.info("camera %s: closed for a pause", self.name)
+        self._stop.wait(PAUSE_POLL_S)
+
     def _tell(self, error: CameraError) -> None:
         now_s = time.monotonic()
         if now_s - self._told_s < QUIET_S:
@@ -204,10 +226,17 @@ class Capture:
         self._told_s, self._untold = now_s, 0
 
     def _next_image(self) -> Image | None:
-        if self._camera is None:
-            self._camera = self._call(self._open_camera, 6 * self._stall_s + 5)
+        if self.paused:
+            self.paused, self._image_at_s = False, time.monotonic()
+            self._steady_since_s = self._image_at_s
+            camera = self._call(self._open, 6 * self._stall_s + 5)
+            log.info("camera %s: opened after a pause", self.name)
+        elif self._camera is None:
+            camera = self._call(self._open, 6 * self._stall_s + 5)
             self.reopens += 1
-        image = self._call(self._camera.read, 2 * self._stall_s)
+        else:
+            camera = self._camera
+        image = self._call(camera.read, 2 * self._stall_s)
         if image is not None:
             self._note(image.pixels)
         return image
@@ -240,11 +269,18 @@ class Capture:
 
     def _deliver(self, image: Image) -> None:
         with self._changed:
+            if self._is_paused():
+                return
             while not self.live and self._frame is not None and not self._stop.is_set():
                 self._changed.wait()
             self._frame = Frame(self.captured, image.captured_at_s, image.pixels)
             self.captured += 1
             self._changed.notify_all()
+
+    def _open(self) -> Camera:
+        camera = self._camera = self._open_camera()
+        self.name, self.live = camera.name, camera.live
+        return camera
 
     def _close(self) -> None:
         camera = self._camera

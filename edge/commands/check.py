@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edge.model.manifest import Manifest
     from edge.vision.detector import FaceDetector
 
-DISCOVERY_BYTES = 8000
+DISCOVERY_BYTES = 9500
 """Home Assistant's discovery with everything around it; a test holds it against the real message."""
 
 _ANSWER_S = 10.0

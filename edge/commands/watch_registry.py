@@ -120,6 +120,7 @@ class DeviceState:
     online: bool | None = None
     heard_s: float | None = None
     state: str | None = None
+    paused: bool = False
     problems: tuple[str, ...] = ()
     sources: set[str] = field(default_factory=set)
     _ids: dict[str, None] = field(default_factory=dict)
@@ -165,7 +166,9 @@ class Room:
         device = self.device_state
         if device.online is False:
             return "offline"
-        limit_s = _SILENT_WINDOWS * max(self.window.duration_s if self.window else 60.0, 20.0)
+        # A device that is paused sends its status only, once a minute.
+        shortest_s = 60.0 if device.paused else 20.0
+        limit_s = _SILENT_WINDOWS * max(self.window.duration_s if self.window else 60.0, shortest_s)
         if device.heard_s is not None and now_s - device.heard_s > limit_s:
             return "silent"
         return device.state or "no status yet"
@@ -218,7 +221,10 @@ class DeviceRegistry:
             case Availability(online=online):
                 device.online = online
             case Status():
-                device.state = _printable(record.state)
+                device.state, device.paused = _printable(record.state), record.paused is not None
+                if record.paused is not None:
+                    until = f" until {record.paused.until.astimezone():%H:%M}" if record.paused.until else ""
+                    device.state = f"paused by {_printable(record.paused.reason)}{until}"
                 device.problems = tuple(_printable(problem.sentence) for problem in record.problems[:_MAX_PROBLEMS])
             case Device():
                 device.place = _printable(record.context.room or record.context.site) or None

@@ -40,6 +40,7 @@ _STATES = {
     "starting": ("◌", "cyan"),
     "stopping": ("◌", "cyan"),
     "degraded": ("▲", "yellow"),
+    "paused": ("‖", "cyan"),
     "offline": ("○", "red"),
     "silent": ("○", "red"),
 }
@@ -119,7 +120,7 @@ def _lines(rooms: list[Room], now_s: float, width: int, left: int) -> Iterator[T
             yield Text(f"and {len(rooms) - drawn} more", "dim")
             return
         left -= needed
-        mark, colour = _STATES.get(room.state(now_s), ("○", "white"))
+        mark, colour = _STATES.get(room.state(now_s).partition(" ")[0], ("○", "white"))
         name = Text(room.name, "bold")
         people = Text(_people(room, now_s).rjust(_COLUMNS[2]))
         cells = (Text(mark, colour), name, people, _mood(room, now_s))
@@ -136,7 +137,7 @@ def _lines(rooms: list[Room], now_s: float, width: int, left: int) -> Iterator[T
 
 def _panel(room: Room, now_s: float, width: int) -> Panel:
     state = room.state(now_s)
-    mark, colour = _STATES.get(state, ("○", "white"))
+    mark, colour = _STATES.get(state.partition(" ")[0], ("○", "white"))
     where = f" {room.address}" if room.device_state.place else ""
     title = Text.assemble((f"{mark} ", colour), (room.name, "bold"), (where, "dim"), (f"  {state}", colour))
     window = room.window

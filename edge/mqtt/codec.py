@@ -11,11 +11,23 @@ from typing import Any
 import msgspec
 
 from edge.errors import MessageError
-from edge.mqtt.messages import BASE_TOPIC, DEVICE, SOURCE, Aggregate, Availability, Device, Live, Record, Status
+from edge.mqtt.messages import (
+    BASE_TOPIC,
+    DEVICE,
+    SOURCE,
+    Aggregate,
+    Availability,
+    Device,
+    Live,
+    PauseCommand,
+    Record,
+    Status,
+)
 
 STATUS_PERIOD_S = 60.0
 """How often ``status`` is due; with MQTT 5 the broker forgets it after three periods."""
 ONLINE, OFFLINE = b"online", b"offline"
+MAX_COMMAND_BYTES = 1024
 MAX_PAYLOAD_BYTES = 65_536
 """Longer payloads are refused unread; the longest of ours has 2 kB."""
 
@@ -43,6 +55,7 @@ KINDS = {
 
 _TOPIC = re.compile(rf"{BASE_TOPIC}/({DEVICE})/(?:({SOURCE})/)?([a-z]+)")
 _NAMES = {kind.record: name for name, kind in KINDS.items()}
+_PAUSE = msgspec.json.Decoder(PauseCommand)
 _DECODERS = {name: msgspec.json.Decoder(kind.record) for name, kind in KINDS.items()}
 
 
@@ -116,6 +129,22 @@ def decode(topic: str, payload: bytes) -> Record:
     if isinstance(record, Aggregate) and not _is_id(record.id, device, record.seq):
         raise MessageError(f"{topic}: id {record.id} belongs to another device or window")
     return record
+
+
+def decode_pause(payload: bytes, *, retained: bool) -> PauseCommand:
+    """The command that a message on ``command/pause`` holds.
+
+    Raises:
+        MessageError: it is none, or retained: the broker would repeat that one after every reconnect.
+    """
+    if retained:
+        raise MessageError("it is retained, so the broker would repeat it for ever; send it without retain")
+    if len(payload) > MAX_COMMAND_BYTES:
+        raise MessageError(f"it has {len(payload)} bytes, at most {MAX_COMMAND_BYTES} are read")
+    try:
+        return _PAUSE.decode(payload)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f'{error}; expected JSON such as {{"paused": true, "minutes": 30}}') from error
 
 
 def format_time(moment: datetime) -> str:

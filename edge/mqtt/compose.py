@@ -14,6 +14,7 @@ from edge.mqtt.messages import (
     FrameCounts,
     Gathering,
     Live,
+    PausedUntil,
     ReportedProblem,
     Status,
     WindowTime,
@@ -76,6 +77,7 @@ def status(device: Device, health: Health, clock: WallClock) -> Status:
         uptime_s=health.uptime_s,
         version=health.version,
         clock=clock.state,
+        paused=PausedUntil(health.paused.reason, health.paused.until) if health.paused else None,
     )
 
 

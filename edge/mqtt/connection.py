@@ -23,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError
@@ -91,7 +92,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message on a subscribed topic; ``retained`` when it is older than the subscription."""
+    """A message on a subscribed topic; ``retained`` when it is older than the subscription, or see ``subscribe``."""
 
     topic: str
     payload: bytes
@@ -170,9 +171,16 @@ class Connection:
             return self._connect(client_id, replace(will, qos=0))
         raise BrokerError(f"{self.name} refused: {_REFUSALS.get(connack.reason, connack.reason)}")
 
-    def subscribe(self, topic: str, qos: int = 1) -> None:
-        """Ask for ``topic``, which may hold wildcards; the messages come as ``Received``."""
-        self._client.subscribe(topic, qos)
+    def subscribe(self, topic: str, qos: int = 1, *, as_published: bool = False) -> None:
+        """Ask for ``topic``, which may hold wildcards; the messages come as ``Received``.
+
+        ``as_published``: ``retained`` is how it was sent, also of a message that is new. MQTT 3.1.1 cannot tell that.
+        """
+        if self._broker.protocol == "5":
+            options = SubscribeOptions(qos, retainAsPublished=as_published)
+            self._client.subscribe(topic, options=options)
+        else:
+            self._client.subscribe(topic, qos)
 
     def publish(self, message: Message) -> int:
         """Send; the returned ``mid`` comes back in ``Acknowledged`` when the broker has it (QoS 1).

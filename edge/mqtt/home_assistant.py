@@ -64,7 +64,7 @@ def _about(device: Device) -> dict[str, Any]:
 
 
 def _components(device: Device) -> dict[str, dict[str, Any]]:
-    components = _window_entities(device) | _health_entities(device)
+    components = _window_entities(device) | _health_entities(device) | _switches(device)
     for key, component in components.items():
         entity_id = f"{device.id}_{key}".replace("-", "_")
         component |= {"unique_id": entity_id, "default_entity_id": f"{component['platform']}.{entity_id}"}
@@ -129,6 +129,11 @@ def _health_entities(device: Device) -> dict[str, dict[str, Any]]:
             "device_class": "enum",
             "options": get_args(State),
             "value_template": "{{ value_json.state }}",
+            "json_attributes_topic": device.topic("status"),
+            "json_attributes_template": (
+                "{{ {'paused_by': (value_json.paused or {}).get('reason'),"
+                " 'paused_until': (value_json.paused or {}).get('until')} | tojson }}"
+            ),
         },
         "fps": {
             **number,
@@ -150,6 +155,26 @@ def _health_entities(device: Device) -> dict[str, dict[str, Any]]:
             "icon": "mdi:tray-full",
             "value_template": "{{ value_json.mqtt.outbox }}",
         },
+    }
+
+
+def _switches(device: Device) -> dict[str, dict[str, Any]]:
+    """What a device that takes commands can be told. It shows the status, which is the answer to a command."""
+    if "pause" not in device.commands:
+        return {}
+    return {
+        "pause": {
+            "platform": "switch",
+            "name": "Pause",
+            "icon": "mdi:camera-off",
+            "command_topic": device.topic("command/pause"),
+            "payload_on": '{"paused": true}',
+            "payload_off": '{"paused": false}',
+            "state_topic": device.topic("status"),
+            "state_on": "ON",
+            "state_off": "OFF",
+            "value_template": "{{ 'ON' if value_json.state == 'paused' else 'OFF' }}",
+        }
     }
 
 

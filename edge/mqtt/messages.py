@@ -21,6 +21,7 @@ from edge.records import (
     DeploymentContext,
     HostHealth,
     InferenceHealth,
+    PauseReason,
     PrivacyMode,
     ProblemCode,
     RoomSuppression,
@@ -30,6 +31,8 @@ from edge.records import (
 )
 
 BASE_TOPIC = "fer/v1"
+CommandName: TypeAlias = Literal["pause"]
+"""Last level of ``fer/v1/<device>/command/...``."""
 DEVICE, SOURCE = r"[a-z0-9-]{3,32}", r"[a-z0-9_-]{1,32}"
 """Patterns of the ids that are levels of a topic; the configuration is checked against them too."""
 
@@ -228,12 +231,28 @@ class ReportedProblem(Struct, frozen=True):
     sentence: Annotated[str, Meta(description="For people.")]
 
 
+class PausedUntil(Struct, frozen=True):
+    """The camera is closed on purpose."""
+
+    reason: Annotated[
+        str,
+        _word(PauseReason),
+        Meta(
+            description="command: over MQTT; button: somebody at the device; quiet_hours: configured;"
+            " clock_unsynced: there are quiet hours, and the device does not know the time."
+        ),
+    ]
+    until: Annotated[WallTime | None, Meta(description="When it ends, in UTC; null if that is not known.")]
+
+
 class Status(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edge/status/1"):
     """How the device is; sent every 60 seconds and on change."""
 
     device: DeviceId
     state: Annotated[
-        str, _word(State), Meta(description="degraded means running, with a problem that a person should know.")
+        str,
+        _word(State),
+        Meta(description="degraded: running, with a problem that a person should know; paused: see paused."),
     ]
     problems: Annotated[tuple[ReportedProblem, ...], Meta(description="What is wrong now; empty when all is well.")]
     camera: CameraHealth
@@ -243,6 +262,19 @@ class Status(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edg
     uptime_s: Annotated[Amount, Meta(description="Seconds since the daemon started.")]
     version: Version
     clock: Clock
+    paused: Annotated[
+        PausedUntil | None, Meta(description="Why and until when the camera is closed; null if it is not.")
+    ] = None
+
+
+class PauseCommand(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator writes to ``command/pause``: close the camera, or open it again."""
+
+    paused: Annotated[bool, Meta(description="Whether to pause; false ends only a pause that a command began.")]
+    minutes: Annotated[
+        Annotated[float, Meta(gt=0, le=10_080)] | None,
+        Meta(description="How long, at most a week; null or absent: until it is resumed, over restarts too."),
+    ] = None
 
 
 class Privacy(Struct, frozen=True):
@@ -298,6 +330,9 @@ class Device(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edg
     privacy: Privacy
     context: Context
     deployment: Deployment = Deployment()
+    commands: Annotated[
+        tuple[Annotated[str, _word(CommandName)], ...], Meta(description="The commands that the device obeys.")
+    ] = ()
 
     def topic(self, name: str) -> str:
         """The full topic of ``status``, ``cam0/aggregate`` and so on."""

@@ -15,14 +15,14 @@ from itertools import cycle
 from random import Random
 
 from edge.config import MqttConfig
-from edge.errors import FerEdgeError
+from edge.errors import FerEdgeError, MessageError
 from edge.mqtt.backoff import Backoff
-from edge.mqtt.codec import ONLINE, encode
+from edge.mqtt.codec import ONLINE, decode_pause, encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.connection import Acknowledged, Connection, Lost, Received
 from edge.mqtt.credentials import check_credentials
 from edge.mqtt.home_assistant import BIRTH_TOPIC, discovery, discovery_in_parts
-from edge.mqtt.messages import Availability, Device, Live
+from edge.mqtt.messages import Availability, Device, Live, PauseCommand
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.sender import Sender
 from edge.mqtt.wallclock import WallClock
@@ -55,13 +55,17 @@ class Publisher:
         random: Random | None = None,
         birth_jitter_s: float = BIRTH_JITTER_S,
         discoverable: bool = True,
+        on_pause: Callable[[PauseCommand], None] | None = None,
     ) -> None:
-        """``discoverable``: publish Home Assistant's discovery message."""
+        """``discoverable``: publish Home Assistant's discovery message. ``on_pause`` obeys the commands on
+        ``command/pause``; without it nothing is subscribed to.
+        """
         self._broker, self._device, self._outbox, self._clock = broker, device, outbox, clock
         self._random = random or Random()
         self._brokers = cycle(self._random.sample(nodes := broker.brokers(), len(nodes)))  # so that a fleet spreads
         self._birth_jitter_s = birth_jitter_s
         self._discoverable = discoverable
+        self._on_pause, self._pause_topic = on_pause, device.topic("command/pause")
         self._backoff = Backoff(self._random)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._stopping = threading.Event()
@@ -198,6 +202,8 @@ class Publisher:
         """Publish until the connection is lost; returns None if the publisher was stopped."""
         if self._discoverable:
             connection.subscribe(BIRTH_TOPIC, qos=0)  # as Home Assistant sends it; NATS keeps a queue for each of QoS 1
+        if self._on_pause is not None:
+            connection.subscribe(self._pause_topic, as_published=True)
         sender.send(encode(Availability(self._device.id, online=True)))
         sender.send(encode(self._device))
         self._status_due = True
@@ -249,11 +255,23 @@ class Publisher:
                 return lost
             case Acknowledged() as answer if sender.acknowledged(answer):
                 self._last_ack_s = time.monotonic()
+            case Received(topic=topic, payload=payload, retained=retained) if topic == self._pause_topic:
+                self._obey(payload, retained=retained)
             case Received(payload=payload, retained=False) if payload == ONLINE:
                 self._discover_at_s = time.monotonic() + self._random.uniform(0.0, self._birth_jitter_s)
             case _:
                 pass
         return None
+
+    def _obey(self, payload: bytes, *, retained: bool) -> None:
+        """Pause or resume; the status that follows is the answer."""
+        if self._on_pause is None or (retained and not payload):  # an empty one: a retained command was removed
+            return
+        try:
+            self._on_pause(decode_pause(payload, retained=retained))
+        except MessageError as error:
+            _log.warning("a command on %s is refused: %s", self._pause_topic, error)
+        self._status_due = True
 
     def _report(self, trouble: str) -> None:
         if trouble != self._trouble:

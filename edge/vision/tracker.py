@@ -107,6 +107,10 @@ class FaceTracker:
         self._carried, self._detected_at_s, self._shape = 0, now_s, frame.pixels.shape
         return self._in_view
 
+    def forget(self) -> None:
+        """Nobody is in view and nobody is expected back: the camera was closed."""
+        self._people, self._in_view, self._detected_at_s = [], (), -math.inf
+
     def _remembers(self, person: _Person, now_s: float) -> bool:
         limit_s = self._max_away_s if person.rests else self._max_missing_s
         return now_s - person.seen_at_s <= max(limit_s, self._max_missing_s)

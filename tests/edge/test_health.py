@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,7 +17,7 @@ from edge.host import sensors
 from edge.host.sensors import read_host
 from edge.host.thermal import Throttle
 from edge.mqtt.publisher import Publisher
-from edge.records import DeliveryHealth, HostHealth, Problem
+from edge.records import DeliveryHealth, HostHealth, Paused, Problem
 
 
 @dataclass
@@ -74,6 +75,18 @@ def test_with_frames_and_without_problems_it_is_running(meter: Meter) -> None:
     assert now.host.throttled is False
     assert now.host.rss_mb is not None
     assert 10 < now.host.rss_mb < 10_000
+
+
+@pytest.mark.parametrize("analysed", [0, 10])
+def test_a_pause_is_published_with_its_reason_and_its_end(meter: Meter, analysed: int) -> None:
+    night = Paused("quiet_hours", datetime(2026, 11, 26, 6, tzinfo=UTC))
+    meter.analysed = analysed
+    parts = capture(), meter, Throttle(), cast(Publisher, QuietPublisher())
+
+    now = HealthMonitor(*parts, device="cpu", permanent=(), disk=Path("/"), paused=lambda: night)
+
+    assert (now.read().state, now.read().paused) == ("paused", night)
+    assert now.read(stopping=True).state == "stopping"
 
 
 def test_a_stop_is_published(meter: Meter) -> None:

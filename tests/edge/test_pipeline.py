@@ -15,13 +15,14 @@ from edge.errors import CameraError
 from edge.health import Meter
 from edge.host.thermal import LOWER_AFTER_S, Throttle
 from edge.pipeline import Pipeline
-from edge.records import Face, HostHealth, Percentiles, RoomReading, WindowSummary
+from edge.records import Face, HostHealth, Image, Percentiles, RoomReading, WindowSummary
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 from tests.support.camera import ScriptedCamera
 from tests.support.detector import SteadyDetector
 from tests.support.paths import TINY
+from tests.support.waiting import eventually
 
 FACE = Face(20, 10, 80, 70, 0.9)
 
@@ -200,3 +201,49 @@ def test_a_stop_is_obeyed_before_the_next_frame() -> None:
 def test_a_camera_that_fails_for_good_ends_the_run() -> None:
     with pytest.raises(CameraError, match="unplugged"):
         run(camera(5, CameraError("unplugged")), (FACE,))
+
+
+class PausingCamera(ScriptedCamera):
+    """Asks for a pause after its last image."""
+
+    def __init__(self, frames: int, pause: threading.Event) -> None:
+        super().__init__([*range(frames)], size_px=(160, 120))
+        self._pause = pause
+
+    def read(self) -> Image | None:
+        for item in self._script:
+            time.sleep(0.02)
+            return self._image(item)  # type: ignore[arg-type]
+        self._pause.set()
+        return self._image(0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_pause_ends_the_window_and_nothing_is_published_until_it_is_over() -> None:
+    pause, results = threading.Event(), Results(enough=2)
+    cameras = iter([PausingCamera(8, pause), ScriptedCamera(itertools.repeat(7), size_px=(160, 120))])
+    capture = Capture(lambda: next(cameras), max_reopens=0, is_paused=pause.is_set)
+    window = EmotionWindow(duration_s=60.0, min_people=1, counts_only=None, uncertain_below=0.5)
+    classifier = EmotionClassifier(load_release(TINY / "grey"))
+    pipeline = Pipeline(
+        capture, SteadyDetector((FACE,)), FaceTracker(), classifier, window, results, Meter(), Throttle()
+    )
+    capture.start()
+    worker = threading.Thread(target=pipeline.run, args=(results.stop,))
+
+    worker.start()
+    eventually(lambda: results.windows)
+    rooms = len(results.rooms)
+    time.sleep(5 * 0.02)
+    during = len(results.windows), len(results.rooms) - rooms, capture.paused
+    pause.clear()
+    eventually(lambda: pipeline.meter.analysed > results.windows[0].analysed)
+    results.stop.set()
+    worker.join(10)
+    capture.stop()
+
+    assert during == (1, 0, True)
+    assert 0 < results.windows[0].end_s - results.windows[0].start_s < 60
+    assert results.windows[0].people == 1
+    assert len(results.windows) == 2
+    assert results.windows[1].start_s >= results.windows[0].end_s

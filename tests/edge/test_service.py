@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,63 @@ def test_a_lawful_basis_is_published_with_the_moods_that_it_allows(
 
     assert {window["dominant"] for window in aggregates(board)} == {"happy"}
     assert [info["deployment"] for info in board.payloads("/info")] == [place]
+
+
+def command(board: Dashboard, payload: str) -> None:
+    board.publish("fer/v1/test/command/pause", payload)
+
+
+def states(board: Dashboard) -> list[str]:
+    return [body["state"] for body in board.payloads("/status")]
+
+
+def test_a_command_closes_the_camera_over_a_restart_until_another_opens_it(
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard
+) -> None:
+    broker = mosquitto()
+    board = dashboard(broker)
+    running = daemon(broker.port, mqtt={"host": "127.0.0.1", "port": broker.port, "commands": True})
+    board.wait(lambda: len(aggregates(board)) >= 2)
+
+    command(board, '{"paused": true}')
+    running.wait("astronaut.mp4: closed for a pause")
+    board.wait(lambda: states(board)[-1:] == ["paused"])
+    running.kill()
+    running.start()
+    restarted_s = running.wait("READY=1", since_s=time.monotonic())
+    fed_s = running.wait("WATCHDOG=1", since_s=restarted_s)
+    running.wait("WATCHDOG=1", since_s=fed_s + 0.1)
+    before = len(aggregates(board))
+    lives = len(board.payloads("/live"))
+    board.wait(lambda: board.payloads("/availability")[-1] == "online" and states(board)[-1] == "paused")
+    paused = len(aggregates(board)) - before, len(board.payloads("/live")) - lives
+    command(board, '{"paused": false}')
+    board.wait(lambda: len(aggregates(board)) >= before + 2)
+
+    assert board.payloads("/info")[0]["commands"] == ["pause"]
+    assert paused == (0, 0)
+    assert not running.said("stall")
+    seqs = [window["seq"] for window in aggregates(board)]
+    assert sorted(set(seqs)) == list(range(1, max(seqs) + 1)), "a pause leaves no gap"
+    assert not (running.folder / "outbox.sqlite.pause").exists()
+
+
+def test_in_quiet_hours_the_camera_is_not_even_opened_and_systemd_is_content(
+    daemon: StartDaemon, mosquitto: StartMosquitto, dashboard: OpenDashboard, tmp_path: Path
+) -> None:
+    broker = mosquitto()
+    board = dashboard(broker)
+
+    running = daemon(
+        broker.port, camera=replay(tmp_path / "absent.mp4"), privacy={"quiet_hours": ["00:00-12:00", "12:00-24:00"]}
+    )
+    fed_s = running.wait("WATCHDOG=1")
+    running.wait("WATCHDOG=1", since_s=fed_s + 0.1)
+    board.wait(lambda: states(board)[-1:] == ["paused"])
+
+    assert running.said(READY)
+    assert running.said("STATUS=paused: by quiet_hours")
+    assert board.payloads("/status")[-1]["paused"] == {"reason": "quiet_hours", "until": None}
+    assert aggregates(board) == []
+    assert board.payloads("/live") == []
+    assert running.stop() == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.mqtt.messages import Deployment, Model
 from edge.mqtt.wallclock import WallClock
-from edge.records import Problem
+from edge.records import Paused, Problem
 
 PAGE = (Path(__file__).parents[3] / "deploy" / "dashboard" / "index.html").as_uri()
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice) -> None:
     shy, counting = fake_device("fer-shy"), fake_device("fer-count", counts_only=True)
+    asleep = fake_device("fer-night")
     at_work = fake_device("fer-work", deployment=Deployment("workplace"))
     empty, blind, quiet = fake_device("fer-empty"), fake_device("fer-blind"), fake_device("fer-quiet")
     gone, lossy, timeless = fake_device("fer-gone"), fake_device("fer-lossy"), fake_device("fer-timeless")
@@ -32,6 +34,8 @@ def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: P
         shy.window(1, people=2, emotions=None, suppressed="too_few_people"),
         *counting.retained(),
         counting.window(1, people=9, emotions=None, suppressed="counts_only"),
+        *asleep.retained(state="paused", paused=Paused("quiet_hours", datetime(2036, 11, 26, 6, tzinfo=UTC))),
+        ("fer/v1/fer-night/command/pause", '{"paused": true}'),
         *at_work.retained(),
         at_work.window(1, people=4, emotions=None, suppressed="context"),
         *empty.retained(),
@@ -54,6 +58,8 @@ def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: P
     assert page.text("fer-shy/cam0", ".people").startswith("2 people")
     assert "only counts people" in page.text("fer-count/cam0", ".explanation")
     assert "Emotions are withheld in workplace" in page.text("fer-work/cam0", ".explanation")
+    assert page.text("fer-night/cam0", ".state").split("paused")[1].startswith(" in quiet hours until ")
+    assert page.ask("registry.ignored") == 0
     assert "Nobody was seen" in page.text("fer-empty/cam0", ".explanation")
     assert "No data" in page.text("fer-blind/cam0", ".explanation")
     assert "No new frame for 20 s." in page.text("fer-blind/cam0", ".notes")

@@ -141,7 +141,7 @@ def test_a_broker_that_ends_the_connection_or_says_nothing_is_wrong(
 
 
 def test_the_discovery_is_as_large_as_check_believes(device: Device) -> None:
-    longest = msgspec.structs.replace(device, id="d" * 32, source="s" * 32)
+    longest = msgspec.structs.replace(device, id="d" * 32, source="s" * 32, commands=("pause",))
 
     assert DISCOVERY_BYTES / 2 < len(discovery(device).payload) < len(discovery(longest).payload) < DISCOVERY_BYTES
 

@@ -14,7 +14,7 @@ from edge.mqtt.codec import encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.messages import Availability, Context, Device, Record
 from edge.mqtt.wallclock import WallClock
-from edge.records import Health, Problem, RoomReading, Suppression, WindowSummary
+from edge.records import Health, Paused, Problem, RoomReading, Suppression, WindowSummary
 from tests.edge.conftest import Summary
 
 CLOCK, EPOCH = WallClock(), "0a1b2c3d"
@@ -346,3 +346,16 @@ def test_the_history_is_bounded() -> None:
         history.add(numbered(second), 1000.0, 1000.0 + second / 1e4, now_s=1001.0)
 
     assert len(history._windows) == 3600
+
+
+def test_a_paused_device_says_why_and_is_not_silent_though_no_window_comes(
+    registry: DeviceRegistry, device: Device, summary: Summary, health: Health
+) -> None:
+    paused = dataclasses.replace(health, state="paused", paused=Paused("quiet_hours", None))
+
+    receive(registry, device, aggregate(device, "5eed0001", 12, summary(start_s=100.0, end_s=101.0), CLOCK))
+    receive(registry, status(device, paused, CLOCK), now_s=60.0)
+
+    assert only_room(registry).state(60.0) == "paused by quiet_hours"
+    assert only_room(registry).state(60.0 + 170.0) == "paused by quiet_hours"
+    assert only_room(registry).state(60.0 + 190.0) == "silent"

@@ -274,4 +274,5 @@ def test_info_is_what_the_device_is(device: Device) -> None:
         "privacy": {"min_people": 3, "counts_only": False, "mode": "room"},
         "context": {"site": "foyer"},
         "deployment": {},
+        "commands": [],
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,12 @@ from jsonschema import Draft202012Validator, ValidationError
 from msgspec.structs import replace
 
 from edge.labels import EMOTIONS
-from edge.mqtt.codec import encode
+from edge.mqtt.codec import decode_pause, encode
 from edge.mqtt.compose import aggregate, status
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Context, Device
+from edge.mqtt.messages import Context, Device, PauseCommand
 from edge.mqtt.wallclock import WallClock
-from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Problem
+from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Paused, Problem
 
 ACCEPTED = Draft202012Validator(
     json.loads((Path(__file__).parent / "home_assistant_discovery.json").read_text("utf-8")),
@@ -79,7 +81,9 @@ def health(*problems: Problem) -> Health:
     )
 
 
-@pytest.mark.parametrize("changes", [{}, {"context": Context("museum", "Foyer")}, {"id": "a-" * 16}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"commands": ("pause",)}, {"context": Context("museum", "Foyer")}, {"id": "a-" * 16}]
+)
 def test_home_assistant_accepts_the_description(device: Device, changes: dict[str, Any]) -> None:
     message = discovery(replace(device, **changes))
 
@@ -103,10 +107,12 @@ def test_home_assistant_accepts_the_description(device: Device, changes: dict[st
         lambda body: body["components"]["people"].update(state_topic="fer/v1/+/cam0/aggregate"),
         lambda body: body["components"]["dominant"].update(state_class="measurement"),
         lambda body: body["components"]["cpu_temperature"].pop("unit_of_measurement"),
+        lambda body: body["components"]["pause"].pop("command_topic"),
+        lambda body: body["components"]["pause"].update(command_topic="fer/v1/+/command/pause"),
     ],
 )
 def test_the_schema_of_home_assistant_refuses_what_it_would(device: Device, spoil: Any) -> None:
-    body = described(device)
+    body = described(replace(device, commands=("pause",)))
 
     spoil(body)
 
@@ -214,3 +220,43 @@ def test_the_problem_entity_carries_the_sentences(device: Device) -> None:
 
     assert component["json_attributes_topic"] == message.topic
     assert json.loads(template.render(value_json=json.loads(message.payload))) == {"problems": ['It is "hot".']}
+
+
+MORNING = datetime(2026, 11, 26, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def paused() -> Health:
+    """The health of a device that is closed until the morning."""
+    return dataclasses.replace(health(), state="paused", paused=Paused("quiet_hours", MORNING))
+
+
+def test_a_device_that_takes_no_commands_has_no_switch(device: Device) -> None:
+    assert "pause" not in described(device)["components"]
+
+
+def test_the_switch_sends_what_the_device_obeys_and_shows_what_it_answers(device: Device, paused: Health) -> None:
+    device = replace(device, commands=("pause",))
+    switch = described(device)["components"]["pause"]
+    state = TEMPLATES.from_string(switch["value_template"])
+
+    def shown(health: Health) -> str:
+        return state.render(value_json=json.loads(encode(status(device, health, CLOCK)).payload))
+
+    assert switch["command_topic"] == "fer/v1/fer-1a2b3c4d/command/pause"
+    assert decode_pause(switch["payload_on"].encode(), retained=False) == PauseCommand(paused=True)
+    assert decode_pause(switch["payload_off"].encode(), retained=False) == PauseCommand(paused=False)
+    assert (shown(paused), shown(health())) == (switch["state_on"], switch["state_off"])
+    assert not switch.get("retain"), "the device refuses retained commands"
+
+
+def test_the_state_entity_says_why_and_until_when_the_device_is_paused(device: Device, paused: Health) -> None:
+    component = described(device)["components"]["state"]
+    attributes = TEMPLATES.from_string(component["json_attributes_template"])
+
+    def shown(health: Health) -> Any:
+        return json.loads(attributes.render(value_json=json.loads(encode(status(device, health, CLOCK)).payload)))
+
+    assert ExpiringEntity(device, "state").hear(encode(status(device, paused, CLOCK)).payload) == "paused"
+    assert shown(paused) == {"paused_by": "quiet_hours", "paused_until": "2026-11-26T06:00:00.000Z"}
+    assert shown(health()) == {"paused_by": None, "paused_until": None}

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from msgspec.structs import replace
 from edge.mqtt.codec import Message, encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Availability, Context, Device, Privacy
+from edge.mqtt.messages import Availability, CommandName, Context, Device, PauseCommand, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
     Basis,
@@ -28,6 +30,8 @@ from edge.records import (
     Health,
     HostHealth,
     InferenceHealth,
+    Paused,
+    PauseReason,
     Percentiles,
     PrivacyMode,
     Problem,
@@ -43,6 +47,8 @@ from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((DOCS / "schemas").glob("*.json"))}
+COMMANDS = get_args(CommandName)
+"""What is written to a device; people type it, so it has no schema field."""
 ASYNCAPI = json.loads((DOCS / "asyncapi.json").read_text("utf-8"))
 
 Contract = Callable[[str, bytes], None]
@@ -86,6 +92,12 @@ healths = st.builds(
     ),
     uptime_s=amounts,
     version=words,
+    paused=st.none()
+    | st.builds(
+        Paused,
+        st.sampled_from(get_args(PauseReason)),
+        st.none() | st.datetimes(datetime(2025, 1, 1), timezones=st.just(UTC)),
+    ),
 )
 
 
@@ -194,7 +206,8 @@ def test_the_schema_refuses_what_the_contract_does_not_promise(
 def test_a_schema_is_a_valid_one_and_says_so(kind: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[kind])
 
-    assert SCHEMAS[kind]["properties"]["schema"]["const"] == f"fer-edge/{kind}/1"
+    if kind not in COMMANDS:
+        assert SCHEMAS[kind]["properties"]["schema"]["const"] == f"fer-edge/{kind}/1"
 
 
 def test_the_documents_are_those_of_the_records(tmp_path: Path) -> None:
@@ -214,7 +227,7 @@ def test_nothing_undocumented_may_be_sent_and_all_that_is_documented_must_be(kin
     for record in records:
         optional = set(record["properties"]) - set(record.get("required", ()))
         assert record["additionalProperties"] is False
-        assert optional <= {"site", "room", "deployment", "context", "lawful_basis"}
+        assert optional <= {"site", "room", "context", "lawful_basis", "minutes"}
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
@@ -229,6 +242,7 @@ def test_every_field_is_described(kind: str) -> None:
 
 def test_listed_words_are_those_of_the_code() -> None:
     assert enumeration(SCHEMAS["status"], "state") == list(get_args(State))
+    assert enumeration(SCHEMAS["status"], "reason") == list(get_args(PauseReason))
     assert enumeration(SCHEMAS["status"], "code") == list(get_args(ProblemCode))
     assert enumeration(SCHEMAS["aggregate"], "suppressed") == list(get_args(Suppression))
     assert enumeration(SCHEMAS["live"], "suppressed") == list(get_args(RoomSuppression))
@@ -275,6 +289,7 @@ def spoken(device: Device, summary: Any, health: Health) -> dict[str, Message]:
         encode(live(device, RoomReading(0, None, None), clock)),
         encode(aggregate(device, "5eed0001", 1, summary(), clock)),
         discovery(device),
+        Message(device.topic("command/pause"), msgspec.json.encode(PauseCommand(paused=True, minutes=30))),
     )
     return {message.topic.rpartition("/")[2]: message for message in messages}
 
@@ -286,10 +301,14 @@ def test_asyncapi_lists_every_topic_with_its_delivery(spoken: dict[str, Message]
         mqtt = operation["bindings"]["mqtt"]
         topic = address.format(device=device.id, source=device.source)
         documented[topic] = (operation["action"], mqtt["qos"], mqtt["retain"], mqtt.get("messageExpiryInterval"))
+    commands = {documented.pop(f"fer/v1/{device.id}/command/{command}") for command in COMMANDS}
 
-    assert len(documented) == len(ASYNCAPI["operations"]) == len(ASYNCAPI["channels"])
+    assert len(documented) + len(COMMANDS) == len(ASYNCAPI["operations"]) == len(ASYNCAPI["channels"])
+    assert commands == {("receive", 1, False, None)}
     assert documented == {
-        message.topic: ("send", message.qos, message.retain, message.expiry_s) for message in spoken.values()
+        message.topic: ("send", message.qos, message.retain, message.expiry_s)
+        for name, message in spoken.items()
+        if name not in COMMANDS
     }
 
 
