@@ -19,6 +19,7 @@ from edge.errors import ConfigError
 from edge.host.identity import derived_id
 from edge.host.quiet_hours import QuietHours
 from edge.mqtt.messages import DEVICE, SOURCE
+from edge.polygons import Polygon, complaint, cover_all
 from edge.records import CountsOnly, DeploymentContext
 from edge.tomlfile import read_toml, without_secrets
 
@@ -59,6 +60,7 @@ class CameraConfig:
     stall_s: float = _key(10.0, low=1, high=60)
     rotate: int = _key(0, choices=(0, 90, 180, 270))
     flip: str = _key("none", choices=("none", "horizontal", "vertical"))
+    mask: tuple[Polygon, ...] = _key(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +269,12 @@ def _parse_section(
         elif key in _PATHS[section_name] and value and (name, value) != ("model.folder", LIGHT):
             values[key] = str(_handed_over(value, section_name) or folder / value)
         else:
-            values[key] = tuple(value) if isinstance(value, list) else types[key](value)
+            values[key] = _frozen(value) if isinstance(value, list) else types[key](value)
     return values
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 _PATHS = {section: frozenset[str]() for section in get_type_hints(Config)} | {
@@ -307,6 +313,8 @@ def _problem(
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return None
         return f"{name} is {_shown(value)}; expected a list of texts in quotes"
+    if kind == tuple[Polygon, ...]:
+        return _mask_problem(name, value)
     expected = {str: "text in quotes", bool: "true or false", int: "a whole number", float: "a number"}[kind]
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
     shown = "..." if name in _SECRET else _shown(value)
@@ -318,6 +326,23 @@ def _problem(
         return f"{name} is {shown}; expected one of {', '.join(str(choice) for choice in choices if choice != '')}"
     if low is not None and high is not None and not low <= float(str(value)) <= high:
         return f"{name} is {shown}; expected {expected} from {low:g} to {high:g}"
+    return None
+
+
+def _mask_problem(name: str, value: object) -> str | None:
+    def is_number(item: object) -> bool:
+        return isinstance(item, int | float) and not isinstance(item, bool)
+
+    if not isinstance(value, list) or not all(
+        isinstance(polygon, list) and all(isinstance(point, list) and all(map(is_number, point)) for point in polygon)
+        for polygon in value
+    ):
+        return f"{name} is {_shown(value)}; expected a list of polygons, each a list of points such as [0.25, 1.0]"
+    for number, polygon in enumerate(value, 1):
+        if problem := complaint(polygon):
+            return f"{name}: polygon {number} {problem}"
+    if cover_all(value):
+        return f"{name} covers the whole picture; leave something to see, or stop the service"
     return None
 
 

@@ -44,11 +44,20 @@ _Part = TypeVar("_Part")
 
 
 def open_camera(section: CameraConfig) -> Camera:
-    """The camera that the configuration names.
+    """The camera that the configuration names: its images are upright, and black where they are masked.
 
     Raises:
         CameraError: it cannot be opened.
     """
+    camera = _open_upright(section)
+    if not section.mask:
+        return camera
+    from edge.camera.mask import MaskedCamera
+
+    return MaskedCamera(camera, section.mask)
+
+
+def _open_upright(section: CameraConfig) -> Camera:
     flip = cast("Flip", section.flip)
     rotate = section.rotate
     if section.kind == "csi":
