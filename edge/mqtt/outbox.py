@@ -21,7 +21,7 @@ import msgspec
 
 from edge.errors import FerEdgeError
 from edge.mqtt.messages import Aggregate
-from edge.mqtt.outbox_file import KEPT_ASIDE, OutboxFile
+from edge.mqtt.outbox_file import KEPT_ASIDE, OutboxFile, StoredRow
 from edge.records import Problem
 
 RETRY_S = 10.0
@@ -96,7 +96,7 @@ class Outbox:
         self._unsaved: set[str] = set()
         self._gone: set[str] = set()
         self._aside: deque[tuple[bytes, str]] = deque(maxlen=KEPT_ASIDE)
-        self._aside_told: tuple[float, str] = (float("-inf"), "")
+        self._told: tuple[float, str] = (float("-inf"), "")
         self.epoch, self.seq = secrets.token_hex(4), 0
         """The epoch of the next window, and the number of the last."""
         self.dropped = self.unheard = self.set_aside = 0
@@ -127,9 +127,8 @@ class Outbox:
         problems = []
         if (failure := self._failure) is not None:
             problems.append(Problem("outbox_degraded", failure))
-        told_s, why = self._aside_told
+        told_s, sentence = self._told
         if self._clock() - told_s < TOLD_S:
-            sentence = f"{self.set_aside} windows were set aside, the last because {why}."
             problems.append(Problem("windows_set_aside", sentence))
         return tuple(problems)
 
@@ -239,7 +238,7 @@ class Outbox:
     def _set_aside(self, body: bytes, why: str) -> None:
         self.set_aside += 1
         self._aside.append((body, why))
-        self._aside_told = (self._clock(), why)
+        self._told = (self._clock(), f"{self.set_aside} windows were set aside, the last because {why}.")
         _log.warning("a window was set aside because %s", why)
 
     def _save(self) -> bool:
@@ -278,32 +277,34 @@ class Outbox:
         file = OutboxFile(path)
         adopted: dict[str, _Waiting] = {}
         gone: set[str] = set()
-        for key, body, intact in sorted(file.rows, key=lambda row: row[0][-12:]):
-            if (why := self._why_not(key, body, intact=intact)) is not None:
-                self._set_aside(body, why)
-                gone.add(key)
-            elif key in self._gone:
-                gone.add(key)
-            elif key not in self._rows:
-                adopted[key] = _Waiting(body, self._clock(), restored=True)
-                self._bytes += len(body)
+        for row in sorted(file.rows, key=lambda row: row.seq):
+            if (why := self._why_not(row)) is not None:
+                self._set_aside(row.body, why)
+                gone.add(row.key)
+            elif row.key in self._gone:
+                gone.add(row.key)
+            elif row.key not in self._rows:
+                adopted[row.key] = _Waiting(row.body, self._clock(), restored=True)
+                self._bytes += len(row.body)
+        if file.damage is not None:
+            self._told = (self._clock(), file.damage)
         if self.seq == 0 and file.epoch is not None:
             self.epoch = file.epoch
         self._epoch_on_disk = file.epoch
-        self.seq = max(self.seq, file.seq, *(int(key[-12:]) for key in adopted), 0)
+        self.seq = max(self.seq, file.seq, *(row.seq for row in file.rows), 0)
         self._rows = adopted | self._rows
-        self._unsaved = self._rows.keys() - (() if file.is_new else {key for key, _, _ in file.rows})
+        self._unsaved = {key for key in self._rows if not file.holds(key)}
         self._gone, self._file = gone, file
 
-    def _why_not(self, key: str, body: bytes, *, intact: bool) -> str | None:
+    def _why_not(self, row: StoredRow) -> str | None:
         """Why a stored window cannot be sent; None if it can."""
-        if not intact:
+        if not row.intact:
             return "it is damaged on disk"
         try:
-            window = _decoder.decode(body)
+            window = _decoder.decode(row.body)
         except (ValueError, RecursionError):
             return "it is no window of this version"
-        if window.device != self._device or window.id != key or not key.startswith(f"{self._device}-"):
+        if window.device != self._device or not window.id.startswith(f"{self._device}-"):
             return f"it belongs to the device {window.device}"
         return None
 

@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from tests.faults.conftest import Compile, Figures, MakeClip
+from tests.faults.conftest import Figures, MakeClip
 from tests.faults.witness import Witness
-from tests.support.daemon import READY, StartDaemon, replay
+from tests.support.daemon import StartDaemon, replay
 from tests.support.fake_broker import MakeFakeBroker
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
@@ -35,17 +34,15 @@ def change(outbox: Path, *statements: str) -> None:
 def last_seq(outbox: Path) -> int:
     """Number of the last window that a stopped daemon has put into its outbox."""
     with closing(sqlite3.connect(outbox)) as database:
-        ((seq,),) = database.execute("SELECT seq FROM outbox_state").fetchall()
-        return int(seq)
+        ((state,),) = database.execute("SELECT row FROM outbox_state").fetchall()
+        return int(json.loads(state[state.index(b"{") :])["seq"])
 
 
-ONE_BYTE = (
-    "UPDATE outbox_rows SET window = CAST(replace(window, '\"people\":0', '\"people\":1') AS BLOB) WHERE id LIKE '%07'"
-)
-NO_JSON = "UPDATE outbox_rows SET window = CAST('}' AS BLOB) WHERE id LIKE '%09'"
+ONE_BYTE = """UPDATE outbox_rows SET row = CAST(replace(row, '"people":0', '"people":1') AS BLOB) WHERE position = 7"""
+NO_JSON = """UPDATE outbox_rows SET row = CAST(replace(row, '"seq"', '}seq"') AS BLOB) WHERE position = 9"""
 OLD_TABLE = (
     "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, put_at_s REAL NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL)",
-    "INSERT INTO outbox SELECT CAST(substr(id, -12) AS INTEGER), 1.0, '', window FROM outbox_rows",
+    "INSERT INTO outbox SELECT position, 1.0, '', CAST(substr(row, instr(row, '{')) AS BLOB) FROM outbox_rows",
     "DROP TABLE outbox_rows",
     "DROP TABLE outbox_aside",
     "DROP TABLE outbox_state",
@@ -322,59 +319,6 @@ def test_a_file_of_somebody_else_is_left_alone(
     assert status == 78
     assert running.said("is a file that was never an outbox")
     assert photographs.read_bytes() == content
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.row(28, "preloaded library: of what was written only what was synced survives; 20 cuts, 10 in an outage")
-def test_a_power_cut_loses_no_finished_window(
-    broker: Mosquitto,
-    witness: Witness,
-    daemon: StartDaemon,
-    clip: MakeClip,
-    compiled: Compile,
-    tmp_path: Path,
-    figures: Figures,
-) -> None:
-    state, synced = tmp_path / "state", tmp_path / "synced"
-    synced.mkdir()
-    running = daemon(
-        broker.port,
-        camera=replay(clip(600), loop=True, pace="fast"),
-        window={"duration_s": 10},
-        outbox={"path": str(state / "outbox.sqlite")},
-        environment={
-            "LD_PRELOAD": str(compiled("power_cut.c", "libpowercut.so")),
-            "STATE": str(state),
-            "SYNCED": str(synced),
-        },
-        start=False,
-    )
-    random = Random(28)
-
-    for life in range(20):
-        if life % 2:
-            broker.kill()
-        started_s = time.monotonic()
-        running.start()
-        running.wait(READY, 30, since_s=started_s)
-        time.sleep(random.uniform(0.5, 2.0))
-        running.kill()
-        shutil.rmtree(state)
-        shutil.copytree(synced, state)
-        if life % 2:
-            broker.start()
-    running.start()
-    running.wait("no window waits", 200, since_s=time.monotonic())
-    assert running.stop() == 0
-    finished = last_seq(state / "outbox.sqlite")
-    witness.wait(finished)
-
-    account = witness.account()
-    figures(**account)
-    assert account["windows"] == finished
-    assert account["lost"] == 0
-    assert finished > 40
 
 
 @pytest.mark.parametrize(

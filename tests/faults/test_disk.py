@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -107,18 +108,21 @@ def test_with_a_read_only_disk_windows_wait_in_memory(
     assert account["lost"] == 0
 
 
-@pytest.mark.row(15, "bytes of the outbox flipped between two runs")
-def test_a_damaged_outbox_is_set_aside_and_no_number_comes_again(
-    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clip: MakeClip, figures: Figures
+@pytest.mark.parametrize("flipped", [20, 200, 4096], ids=["20", "200", "the first 4096"])
+@pytest.mark.row(15, "bytes of the outbox flipped between two runs, 30 windows wait in it")
+def test_of_a_damaged_outbox_only_windows_that_were_hit_are_missing_and_no_number_comes_again(
+    broker: Mosquitto, witness: Witness, daemon: StartDaemon, clip: MakeClip, flipped: int, figures: Figures
 ) -> None:
     broker.kill()
     running = daemon(broker.port, camera=replay(clip(300), pace="fast"))
     assert running.finish(30) == 0
     outbox = running.folder / "outbox.sqlite"
     content = bytearray(outbox.read_bytes())
-    random = Random(15)
-    for _ in range(200):
-        content[random.randrange(100, len(content))] ^= 0xFF
+    places = range(flipped) if flipped == 4096 else Random(15).sample(range(len(content)), flipped)
+    rows = [row.span() for row in re.finditer(rb'fer-row [0-9a-f]{8} \d+ {"schema".*?}}', content)]
+    hit = sum(any(begin <= place < end for place in places) for begin, end in rows)
+    for place in places:
+        content[place] ^= 0xFF
     outbox.write_bytes(content)
 
     broker.start()
@@ -130,8 +134,10 @@ def test_a_damaged_outbox_is_set_aside_and_no_number_comes_again(
 
     windows = witness.windows.entries()
     saved = [window for window in windows if window["historical"]]
-    figures(note=f"{len(saved)} of the 30 windows in it arrived, the others are set aside", lost=30 - len(saved))
-    assert running.wait("set aside as outbox.sqlite.damaged") - begun_s < 10
+    figures(note=f"{hit} of the 30 windows were hit, {len(saved)} arrived", lost=30 - len(saved))
+    assert len(rows) == 30
+    assert len(saved) == 30 - hit
+    assert running.wait("kept as outbox.sqlite.damaged") - begun_s < 10
     assert outbox.with_name("outbox.sqlite.damaged").read_bytes() == content
     assert len({window["id"] for window in windows}) == len(windows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -14,37 +15,40 @@ import msgspec
 import pytest
 
 from edge.errors import ConfigError, OutboxError
-from edge.mqtt.outbox import RETRY_S
-from tests.edge.mqtt.conftest import DEVICE, OpenOutbox, codes, fill, ids, key_of, query, seqs
+from edge.mqtt.outbox import RETRY_S, Outbox
+from tests.edge.mqtt.conftest import DEVICE, OpenOutbox, codes, crashed, fill, ids, key_of, query, seqs
 from tests.support.clock import SettableClock
 from tests.support.windows import a_window
 
 
-@pytest.mark.parametrize(
-    ("damage", "why"),
-    [
-        ("UPDATE outbox_rows SET window = replace(window, 'cam0', 'cam1') WHERE id LIKE '%2'", "it is damaged on disk"),
-        ("UPDATE outbox_rows SET window = CAST('}' AS BLOB) WHERE id LIKE '%2'", "it is damaged on disk"),
-        ("UPDATE outbox_rows SET window = 17 WHERE id LIKE '%2'", "it is damaged on disk"),
-        ("UPDATE outbox_rows SET checksum = 'x' WHERE id LIKE '%2'", "it is damaged on disk"),
-    ],
-)
-def test_a_damaged_window_is_set_aside_and_the_rest_goes_on(
-    open_outbox: OpenOutbox, path: Path, damage: str, why: str
-) -> None:
+@pytest.mark.parametrize("damaged", ["replace(row, 'cam0', 'cam1')", "substr(row, 1, 200)", "substr(row, 2)", "17"])
+def test_a_damaged_window_is_set_aside_and_the_rest_goes_on(open_outbox: OpenOutbox, path: Path, damaged: str) -> None:
     first = open_outbox(path)
     fill(first, 4)
     first.close()
-    query(path, damage)
+    query(path, f"UPDATE outbox_rows SET row = CAST({damaged} AS BLOB) WHERE position = 2")
 
     outbox = open_outbox(path)
 
     assert seqs(outbox.pending(10)) == [1, 3, 4]
-    assert (outbox.set_aside, codes(outbox)) == (1, ["windows_set_aside"])
-    assert why in outbox.problems[0].sentence
-    assert (outbox.epoch, outbox.seq) == (first.epoch, 4)
+    assert codes(outbox) == ["windows_set_aside"]
+    assert "The outbox was damaged (a row is damaged): 3 windows in it could be read" in outbox.problems[0].sentence
+    assert outbox.epoch != first.epoch
+    assert outbox.seq == 4
+
+
+def test_a_damaged_window_is_counted_and_kept(open_outbox: OpenOutbox, path: Path) -> None:
+    first = open_outbox(path)
+    fill(first, 4)
+    first.close()
+    query(path, "UPDATE outbox_rows SET row = CAST(replace(row, 'cam0', 'cam1') AS BLOB) WHERE position > 2")
+
+    outbox = open_outbox(path)
+
+    assert outbox.set_aside == 2
+    assert "2 were found damaged" in outbox.problems[0].sentence
     outbox.close()
-    assert query(path, "SELECT count(*) FROM outbox_aside") == [(1,)]
+    assert query(path, "SELECT reason FROM outbox_aside") == [("it is damaged on disk",)] * 2
 
 
 def test_windows_of_another_device_are_set_aside(open_outbox: OpenOutbox, path: Path) -> None:
@@ -70,7 +74,7 @@ def test_no_id_comes_again_whatever_is_lost(open_outbox: OpenOutbox, path: Path,
         if lost == "file":
             path.unlink()
         elif lost == "numbers":
-            query(path, "UPDATE outbox_state SET seq = 1")
+            query(path, "UPDATE outbox_state SET row = CAST('x' AS BLOB)")
         else:
             path.write_bytes(bytes(path.stat().st_size))
 
@@ -81,50 +85,74 @@ def test_without_a_file_every_run_has_ids_of_its_own(open_outbox: OpenOutbox) ->
     assert len({open_outbox(None).epoch for _ in range(5)}) == 5
 
 
-@pytest.mark.parametrize("damage", ["zeros", "flipped bytes", "cut off"])
+def read_after(content: dict[Path, bytes], open_outbox: OpenOutbox) -> tuple[Outbox, set[int]]:
+    """The outbox of these files, and the numbers of the windows that it still has."""
+    path = min(content)
+    for file, what in content.items():
+        file.write_bytes(what)
+    outbox = open_outbox(path)
+    fill(outbox, 1)
+    return outbox, {row.window.seq for row in outbox.pending(100) if row.historical}
+
+
+@pytest.mark.parametrize("damage", ["zeros", "cut off", "another start"])
 def test_a_damaged_file_is_set_aside_and_what_can_be_read_goes_on(
     open_outbox: OpenOutbox, path: Path, damage: str
 ) -> None:
     first = open_outbox(path)
-    fill(first, 50, "x" * 1000)
+    fill(first, 50)
     first.close()
-    content = bytearray(path.read_bytes())
-    if damage == "zeros":
-        content = bytearray(len(content))
-    elif damage == "flipped bytes":
-        middle = len(content) // 2 // 4096 * 4096
-        content[middle : middle + 4096] = bytes(value ^ 0xFF for value in content[middle : middle + 4096])
-    else:
-        content = content[: len(content) // 2]
-    path.write_bytes(content)
+    content = path.read_bytes()
+    half = len(content) // 2
+    damaged = {
+        "zeros": bytes(len(content)),
+        "cut off": content[:half],
+        "another start": bytes(value ^ 0xFF for value in content[:4096]) + content[4096:],
+    }[damage]
 
-    outbox = open_outbox(path)
-    fill(outbox, 1)
+    outbox, left = read_after({path: damaged}, open_outbox)
 
-    left = [row.window.seq for row in outbox.pending(100) if row.historical]
-    assert path.with_name("outbox.sqlite.damaged").read_bytes() == content
+    assert path.with_name("outbox.sqlite.damaged").read_bytes() == damaged
     assert outbox.epoch != first.epoch
-    assert len(left) > 40 if damage == "flipped bytes" else damage == "cut off" or not left
-    assert outbox.problems == () or codes(outbox) == ["windows_set_aside"]
+    assert {"zeros": not left, "cut off": 0 < len(left) < 50, "another start": len(left) == 50}[damage]
+    assert codes(outbox) == ["windows_set_aside"]
+    assert "The damaged file is kept as outbox.sqlite.damaged." in outbox.problems[0].sentence
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_random_damage_never_keeps_the_daemon_from_starting(open_outbox: OpenOutbox, path: Path, seed: int) -> None:
-    first = open_outbox(path)
-    fill(first, 60)
-    before = set(ids(first))
-    first.close()
-    random, content = Random(seed), bytearray(path.read_bytes())
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "killed"])
+@pytest.mark.parametrize("seed", range(20))
+def test_random_damage_costs_no_window_but_those_that_it_hits(
+    open_outbox: OpenOutbox, path: Path, seed: int, closed: bool
+) -> None:
+    if closed:
+        first = open_outbox(path)
+        fill(first, 30)
+        first.close()
+    else:
+        crashed(path, "fill(outbox, 30)")
+    random, content, hit = Random(seed), {}, set[tuple[Path, int]]()
+    files = [file for file in (path, path.with_name(path.name + "-wal")) if file.exists()]
+    for file in files:
+        content[file] = bytearray(file.read_bytes())
     for _ in range(random.choice([1, 10, 300])):
-        content[random.randrange(16, len(content))] = random.randrange(256)
-    path.write_bytes(content)
+        file = random.choice(files)
+        at = random.randrange(len(content[file]))
+        content[file][at] ^= random.randrange(1, 256)
+        hit.add((file, at))
+    whole = set[int]()
+    before = set[str]()
+    for file in files:
+        for row in re.finditer(rb'fer-row [0-9a-f]{8} \d+ ({"schema".*?}})', file.read_bytes()):
+            window = msgspec.json.decode(row[1])
+            before.add(window.get("id", ""))
+            if not any((file, at) in hit for at in range(*row.span())):
+                whole.add(window["seq"])
 
-    outbox = open_outbox(path)
-    fill(outbox, 1)
+    outbox, left = read_after({file: bytes(what) for file, what in content.items()}, open_outbox)
 
     (fresh,) = [row.window.id for row in outbox.pending(100) if not row.historical]
+    assert whole <= left <= set(range(1, 31))
     assert fresh not in before
-    assert {row.window.id for row in outbox.pending(100) if row.historical} <= before
     assert "outbox_degraded" not in codes(outbox)
 
 
