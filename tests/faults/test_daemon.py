@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.conftest import Figures, MakeClip
 from tests.faults.witness import Witness
-from tests.support.daemon import Daemon, StartDaemon, replay
+from tests.support.daemon import Daemon, StartDaemon, last_seq, replay
 from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
@@ -27,9 +27,9 @@ def finish(running: Daemon, witness: Witness) -> int:
     """Let everything be delivered, stop; the number of the last window."""
     running.wait("no window waits", 600, since_s=time.monotonic())  # a quick machine leaves thousands, 20 go a second
     assert running.stop() == 0
-    last_seq: int = running.last_seq
-    witness.wait(last_seq)
-    return last_seq
+    last = last_seq(running.folder / "outbox.sqlite")
+    witness.wait(last)
+    return last
 
 
 @pytest.mark.row(5, "SIGKILL 5 times at random moments")
@@ -44,11 +44,11 @@ def test_a_killed_daemon_loses_no_finished_window(
         time.sleep(random.uniform(0.2, 2.0))
         running.kill()
     running.start()
-    last_seq = finish(running, witness)
+    last = finish(running, witness)
 
     account = witness.account()
     figures(**account)
-    assert account["windows"] == last_seq
+    assert account["windows"] == last
     assert account["lost"] == 0
 
 
@@ -81,7 +81,7 @@ def test_a_hundred_kills_lose_no_finished_window(
         arrived = witness.windows.entries(began_s)
         lives_while_replaying += any(window["historical"] for window in arrived)
     running.start()
-    last_seq = finish(running, witness)
+    last = finish(running, witness)
 
     account = witness.account()
     figures(
@@ -90,7 +90,7 @@ def test_a_hundred_kills_lose_no_finished_window(
         f"{max(recoveries_s):.1f} s at most",
         **account,
     )
-    assert account["windows"] == last_seq
+    assert account["windows"] == last
     assert account["lost"] == 0
     assert len(recoveries_s) == 20
     assert lives_while_replaying > 10
@@ -112,13 +112,13 @@ def test_a_stop_under_load_and_outage_keeps_its_time_and_its_windows(
     kept = running.said("wait on disk for the next start")
     broker.thaw()
     running.start()
-    last_seq = finish(running, witness)
+    last = finish(running, witness)
 
     account = witness.account()
     figures(note=f"stopped in {stopped_s:.1f} s", **account)
     assert (status, kept) == (0, True)
     assert stopped_s < 10
-    assert account["windows"] == last_seq
+    assert account["windows"] == last
     assert account["lost"] == 0
 
 
@@ -172,9 +172,9 @@ def test_a_bug_in_the_network_thread_is_survived(
     recovery_s = witness.wait(witness.last_seq + 3) - failed_s
     running.wait("no window waits", 90, since_s=failed_s + 10)
     settled_s = running.wait("STATUS=running", 90, since_s=failed_s + 10) - failed_s
-    last_seq = finish(running, witness)
+    last = finish(running, witness)
 
     account = witness.account()
     figures(recovery_s=recovery_s, note=f"no window waits after {settled_s:.0f} s, one process", **account)
-    assert account["windows"] == last_seq
+    assert account["windows"] == last
     assert account["lost"] == 0

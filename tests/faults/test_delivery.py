@@ -16,7 +16,7 @@ import pytest
 
 from tests.faults.conftest import Figures, MakeClip
 from tests.faults.witness import Witness
-from tests.support.daemon import StartDaemon, replay
+from tests.support.daemon import StartDaemon, last_seq, replay
 from tests.support.fake_broker import MakeFakeBroker
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
@@ -29,13 +29,6 @@ def change(outbox: Path, *statements: str) -> None:
     with closing(sqlite3.connect(outbox)) as database, database:
         for statement in statements:
             database.execute(statement)
-
-
-def last_seq(outbox: Path) -> int:
-    """Number of the last window that a stopped daemon has put into its outbox."""
-    with closing(sqlite3.connect(outbox)) as database:
-        ((state,),) = database.execute("SELECT row FROM outbox_state").fetchall()
-        return int(json.loads(state[state.index(b"{") :])["seq"])
 
 
 ONE_BYTE = """UPDATE outbox_rows SET row = CAST(replace(row, '"people":0', '"people":1') AS BLOB) WHERE position = 7"""

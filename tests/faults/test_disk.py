@@ -119,7 +119,8 @@ def test_of_a_damaged_outbox_only_windows_that_were_hit_are_missing_and_no_numbe
     outbox = running.folder / "outbox.sqlite"
     content = bytearray(outbox.read_bytes())
     places = range(flipped) if flipped == 4096 else Random(15).sample(range(len(content)), flipped)
-    rows = [row.span() for row in re.finditer(rb'fer-row [0-9a-f]{8} \d+ {"schema".*?}}', content)]
+    heads = list(re.finditer(rb"fer-row [0-9a-f]{8} (\d+) (?={\"schema\")", content))
+    rows = [(head.start(), head.end() + int(head[1])) for head in heads]
     hit = sum(any(begin <= place < end for place in places) for begin, end in rows)
     for place in places:
         content[place] ^= 0xFF

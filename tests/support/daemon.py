@@ -65,6 +65,13 @@ def configuration(port: int, *, extra: str = "", **sections: Section) -> str:
     return "\n".join([*lines, extra, ""])
 
 
+def last_seq(outbox: Path) -> int:
+    """Number of the last window that a stopped daemon has put into its outbox."""
+    with closing(sqlite3.connect(outbox)) as database:
+        ((state,),) = database.execute("SELECT row FROM outbox_state").fetchall()
+        return int(json.loads(state[state.index(b"{") :])["seq"])
+
+
 class Daemon:
     """``fer-edge run``, any number of processes one after the other, as the unit of systemd/ starts them.
 
@@ -106,13 +113,6 @@ class Daemon:
         """The newest process."""
         assert self._process is not None
         return self._process
-
-    @property
-    def last_seq(self) -> int:
-        """Number of its last window, which a stopped daemon leaves in its outbox."""
-        with closing(sqlite3.connect(self.folder / "outbox.sqlite")) as outbox:
-            ((seq,),) = outbox.execute("SELECT seq FROM outbox_state").fetchall()
-            return int(seq)
 
     def configure(self, *, extra: str = "", **sections: Section) -> None:
         """Write what the next start reads, see ``configuration``; by default the outbox is in ``folder``."""

@@ -142,11 +142,13 @@ def test_random_damage_costs_no_window_but_those_that_it_hits(
     whole = set[int]()
     before = set[str]()
     for file in files:
-        for row in re.finditer(rb'fer-row [0-9a-f]{8} \d+ ({"schema".*?}})', file.read_bytes()):
-            window = msgspec.json.decode(row[1])
-            before.add(window.get("id", ""))
-            if not any((file, at) in hit for at in range(*row.span())):
-                whole.add(window["seq"])
+        stored = file.read_bytes()
+        for head in re.finditer(rb"fer-row [0-9a-f]{8} (\d+) ", stored):
+            row = range(head.start(), head.end() + int(head[1]))
+            body = msgspec.json.decode(stored[head.end() : row.stop])
+            before.add(body["id"])
+            if body["id"] and not any((file, at) in hit for at in row):
+                whole.add(body["seq"])
 
     outbox, left = read_after({file: bytes(what) for file, what in content.items()}, open_outbox)
 
