@@ -1,9 +1,10 @@
 """Detections -> short-lived tracks: who is in view, and how many different people have been.
 
-Two detections belong to the same person when their boxes overlap or lie close and are of similar size. A face that kept
-its place and is lost, because somebody bows or turns away, is the same person if it comes back there within seconds.
-Nothing about appearance is kept, so a person who leaves and returns elsewhere counts again, and two who cross may swap
-ids. Re-identification is left out on purpose: it would have to remember an image of a person.
+Two detections belong to the same person when their boxes overlap or lie close and are of similar size; who walks is
+looked for where the walk leads as well. A face that kept its place and is lost, because somebody bows or turns away, is
+the same person if it comes back there within seconds. Nothing about appearance is kept, so a person who leaves and
+returns elsewhere counts again, and two who cross may swap ids. Re-identification is left out on purpose: it would have
+to remember an image of a person.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 
 from edge.records import Face, Frame, Track
 
-MIN_AFFINITY = -1.0
-"""Boxes that do not overlap belong to the same person up to one face height apart. Seated neighbours are more than two
-apart; a person who walks at 1 m/s moves one and a half in the 0.3 s between detections."""
+MIN_AFFINITY = -1.75
+"""Boxes that do not overlap belong to the same person up to this many face heights apart. Seated neighbours are more
+than two apart; a person who walks at 1 m/s moves one and a half in the 0.3 s between detections."""
 
 MIN_SIZE_RATIO = 0.5
 """A face does not double its size between two detections; a poster or a false detection beside it may differ more."""
@@ -28,6 +29,9 @@ there later is the same: four fifths of a face height to the side, as far as a s
 REST_S = 1.0
 """Who has been in one place for so long rests. A passer-by does not, so the next is not taken for the same person."""
 
+OLD_PACE = 0.3
+"""Weight of a person's pace before the newest step, which a box that jitters makes uncertain."""
+
 
 @dataclass(slots=True)
 class _Person:
@@ -35,8 +39,17 @@ class _Person:
     seen_at_s: float
     place: Face
     resting_since_s: float
+    pace: tuple[float, float] = (0.0, 0.0)
+    """Pixels a second, to the right and down."""
 
     def see(self, face: Face, now_s: float) -> None:
+        if (passed_s := now_s - self.seen_at_s) > 0:
+            (x, y), (old_x, old_y) = face.centre_px, self.track.face.centre_px
+            old = OLD_PACE if self.track.confirmed else 0
+            self.pace = (
+                old * self.pace[0] + (1 - old) * (x - old_x) / passed_s,
+                old * self.pace[1] + (1 - old) * (y - old_y) / passed_s,
+            )
         self.track = Track(self.track.id, face, confirmed=True)
         self.seen_at_s = now_s
         if _affinity(self.place, face) <= RESTING:
@@ -135,18 +148,24 @@ class FaceTracker:
     def _affinity(self, person: _Person, face: Face, now_s: float) -> float:
         # With few frames a second the last look may be older than that.
         if now_s - person.seen_at_s <= self._max_missing_s or person.seen_at_s == self._detected_at_s:
-            return _affinity(person.track.face, face)
+            passed_s = now_s - person.seen_at_s
+            ahead = person.pace[0] * passed_s, person.pace[1] * passed_s
+            return max(_affinity(person.track.face, face), _affinity(person.track.face, face, ahead))
         affinity = _affinity(person.place, face)
         return affinity if affinity > RESTING and self._remembers(person, now_s) else -math.inf
 
 
-def _affinity(a: Face, b: Face) -> float:
-    """Intersection over union less the distance of the centres in heights: 1 for equal boxes, -inf for unlike sizes."""
+def _affinity(a: Face, b: Face, moved_px: tuple[float, float] = (0.0, 0.0)) -> float:
+    """Intersection over union less the distance of the centres in heights: 1 for equal boxes, -inf for unlike sizes.
+
+    ``a`` is taken to have ``moved_px`` to the right and down.
+    """
     smaller, larger = sorted((a.height_px, b.height_px))
     if smaller < MIN_SIZE_RATIO * larger:
         return -math.inf
-    overlap_x = min(a.right_px, b.right_px) - max(a.left_px, b.left_px)
-    overlap_y = min(a.bottom_px, b.bottom_px) - max(a.top_px, b.top_px)
+    x, y = moved_px
+    overlap_x = min(a.right_px + x, b.right_px) - max(a.left_px + x, b.left_px)
+    overlap_y = min(a.bottom_px + y, b.bottom_px) - max(a.top_px + y, b.top_px)
     common = max(overlap_x, 0) * max(overlap_y, 0)
     union = a.width_px * a.height_px + b.width_px * b.height_px - common
-    return common / union - math.dist(a.centre_px, b.centre_px) / larger
+    return common / union - math.dist((a.centre_px[0] + x, a.centre_px[1] + y), b.centre_px) / larger

@@ -127,6 +127,33 @@ def test_a_missed_face_that_moved_on_keeps_its_id_too() -> None:
     assert ids(last) == [1]
 
 
+def test_who_walks_is_found_again_where_the_walk_leads() -> None:
+    walk: list[list[Face]] = [[face(100)], [face(190)], [face(280)], [], [face(460)]]
+    tracker = FaceTracker(detect_every=1)
+
+    *_, last = Script(*walk).follow(tracker, *(0.3 * step for step in range(5)))
+
+    assert ids(last) == [1]
+
+
+def test_who_walks_and_stops_is_the_same_person() -> None:
+    walk: list[list[Face]] = [[face(100)], [face(190)], [face(280)], [face(280)], [face(280)]]
+    tracker = FaceTracker(detect_every=1)
+
+    seen = Script(*walk).follow(tracker, *(0.3 * step for step in range(5)))
+
+    assert [ids(tracks) for tracks in seen] == [[1]] * 5
+
+
+def test_two_who_walk_past_each_other_are_two_people() -> None:
+    paths: list[list[Face]] = [[face(40 + 60 * step), face(460 - 60 * step, 190)] for step in range(8)]
+    tracker = FaceTracker(detect_every=1)
+
+    seen = Script(*paths).follow(tracker, *(0.3 * step for step in range(8)))
+
+    assert [ids(tracks) for tracks in seen] == [[1, 2]] * 8
+
+
 def test_a_person_who_returns_after_a_long_absence_counts_again() -> None:
     script = Script([face(100)], [face(100)], [], [face(100)], [face(100)])
     tracker = FaceTracker(detect_every=1, max_missing_s=1.0)
@@ -175,13 +202,13 @@ def test_a_face_that_moved_a_little_takes_the_track_before_one_of_another_size(
     [
         (face(100), True),
         (face(140), True),
-        (face(155), True),
-        (face(160), False),
-        (face(165), False),
-        (face(100, top_px=41), True),
-        (face(100, top_px=159), True),
-        (face(100, top_px=160), False),
-        (face(100, top_px=170), False),
+        (face(204), True),
+        (face(205), False),
+        (face(240), False),
+        (face(100, top_px=1), True),
+        (face(100, top_px=204), True),
+        (face(100, top_px=205), False),
+        (face(100, top_px=240), False),
         (face(115, top_px=115, size_px=30), True),
         (face(85, top_px=85, size_px=100), True),
         (face(60, top_px=60, size_px=140), False),
@@ -190,12 +217,12 @@ def test_a_face_that_moved_a_little_takes_the_track_before_one_of_another_size(
     ids=[
         "still",
         "overlapping",
-        "almost one face on",
-        "one face on",
+        "almost as far as a walk",
+        "farther than a walk",
         "too far",
-        "almost one face up",
-        "almost one face down",
-        "one face down",
+        "almost as far up",
+        "almost as far down",
+        "farther down",
         "too far down",
         "half as large",
         "nearer",
