@@ -16,6 +16,7 @@ from train.run.options import epochs_option, precision_option, run_options, whol
 from train.run.progress import progress_bar
 
 if TYPE_CHECKING:
+    from edge.vision.detector import FaceDetector
     from train.detector.sources import Sources
 
 DEFAULT_RUN = Path("runs/detector-0")
@@ -74,6 +75,19 @@ def add_commands(detector: argparse.ArgumentParser) -> None:
     )
     clips.add_argument("--release", type=Path, metavar="DIR", help="an int8 release (default: the packaged one)")
     clips.set_defaults(command=_clips)
+
+    reach = commands.add_parser(
+        "reach", parents=data, help="measure how small the faces may be that a release finds, by size of frame"
+    )
+    reach.add_argument("--release", type=Path, metavar="DIR", help="an int8 release (default: the packaged one)")
+    reach.set_defaults(command=_reach)
+
+    count = commands.add_parser(
+        "count", parents=data, help="measure how well people are counted on invented films, with the daemon's tracker"
+    )
+    count.add_argument("--release", type=Path, metavar="DIR", help="an int8 release (default: the packaged one)")
+    count.add_argument("--yunet", type=Path, metavar="FILE", help="also YuNet: its .onnx file")
+    count.set_defaults(command=_count)
 
 
 def _fit(options: argparse.Namespace) -> int:
@@ -139,6 +153,36 @@ def _clips(options: argparse.Namespace) -> int:
     clips = read_clips(options.films)
     with progress_bar("running the detectors") as progress:
         table = compare_on_clips(clips, options.references, options.release, progress)
+    print(table, end="")
+    return 0
+
+
+def _reach(options: argparse.Namespace) -> int:
+    import cv2
+
+    from edge.vision.detector.builtin import PACKAGED_DETECTOR
+    from train.detector.reach import measure_reach
+
+    cv2.setNumThreads(1)
+    print(measure_reach(options.release or PACKAGED_DETECTOR, _read(options).held_back), end="")
+    return 0
+
+
+def _count(options: argparse.Namespace) -> int:
+    import cv2
+
+    from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+    from edge.vision.detector.haar import HaarDetector
+    from edge.vision.detector.yunet import YuNetDetector
+    from train.detector.count import invent, measure_counts
+
+    cv2.setNumThreads(1)
+    detectors: list[FaceDetector] = [BuiltinDetector(load_detector(options.release or PACKAGED_DETECTOR))]
+    detectors += [HaarDetector(min_face_px=40)]
+    detectors += [YuNetDetector(options.yunet)] if options.yunet else []
+    films = list(invent(_read(options).held_back))
+    with progress_bar("counting people") as progress:
+        table = measure_counts(detectors, films, progress)
     print(table, end="")
     return 0
 

@@ -13,8 +13,9 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the extra train")
 
+from tests.support.paths import TINY
 from train import cli
-from train.detector import development
+from train.detector import count, development, reach
 from train.detector import recipe as recipe_module
 from train.detector.sources import read_sources
 from train.detector.synthesis.sprites import Collection
@@ -70,3 +71,17 @@ def test_an_absent_folder_ends_with_one_sentence(tmp_path: Path, capsys: pytest.
     assert cli.main(["detector", "fit", "--faces", str(tmp_path / "absent")]) == 78
 
     assert "holds no image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["reach", "count"])
+def test_a_release_is_measured_on_frames_and_films(
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reach, "FRAMES_PX", ((480, 640),))
+    monkeypatch.setattr(reach, "HEIGHTS_PX", (40,))
+    monkeypatch.setattr(count, "FILMS", 1)
+    monkeypatch.setattr(count, "DURATION_S", 1.0)
+
+    assert cli.main(["detector", command, "--faces", str(folder), "--release", str(TINY / "face")]) == 0
+
+    assert capsys.readouterr().out.startswith("| ")
