@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from edge.commands.arguments import parse
 from edge.config import CameraConfig, Config, MqttConfig, load
-from edge.errors import EXIT_RETRY, FerEdgeError
+from edge.errors import EXIT_RETRY, ConfigError, FerEdgeError
 from edge.model.download import DOWNLOADS, folders
 
 if TYPE_CHECKING:
@@ -124,6 +124,21 @@ def _tell_one(finding: Finding, *, json_lines: bool) -> int:
     return finding.exit_code
 
 
+def _notice(options: argparse.Namespace) -> int:
+    from edge.commands.notice import notice
+
+    sign = notice(load(options.config), options.language)
+    if options.out is None:
+        sys.stdout.write(sign)
+        return 0
+    try:
+        options.out.write_text(sign, "utf-8")
+    except OSError as error:
+        raise ConfigError(f"--out {options.out}: cannot be written ({error.strerror})") from error
+    print(f"{options.out}: open it in a browser and print it; one page of A4")
+    return 0
+
+
 def _model(options: argparse.Namespace) -> int:
     from edge.commands.catalog import list_models
 
@@ -188,6 +203,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "setup": _setup,
     "watch": _watch,
     "simulate": _simulate,
+    "notice": _notice,
     "demo": _demo,
     "bench": _bench,
     "model": _model,

@@ -358,6 +358,9 @@ _SECRET = frozenset({"camera.url", "mqtt.host", "mqtt.username", "mqtt.password_
 _BASIS_CHARACTERS = 20, 300
 """A lawful basis is said in words, so that whoever reads info can judge it."""
 
+_CONTACT_CHARACTERS = 100
+"""A contact has room on a sign."""
+
 _SHOWN = 80
 """How many characters of a wrong value a message repeats."""
 
@@ -392,6 +395,11 @@ def _contradictions(config: Config) -> list[str]:
         problems.append(
             f"deployment.lawful_basis is {_shown(basis)}; expected the reason in words, {_BASIS_CHARACTERS[0]} to "
             f"{_BASIS_CHARACTERS[1]} characters"
+        )
+    if len(config.deployment.contact) > _CONTACT_CHARACTERS:
+        problems.append(
+            f"deployment.contact has {len(config.deployment.contact)} characters; expected at most "
+            f"{_CONTACT_CHARACTERS}, such as an e-mail address"
         )
     if bool(mqtt.tls_cert) != bool(mqtt.tls_key):
         problems.append("mqtt.tls_cert and mqtt.tls_key belong together; set both or neither")

@@ -139,6 +139,19 @@ def _parser() -> argparse.ArgumentParser:
     setup.add_argument("--no-start", action="store_true", help="write only, for the image of a card")
     setup.set_defaults(command="setup")
 
+    notice = commands.add_parser(
+        "notice",
+        help="print the sign that tells people what is measured",
+        description="Write the sign that belongs beside the camera: one page of A4, to print from a browser. It says "
+        "what this configuration makes the device do, whom to ask, and how to get in touch by a QR code.",
+    )
+    notice.add_argument("--config", type=Path, required=True, metavar="FILE", help="the device's configuration")
+    notice.add_argument(
+        "--language", choices=("en", "de", "fr", "es"), default="en", help="language of the sign (default: en)"
+    )
+    notice.add_argument("--out", type=Path, metavar="FILE", help="write it there (default: standard output)")
+    notice.set_defaults(command="notice")
+
     doctor = commands.add_parser(
         "doctor",
         help="find what is wrong with this machine and its service, and the command that mends it",
