@@ -37,9 +37,13 @@ help:  ## this page
 	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
 
 ##@ See it
-.PHONY: demo bench fleet
+.PHONY: demo browser bench fleet
 demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, dashboard's view
 	@$(bin)/fer-edge demo $(ARGS)
+
+browser: .venv/.dev  ## the sensor as a page that runs in a browser, into dist/browser, and serve it on this machine
+	@deploy/browser/make.sh dist/browser
+	@$(bin)/python -m http.server --bind 127.0.0.1 --directory dist/browser 8000 $(ARGS)
 
 bench: .venv/.demo  ## speed of each stage and memory of the daemon on this machine
 	@$(bin)/fer-edge bench $(ARGS)
@@ -108,6 +112,7 @@ types: .venv/.dev .venv-js/.tools  ## mypy, strict, of the code and the tests; t
 	$(bin)/mypy
 	$(js)/tsc
 	$(js)/tsc -p edge/commands/preview
+	$(js)/tsc -p deploy/browser
 
 schemas: .venv/.dev  ## docs/schemas and docs/asyncapi.json from the records in edge/mqtt
 	$(bin)/python docs/make_schemas.py

@@ -79,6 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("model", type=Path, metavar="MODEL", help=model_help)
     check.set_defaults(command=_verify)
 
+    browser = commands.add_parser(
+        "browser",
+        help="make the variant of a release that runs in a browser",
+        description="Give a release float32 inputs and outputs, which LiteRT.js needs, around the same int8 network.",
+    )
+    browser.add_argument("release", type=Path, metavar="RELEASE", help="a release folder")
+    browser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to fill")
+    browser.set_defaults(command=_browser)
+
     coral = commands.add_parser(
         "edgetpu",
         help="predict for each operator whether an Edge TPU runs it",
@@ -114,6 +123,13 @@ def _verify(options: argparse.Namespace) -> None:
     names = [operator.name for operator in graph.operators]
     counts = ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
     say(f"{options.model}: may be released; {graph.size_bytes} bytes, all int8: {counts}")
+
+
+def _browser(options: argparse.Namespace) -> None:
+    from quantize.browser import make_browser_release
+
+    manifest = make_browser_release(options.release, options.out)
+    say(f"{options.out}: {manifest.id} with float32 edges")
 
 
 def _edgetpu(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -143,17 +144,17 @@ class Page:
         self._socket.close()
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running Chromium's DevTools, with a profile of its own."""
+@contextmanager
+def run_chromium(profile: Path, *switches: str) -> Iterator[str]:
+    """The address of a running Chromium's DevTools, with a profile of its own in ``profile``."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs Chromium: apt-get install chromium")
         pytest.skip("needs Chromium (apt-get install chromium)")
-    profile = tmp_path_factory.mktemp("chromium")
     with (profile / "log").open("wb") as log:
-        process = subprocess.Popen([program, *SWITCHES, f"--user-data-dir={profile}"], stdout=log, stderr=log)
+        command = [program, *SWITCHES, *switches, f"--user-data-dir={profile}"]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     port = profile / "DevToolsActivePort"
 
     def listens() -> bool:
@@ -166,14 +167,30 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(10)
 
 
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Chromium without a camera."""
+    with run_chromium(tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
 @pytest.fixture
 def page(chromium: str) -> Iterator[Page]:
     """A new tab; a script error or a breach of the content security policy fails the test."""
+    with open_page(chromium) as tab:
+        yield tab
+
+
+@contextmanager
+def open_page(chromium: str) -> Iterator[Page]:
+    """A new tab, see ``page``."""
     request = urllib.request.Request(f"{chromium}/json/new?about:blank", method="PUT")
     with urllib.request.urlopen(request, timeout=10) as answer:
         tab = Page(json.load(answer)["webSocketDebuggerUrl"])
-    yield tab
-    tab.close()
+    try:
+        yield tab
+    finally:
+        tab.close()
     assert not tab.errors
 
 

@@ -1,0 +1,53 @@
+// The face crop and its emotions: edge/vision/crop.py and classifier.py in JavaScript.
+
+import { cut, enlarge, round, shrink } from "./image.js";
+
+const MERGED = { contempt: "neutral" }; // labels of other label sets that count as one of ours
+
+export class Classifier {
+  #release;
+
+  constructor(release) {
+    this.#release = release;
+  }
+
+  /** The share of each emotion for a face of the image, cut by the detector's rule. */
+  async classify(image, face, cropRule) {
+    const [, size] = this.#release.manifest.input.shape;
+    return this.read(cropFace(image, face, cropRule, size));
+  }
+
+  /** The share of each emotion for a grey crop of the input's size. */
+  async read(crop) {
+    const { manifest, run } = this.#release;
+    const channels = manifest.input.shape[3];
+    const values = new Float32Array(crop.data.length * channels);
+    for (let i = 0; i < values.length; i++) values[i] = crop.data[Math.floor(i / channels)];
+    const [logits] = await run(values); // those of the first head
+    const shares = {};
+    softmax(logits, manifest.heads[0].temperature).forEach((share, i) => {
+      const name = MERGED[manifest.labels[i]] ?? manifest.labels[i];
+      shares[name] = (shares[name] ?? 0) + share;
+    });
+    return shares;
+  }
+}
+
+function softmax(logits, temperature) {
+  const scaled = Array.from(logits, (logit) => logit / temperature);
+  const most = Math.max(...scaled);
+  const exponentials = scaled.map((value) => Math.exp(value - most));
+  const sum = exponentials.reduce((a, b) => a + b);
+  return exponentials.map((value) => value / sum);
+}
+
+/** The square around a face that the classifier takes; beyond the border of the image it repeats. */
+export function cropFace(image, face, { side: share, offset_x: offsetX = 0, offset_y: offsetY = 0 }, size) {
+  const height = face.bottom - face.top;
+  const side = share * height;
+  const centreX = (face.left + face.right) / 2 + offsetX * height;
+  const centreY = (face.top + face.bottom) / 2 + offsetY * height;
+  const sidePx = Math.max(1, round(side));
+  const square = cut(image, round(centreX - side / 2), round(centreY - side / 2), sidePx, sidePx);
+  return (sidePx > size ? shrink : enlarge)(square, size, size);
+}

@@ -1,0 +1,172 @@
+// Finds the faces of a grey image: edge/vision/detector in JavaScript. Shapes, strides and thresholds come from the
+// manifest. A box is {left, top, right, bottom, confidence} in pixels of the image.
+
+import { cut, enlarge, round, shrink } from "./image.js";
+
+const MARGIN_GREY = 128;
+const CANDIDATES = 400;
+const USUAL_PX = [480, 640]; // height and width of the frame that one look is enough for
+const USUAL_FACE_PX = 40;
+const SAME_FACE_SHARE = 0.6; // share of the smaller of two boxes of different looks that show the same face
+const CUT = 0.1; // share of its height by which a box may cross an inner border of a tile
+const BEYOND = 0.5; // share of the frame by which a box may leave it
+
+export class Detector {
+  #release;
+  #minFacePx;
+
+  constructor(release, minFacePx = 40) {
+    this.#release = release;
+    this.#minFacePx = minFacePx;
+    this.cropRule = release.manifest.crop;
+  }
+
+  /** The faces of an image, best first, in whole pixels. */
+  async detect(image) {
+    const { manifest } = this.#release;
+    const [, height, width] = manifest.input.shape;
+    const [whole, ...tiles] = planLooks(image, [height, width], this.#minFacePx);
+    const looks = [await this.#look(cutTile(image, whole))];
+    for (const tile of tiles) looks.push(seenWhole(await this.#look(cutTile(image, tile)), tile, image));
+    const boxes = tiles.length ? merge(looks, manifest.max_overlap) : looks[0];
+    return boxes.map((box) => clipBox(box, image)).filter((box) => box && box.bottom - box.top >= this.#minFacePx);
+  }
+
+  async #look(image) {
+    const { manifest, run } = this.#release;
+    const [, height, width] = manifest.input.shape;
+    const { values, scale } = letterbox(image, height, width);
+    const maps = await run(values);
+    const boxes = decode(maps, manifest);
+    for (const box of boxes) for (const side of ["left", "top", "right", "bottom"]) box[side] /= scale;
+    return boxes;
+  }
+}
+
+/** The image, as large as fits, at the top left of an input of this size, as float32 grey levels. */
+function letterbox(image, height, width) {
+  const scale = Math.min(height / image.height, width / image.width);
+  const size = [Math.max(1, round(image.width * scale)), Math.max(1, round(image.height * scale))];
+  const small = (scale < 1 ? shrink : enlarge)(image, size[0], size[1]);
+  const values = new Float32Array(height * width).fill(MARGIN_GREY);
+  for (let y = 0; y < small.height; y++)
+    values.set(small.data.subarray(y * small.width, (y + 1) * small.width), y * width);
+  return { values, scale };
+}
+
+/** Output maps to boxes, each face once: see decode.py. */
+function decode(maps, { outputs, strides, threshold, max_overlap: most }) {
+  const least = Math.log(threshold / (1 - threshold));
+  const found = [];
+  strides.forEach((stride, i) => {
+    const [, rows, columns] = outputs[i].shape;
+    const [logits, logs] = [maps[i], maps[i + strides.length]];
+    for (let cell = 0; cell < rows * columns; cell++) {
+      if (logits[cell] < least) continue;
+      const [x, y] = [(cell % columns) + 0.5, Math.floor(cell / columns) + 0.5];
+      const [left, top, right, bottom] = Array.from({ length: 4 }, (_, k) => Math.exp(Math.min(logs[4 * cell + k], 6)));
+      found.push({
+        left: (x - left) * stride,
+        top: (y - top) * stride,
+        right: (x + right) * stride,
+        bottom: (y + bottom) * stride,
+        confidence: 1 / (1 + Math.exp(-logits[cell])),
+      });
+    }
+  });
+  return suppress(byConfidence(found).slice(0, CANDIDATES), (a, b) => overlap(a, b) > most);
+}
+
+const byConfidence = (boxes) => boxes.sort((a, b) => b.confidence - a.confidence);
+
+/** The boxes, best first, without those that show the same as a better one. */
+function suppress(boxes, same) {
+  const kept = [];
+  for (const box of boxes) if (!kept.some((better) => same(better, box))) kept.push(box);
+  return kept;
+}
+
+const area = (box) => (box.right - box.left) * (box.bottom - box.top);
+
+function common(a, b) {
+  const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+  const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+  return Math.max(across, 0) * Math.max(down, 0);
+}
+
+/** Intersection over union. */
+export function overlap(a, b) {
+  const both = common(a, b);
+  return both / (area(a) + area(b) - both);
+}
+
+/** The looks that faces of `minFacePx` take: the whole image, and tiles of a large one; see tiles.py. */
+export function planLooks(image, input, minFacePx) {
+  const frame = [image.height, image.width];
+  const whole = { left: 0, top: 0, width: image.width, height: image.height };
+  const scale = Math.min(input[0] / frame[0], input[1] / frame[1]);
+  const usual = Math.min(input[0] / USUAL_PX[0], input[1] / USUAL_PX[1]);
+  const closer = usual * Math.min(1, USUAL_FACE_PX / minFacePx);
+  if (scale >= closer) return [whole];
+  const least = Math.ceil((USUAL_FACE_PX * usual) / scale);
+  const [height, width] = frame.map((have, i) => Math.min(have, Math.floor(input[i] / closer)));
+  const tiles = [whole];
+  for (const top of starts(frame[0], height, least))
+    for (const left of starts(frame[1], width, least)) tiles.push({ left, top, width, height });
+  return tiles;
+}
+
+function starts(length, tile, least) {
+  if (tile >= length) return [0];
+  const step = Math.max(tile - least, Math.floor(tile / 2));
+  const count = Math.ceil((length - tile) / step) + 1;
+  return Array.from({ length: count }, (_, i) => round((i * (length - tile)) / (count - 1)));
+}
+
+const cutTile = (image, { left, top, width, height }) =>
+  width === image.width && height === image.height ? image : cut(image, left, top, width, height);
+
+/** Boxes of a tile in pixels of the frame, without those that its inner borders cut. */
+function seenWhole(boxes, tile, frame) {
+  const [right, bottom] = [tile.left + tile.width, tile.top + tile.height];
+  for (const box of boxes) {
+    box.left += tile.left;
+    box.right += tile.left;
+    box.top += tile.top;
+    box.bottom += tile.top;
+  }
+  return boxes.filter((box) => {
+    const slack = CUT * (box.bottom - box.top);
+    return (
+      (tile.left === 0 || tile.left - box.left <= slack) &&
+      (tile.top === 0 || tile.top - box.top <= slack) &&
+      (right === frame.width || box.right - right <= slack) &&
+      (bottom === frame.height || box.bottom - bottom <= slack)
+    );
+  });
+}
+
+/** The boxes of all looks, best first, each face once. */
+function merge(looks, most) {
+  const boxes = byConfidence(looks.flatMap((look, origin) => look.map((box) => ({ ...box, origin }))));
+  return suppress(
+    boxes,
+    (a, b) =>
+      a.origin !== b.origin && (overlap(a, b) > most || common(a, b) / Math.min(area(a), area(b)) > SAME_FACE_SHARE),
+  );
+}
+
+/** The box in whole pixels, not far outside the image; null if all of it is. */
+function clipBox({ left, top, right, bottom, confidence }, { width, height }) {
+  const clip = (value, length) => round(Math.min(Math.max(value, -BEYOND * length), (1 + BEYOND) * length));
+  const box = {
+    left: clip(left, width),
+    top: clip(top, height),
+    right: clip(right, width),
+    bottom: clip(bottom, height),
+    confidence,
+  };
+  const visible =
+    box.left < Math.min(box.right, width) && box.right > 0 && box.top < Math.min(box.bottom, height) && box.bottom > 0;
+  return visible ? box : null;
+}

@@ -1,0 +1,120 @@
+// Grey images, {width, height, data}, and OpenCV's ways to resize them: what the Python code does with cv2.
+
+/** Python's round: halves go to the even neighbour. */
+export function round(value) {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** The luma (BT.601) of RGBA pixels, as OpenCV computes it. */
+export function toGrey({ width, height, data }) {
+  const grey = new Uint8Array(width * height);
+  for (let i = 0, at = 0; i < grey.length; i++, at += 4)
+    grey[i] = (4899 * data[at] + 9617 * data[at + 1] + 1868 * data[at + 2] + 8192) >> 14;
+  return { width, height, data: grey };
+}
+
+/** A rectangle of the image; what lies beyond the border repeats it. */
+export function cut(image, left, top, width, height) {
+  const data = new Uint8Array(width * height);
+  const columns = Int32Array.from({ length: width }, (_, x) => clamp(left + x, image.width));
+  for (let y = 0; y < height; y++) {
+    const row = clamp(top + y, image.height) * image.width;
+    for (let x = 0; x < width; x++) data[y * width + x] = image.data[row + columns[x]];
+  }
+  return { width, height, data };
+}
+
+const clamp = (value, length) => Math.min(Math.max(value, 0), length - 1);
+
+/**
+ * INTER_AREA: each pixel is the mean of the area that it stands for. For shrinking. In float32, as OpenCV computes it,
+ * because a mean that lies between two grey levels shows every rounding.
+ */
+export function shrink(image, width, height) {
+  const across = areaWeights(image.width, width);
+  const down = areaWeights(image.height, height);
+  const halved = image.width === 2 * width && image.height === 2 * height; // of this case OpenCV rounds halves up
+  const narrow = new Float32Array(width);
+  const sums = new Float32Array(width);
+  const data = new Uint8Array(width * height);
+  let narrowed = -1;
+  for (let y = 0; y < height; y++) {
+    sums.fill(0);
+    for (let i = down.starts[y]; i < down.starts[y + 1]; i++) {
+      const row = down.sources[i];
+      if (row !== narrowed) narrowRow(image.data, row * image.width, across, narrow);
+      narrowed = row;
+      const share = down.shares[i];
+      for (let x = 0; x < width; x++) sums[x] += Math.fround(share * narrow[x]);
+    }
+    for (let x = 0; x < width; x++) data[y * width + x] = halved ? Math.floor(sums[x] + 0.5) : round(sums[x]);
+  }
+  return { width, height, data };
+}
+
+function narrowRow(pixels, offset, { starts, sources, shares }, narrow) {
+  for (let x = 0; x < narrow.length; x++) {
+    let sum = 0;
+    for (let i = starts[x]; i < starts[x + 1]; i++)
+      sum = Math.fround(sum + Math.fround(pixels[offset + sources[i]] * shares[i]));
+    narrow[x] = sum;
+  }
+}
+
+/** Which of the `from` pixels each of `to` pixels covers, and the share of each: those of x begin at `starts[x]`. */
+function areaWeights(from, to) {
+  const scale = from / to;
+  const [starts, sources, shares] = [[0], [], []];
+  const add = (source, share) => {
+    sources.push(source);
+    shares.push(share);
+  };
+  for (let at = 0; at < to; at++) {
+    const [start, end] = [at * scale, (at + 1) * scale];
+    const width = Math.min(scale, from - start);
+    const last = Math.min(Math.floor(end), from - 1);
+    const first = Math.min(Math.ceil(start), last);
+    if (first - start > 1e-3) add(first - 1, (first - start) / width);
+    for (let i = first; i < last; i++) add(i, 1 / width);
+    if (end - last > 1e-3) add(last, Math.min(end - last, 1, width) / width);
+    starts.push(sources.length);
+  }
+  return { starts: Int32Array.from(starts), sources: Int32Array.from(sources), shares: Float32Array.from(shares) };
+}
+
+/** INTER_LINEAR: between the four nearest pixels. For enlarging. In whole numbers, as OpenCV computes it. */
+export function enlarge(image, width, height) {
+  const across = linearWeights(image.width, width);
+  const down = linearWeights(image.height, height);
+  const data = new Uint8Array(width * height);
+  const wide = new Map();
+  const widened = (row) => {
+    if (!wide.has(row)) wide.set(row, widenRow(image.data, row * image.width, across));
+    return wide.get(row);
+  };
+  down.forEach(([row, next, share, rest], y) => {
+    const [above, below] = [widened(row), widened(next)];
+    for (let x = 0; x < width; x++)
+      data[y * width + x] = (((share * (above[x] >> 4)) >> 16) + ((rest * (below[x] >> 4)) >> 16) + 2) >> 2;
+  });
+  return { width, height, data };
+}
+
+const widenRow = (pixels, start, across) =>
+  Int32Array.from(
+    across,
+    ([column, next, share, rest]) => pixels[start + column] * share + pixels[start + next] * rest,
+  );
+
+/** For each of `to` pixels: the two pixels between which it lies, and the share of each in 2048ths. */
+function linearWeights(from, to) {
+  return Array.from({ length: to }, (_, at) => {
+    const centre = Math.fround(((at + 0.5) * from) / to - 0.5);
+    const first = Math.floor(centre);
+    const rest = Math.fround(centre - first);
+    return [clamp(first, from), clamp(first + 1, from), round(Math.fround(1 - rest) * 2048), round(rest * 2048)];
+  });
+}

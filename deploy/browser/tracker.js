@@ -1,0 +1,87 @@
+// Detections to short-lived tracks: edge/vision/tracker.py in JavaScript, with a detection in every frame.
+
+import { overlap } from "./detector.js";
+
+const MIN_AFFINITY = -1;
+const MIN_SIZE_RATIO = 0.5;
+const RESTING = -0.5;
+const REST_S = 1;
+const MAX_MISSING_S = 1;
+const MAX_AWAY_S = 10;
+const MAX_TRACKS = 64;
+
+export class Tracker {
+  #people = [];
+  #lastId = 0;
+  #detectedAtS = Number.NEGATIVE_INFINITY;
+
+  /** The tracks {id, face, confirmed} of the faces of a frame at `nowS`, best first. */
+  update(found, nowS) {
+    const faces = found.slice(0, MAX_TRACKS);
+    const matched = this.#match(faces, nowS);
+    const inView = faces.map((face, i) => {
+      const person = matched.get(i);
+      if (person) this.#see(person, face, nowS);
+      else this.#people.push(this.#newPerson(face, nowS));
+      return (person ?? this.#people.at(-1)).track;
+    });
+    this.#people = this.#people.filter((person) => remembers(person, nowS));
+    this.#detectedAtS = nowS;
+    return inView;
+  }
+
+  #newPerson(face, nowS) {
+    this.#lastId += 1;
+    const track = { id: this.#lastId, face, confirmed: false };
+    return { track, seenAtS: nowS, place: face, restingSinceS: nowS };
+  }
+
+  #see(person, face, nowS) {
+    person.track = { id: person.track.id, face, confirmed: true };
+    person.seenAtS = nowS;
+    if (likeness(person.place, face) <= RESTING) {
+      person.place = face;
+      person.restingSinceS = nowS;
+    }
+  }
+
+  /** The person that each face belongs to, by the index of the face, best pairs first. */
+  #match(faces, nowS) {
+    const pairs = [];
+    faces.forEach((face, faceIndex) => {
+      this.#people.forEach((person, personIndex) => {
+        const affinity = this.#affinity(person, face, nowS);
+        if (affinity > MIN_AFFINITY) pairs.push([affinity, faceIndex, personIndex]);
+      });
+    });
+    pairs.sort((a, b) => b[0] - a[0] || b[1] - a[1] || b[2] - a[2]);
+    const matched = new Map();
+    const taken = new Set();
+    for (const [, faceIndex, personIndex] of pairs) {
+      if (matched.has(faceIndex) || taken.has(personIndex)) continue;
+      matched.set(faceIndex, this.#people[personIndex]);
+      taken.add(personIndex);
+    }
+    return matched;
+  }
+
+  #affinity(person, face, nowS) {
+    if (nowS - person.seenAtS <= MAX_MISSING_S || person.seenAtS === this.#detectedAtS)
+      return likeness(person.track.face, face);
+    const affinity = likeness(person.place, face);
+    return affinity > RESTING && remembers(person, nowS) ? affinity : Number.NEGATIVE_INFINITY;
+  }
+}
+
+function remembers(person, nowS) {
+  const rests = person.track.confirmed && person.seenAtS - person.restingSinceS >= REST_S;
+  return nowS - person.seenAtS <= (rests ? MAX_AWAY_S : MAX_MISSING_S);
+}
+
+/** Intersection over union less the distance of the centres in heights; never for unlike sizes. */
+function likeness(a, b) {
+  const [smaller, larger] = [a.bottom - a.top, b.bottom - b.top].sort((x, y) => x - y);
+  if (smaller < MIN_SIZE_RATIO * larger) return Number.NEGATIVE_INFINITY;
+  const distance = Math.hypot((a.left + a.right - b.left - b.right) / 2, (a.top + a.bottom - b.top - b.bottom) / 2);
+  return overlap(a, b) - distance / larger;
+}
