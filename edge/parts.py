@@ -115,9 +115,14 @@ def reserve_camera(section: CameraConfig) -> AbstractContextManager[object]:
     """
     from edge.host.camera_lock import hold_camera
 
-    if section.kind == "replay":
-        return nullcontext()
-    return hold_camera({"csi": "csi", "usb": os.path.realpath(section.device), "stream": section.url}[section.kind])
+    if section.kind == "csi":
+        return hold_camera("csi")
+    if section.kind == "stream":
+        return hold_camera(section.url)
+    # A device that is absent is told of when it is opened.
+    if section.kind == "usb" and Path(section.device).exists():
+        return hold_camera(str(Path(section.device).resolve()))
+    return nullcontext()
 
 
 def open_detector(section: DetectorConfig, inference: InferenceConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
