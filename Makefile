@@ -20,7 +20,7 @@ bin := .venv/bin
 js := .venv-js/node_modules/.bin
 # A file's tests share what they start, a browser or a small network; more than four processes only take memory.
 parallel := -n logical --maxprocesses=4 --dist=loadfile
-scripts := .ci/run $(wildcard *.sh */*.sh */*/*.sh)
+scripts := .ci/run $(wildcard deploy/debian/bin/* deploy/debian/control/p*) $(wildcard *.sh */*.sh */*/*.sh)
 # The default file may be absent; one that somebody named may not.
 votes = $(if $(or $(filter-out file,$(origin VOTES)),$(wildcard $(VOTES))),--votes $(VOTES))
 .PHONY: help
@@ -159,9 +159,12 @@ have-run:
 	  "make $(MAKECMDGOALS) RUN=runs/..." >&2; exit 1; }
 
 ##@ Bring it to a Pi
-.PHONY: bundle
-bundle: .venv/.demo  ## what a Pi needs, as dist/fer-edge-VERSION.tar.gz
-	@deploy/bundle.sh
+.PHONY: deb acceptance
+deb: .venv/.demo  ## Debian packages for Bookworm and Trixie, arm64 and amd64, into dist/ (KEY=release.key signs their checksums)
+	@$(bin)/python -m deploy.debian.build $(if $(KEY),--key $(KEY)) $(ARGS)
+
+acceptance: .venv/.dev  ## install, upgrade, roll back, remove and purge in Debian roots with a real systemd (needs root)
+	nice $(bin)/pytest tests/acceptance -m acceptance -s --timeout=0 $(ARGS)
 
 .venv/.demo: requirements/demo.lock.txt pyproject.toml
 	@requirements/venv.sh .venv demo

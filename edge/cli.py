@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from edge.commands.arguments import parse
 from edge.config import CameraConfig, Config, MqttConfig, load
-from edge.errors import EXIT_RETRY, ConfigError, FerEdgeError
+from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
 from edge.model.download import DOWNLOADS, folders
 
 if TYPE_CHECKING:
@@ -42,6 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except ImportError as error:
+        print(
+            f"fer-edge: {error}: the installation is not complete, or is for another Python than "
+            f"{sys.version_info.major}.{sys.version_info.minor}; install the package for this system again",
+            file=sys.stderr,
+        )
+        return EXIT_CONFIG
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone
         return 0
@@ -107,6 +114,14 @@ def _setup(options: argparse.Namespace) -> int:
 
     tell = partial(_tell, json_lines=False)
     return setup(options.config, options.answers, start=not options.no_start, tell=tell)
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from edge.commands.forget import forget
+
+    for sentence in forget(load(options.config)):
+        print(sentence)
+    return 0
 
 
 def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
@@ -201,6 +216,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "doctor": _doctor,
     "setup": _setup,
+    "forget": _forget,
     "watch": _watch,
     "simulate": _simulate,
     "notice": _notice,

@@ -41,6 +41,8 @@ class Meter:
         self._frames_at_s: deque[float] = deque(maxlen=_SAMPLES)
         self.analysed = 0
         """Frames that went all the way."""
+        self.windows = 0
+        """Windows that were finished."""
 
     @contextmanager
     def time(self, stage: Stage) -> Iterator[None]:
@@ -198,7 +200,7 @@ class HealthReporter(threading.Thread):
                 self._notifier.alive()
             health = self._monitor.read()
             self._throttle.observe(health.host, health.camera.fps, time.monotonic())
-            summary = _summarise(health)
+            summary = _summarise(health, self._meter.windows)
             self._notifier.status(summary)
             news = (health.state, health.paused, tuple(problem.code for problem in health.problems))
             if news != published or time.monotonic() - published_at_s >= STATUS_PERIOD_S:
@@ -207,12 +209,13 @@ class HealthReporter(threading.Thread):
                 _log.log(logging.WARNING if health.problems else logging.INFO, "%s", summary)
 
 
-def _summarise(health: Health) -> str:
-    """One line for ``systemctl status`` and the journal."""
+def _summarise(health: Health, windows: int) -> str:
+    """One line for ``systemctl status`` and the journal; the trial of a new version looks for "no window yet" in it."""
+    made = f"{windows} windows made" if windows else "no window yet"
     waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
     problems = "".join(f" {problem.sentence}" for problem in health.problems)
     rate = "frame rate not known yet" if health.camera.fps is None else f"{health.camera.fps:.1f} frames/s"
     if health.paused:
         until = health.paused.until
         rate = f"by {health.paused.reason}" + (f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
-    return f"{health.state}: {rate}, {waiting}.{problems}"
+    return f"{health.state}: {rate}, {made}, {waiting}.{problems}"

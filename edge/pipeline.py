@@ -79,6 +79,7 @@ class Pipeline:
                 now_s = frame.captured_at_s
             while (summary := self.window.advance(now_s)) is not None:
                 self.outlet.publish_window(summary)
+                self.meter.windows += 1
             if frame is not None and self.throttle.should_analyse(now_s):
                 self.window.add(self.observe(frame))
                 self.meter.frame_done()

@@ -265,6 +265,7 @@ ProblemCode: TypeAlias = Literal[
     "outbox_degraded",
     "publication_refused",
     "throttled",
+    "version_rolled_back",
     "windows_set_aside",
 ]
 """Every problem that the daemon can report; docs/mqtt.md says what each means."""

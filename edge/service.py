@@ -15,6 +15,7 @@ from edge.health import HealthMonitor, HealthReporter, Meter
 from edge.host.button import Button, GpioLine
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.thermal import Throttle
+from edge.host.update import rollback_problems
 from edge.labels import EMOTIONS
 from edge.mqtt.messages import Context, Deployment, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
@@ -115,7 +116,7 @@ class Service:
                 throttle,
                 publisher,
                 device=self._classifier.device,
-                permanent=self._problems,
+                permanent=(*self._problems, *rollback_problems()),
                 disk=(outbox_path(config.outbox) or Path("/any")).parent,
                 paused=pause.now,
             )

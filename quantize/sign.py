@@ -1,15 +1,17 @@
-"""Signs a release; a device that has the public key runs no other releases. See ``edge.model.signature``."""
+"""Signs a release; a device that has the public key runs no other releases. See ``edge.model.signature``.
+
+The checksums of ``make deb`` are signed the same way.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from edge.errors import ConfigError
-from edge.model.signature import SIGNATURE_FILE
 
 
 def sign(manifest: Path, key: Path) -> None:
-    """Write the signature of ``manifest`` by ``key``, a PEM file with an Ed25519 private key, beside it.
+    """Write the signature of ``manifest`` by ``key``, a PEM file with an Ed25519 private key, beside it as ``.sig``.
 
     Raises:
         ConfigError: the key cannot be read or is no Ed25519 key, or ``cryptography`` is not installed.
@@ -31,4 +33,4 @@ def sign(manifest: Path, key: Path) -> None:
         ) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise ConfigError(f"key {key}: is no Ed25519 key; make one with openssl genpkey -algorithm ed25519")
-    manifest.with_name(SIGNATURE_FILE).write_bytes(private.sign(manifest.read_bytes()))
+    manifest.with_name(f"{manifest.name}.sig").write_bytes(private.sign(manifest.read_bytes()))

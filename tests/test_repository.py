@@ -101,7 +101,17 @@ def test_the_daemon_alone_needs_no_tensorflow(machine: dict[str, str]) -> None:
 
     assert "paho-mqtt" in plain
     assert not plain & {"tensorflow", "keras", "rich", "amqtt"}
-    assert not locked("run", machine).keys() & {"tensorflow", "keras", "rich", "amqtt"}
+
+
+@pytest.mark.parametrize(("lock", "machine"), [("deb-bookworm", BOOKWORM_PI), ("deb-trixie", TRIXIE_PI)])
+def test_the_packages_carry_what_was_tested_but_numpy_and_nothing_for_training(
+    lock: str, machine: dict[str, str]
+) -> None:
+    carried = locked(lock, machine)
+
+    assert carried.items() <= locked("demo", machine).items()
+    assert {"paho-mqtt", "msgspec", "rich", "opencv-python-headless"} <= carried.keys()
+    assert not carried.keys() & {"numpy", "tensorflow", "keras", "amqtt"}
 
 
 @pytest.mark.parametrize(
@@ -115,14 +125,15 @@ def test_the_daemon_alone_needs_no_tensorflow(machine: dict[str, str]) -> None:
 def test_each_machine_gets_one_runtime_and_the_numpy_that_suits_it(
     machine: dict[str, str], runtime: str, numpy: str
 ) -> None:
-    versions = locked("run", machine)
+    versions = locked("demo", machine)
 
     assert versions.keys() & {"ai-edge-litert", "tflite-runtime"} == {runtime}
     assert versions["numpy"].startswith(numpy)
 
 
 @pytest.mark.parametrize(
-    ("small", "large", "machine"), [("run", "demo", LAPTOP), ("demo", "dev", LAPTOP), ("run", "bookworm", BOOKWORM_PI)]
+    ("small", "large", "machine"),
+    [("demo", "dev", LAPTOP), ("deb-bookworm", "demo", BOOKWORM_PI), ("deb-trixie", "demo", TRIXIE_PI)],
 )
 def test_what_is_tested_is_what_ships(small: str, large: str, machine: dict[str, str]) -> None:
     assert locked(small, machine).items() <= locked(large, machine).items()

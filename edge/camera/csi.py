@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.camera.luma import as_luma
 from edge.camera.pace import Pace
-from edge.errors import CameraError
+from edge.errors import CameraError, ConfigError
 from edge.records import Image, Pixels
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ class CsiCamera:
         """Configure and start the camera.
 
         Raises:
-            CameraError: picamera2 or the camera is missing, the camera is in use, or has no luma plane to offer.
+            ConfigError: picamera2 is missing.
+            CameraError: the camera is missing, in use, or has no luma plane to offer.
         """
         self._stall_s, self._pace = stall_s, Pace(fps)
         self._picamera = _first_camera()
@@ -120,14 +121,15 @@ def _first_camera() -> Any:
     """An open ``Picamera2``.
 
     Raises:
-        CameraError: the library is missing, sees no camera, or the camera is in use.
+        ConfigError: the library is missing, which no restart cures.
+        CameraError: libcamera sees no camera, or the camera is in use.
     """
     try:
         from picamera2 import Picamera2
     except (ImportError, ValueError) as error:  # ValueError: built against another numpy
-        raise CameraError(
-            f"camera csi: picamera2 cannot be imported ({error}); it needs libcamera, which is not on PyPI: "
-            "sudo apt install python3-picamera2, and make the venv with --system-site-packages"
+        raise ConfigError(
+            f"camera csi: picamera2 cannot be imported ({error}); sudo apt install python3-picamera2, "
+            "and in a virtual environment use --system-site-packages"
         ) from error
     if not Picamera2.global_camera_info():
         raise CameraError("camera csi: libcamera finds no camera; check its cable and rpicam-hello --list-cameras")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -76,10 +77,11 @@ exit status: 0 every window was delivered in time, 1 some were late or not deliv
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options in ``arguments``, by default the process's; ``command`` is the name, such as ``model fetch``."""
-    return _parser().parse_args(arguments)
+    return parser().parse_args(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options and help, for ``parse`` and for the manual page."""
     parser = argparse.ArgumentParser(
         prog="fer-edge",
         description="Counts people and facial expressions in front of a camera and publishes one aggregate per\n"
@@ -87,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"fer-edge {__version__}")
+    parser.add_argument("--version", action=_Version, help="show the version and the models of the package, and exit")
     parser.add_argument(
         "--log",
         default="info",
@@ -164,6 +166,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--json", action="store_true", help="print each finding as a line of JSON")
     doctor.set_defaults(command="doctor")
+
+    forget = commands.add_parser(
+        "forget",
+        help="clear what the broker keeps of this device",
+        description="Remove the retained messages of this device from its broker, and the device from Home Assistant, "
+        "before it goes for good. Stop the service first, which would publish them again.",
+    )
+    forget.add_argument("--config", type=Path, required=True, metavar="FILE", help="the device's configuration")
+    forget.set_defaults(command="forget")
 
     watch = commands.add_parser(
         "watch",
@@ -246,6 +257,18 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("--url", help="download the same file from this mirror")
     fetch.set_defaults(command="model fetch")
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version of the code and the ids of the packaged models."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 - argparse's name
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        manifests = sorted((Path(__file__).parents[1] / "models").rglob("model.json"))
+        ids = [str(json.loads(manifest.read_bytes())["id"]) for manifest in manifests]
+        parser.exit(message=f"fer-edge {__version__}\nmodels {', '.join(ids)}\n")
 
 
 def _add_broker_options(parser: argparse.ArgumentParser) -> None:

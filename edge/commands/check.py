@@ -271,7 +271,7 @@ def _one_broker(broker: MqttConfig, device: str) -> str:
     """Publish a message of no meaning below the device's own topic, as windows are published."""
     connection = Connection(broker, f"{device}-check")
     try:
-        answer = _ask(connection, Message(f"{BASE_TOPIC}/{device}/check", b"fer-edge check", content_type="text/plain"))
+        answer = ask(connection, Message(f"{BASE_TOPIC}/{device}/check", b"fer-edge check", content_type="text/plain"))
     finally:
         connection.close(timeout_s=1.0)
     owner = _common_name(broker.tls_cert) if broker.tls_cert else None
@@ -305,7 +305,12 @@ def _common_name(certificate: str) -> str | None:
     return name and name[1]
 
 
-def _ask(connection: Connection, message: Message) -> Acknowledged:
+def ask(connection: Connection, message: Message) -> Acknowledged:
+    """Publish a message and wait for the broker's answer.
+
+    Raises:
+        BrokerError: it ends the connection, or does not answer.
+    """
     mid, until_s = connection.publish(message), time.monotonic() + _ANSWER_S
     while (left_s := until_s - time.monotonic()) > 0:
         match connection.next_event(left_s):

@@ -21,7 +21,7 @@ needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reas
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit, or an instance of it as a template, and its drop-in, with a program that exists here: verify looks."""
     path = tmp_path / f"{request.param}.service"
-    path.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT, flags=re.MULTILINE))
+    path.write_text(re.sub(r"^(ExecStart(?:Pre)?=\+?)\S+", r"\1/bin/true", UNIT, flags=re.MULTILINE))
     drop_ins = tmp_path / f"{request.param}.service.d"
     drop_ins.mkdir()
     shutil.copy(SYSTEMD / "mqtt-password.conf", drop_ins)
@@ -41,12 +41,12 @@ def test_systemd_accepts_the_unit_without_a_warning(unit: Path) -> None:
 
 
 @needs_systemd
-def test_the_exposure_of_the_unit_stays_below_two_of_ten(unit: Path) -> None:
+def test_the_exposure_of_the_unit_is_one_and_a_half_of_ten_or_less(unit: Path) -> None:
     result = analyze("security", "--offline=true", "--no-pager", unit)
 
     level = re.search(r"Overall exposure level for \S+: ([\d.]+)", result.stdout)
     assert level is not None, result.stdout
-    assert float(level[1]) < 2.0
+    assert float(level[1]) <= 1.5
 
 
 def test_the_template_for_further_cameras_is_the_unit_itself() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from edge.camera.csi import CsiCamera
 from edge.config import CameraConfig
-from edge.errors import CameraError
+from edge.errors import CameraError, ConfigError
 from edge.parts import open_camera
 from edge.records import Pixels
 
@@ -161,7 +161,7 @@ def test_no_camera_on_the_cable_is_an_error(picamera: type[Picamera2]) -> None:
 def test_without_picamera2_the_error_tells_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
 
-    with pytest.raises(CameraError, match="sudo apt install python3-picamera2"):
+    with pytest.raises(ConfigError, match="sudo apt install python3-picamera2"):
         CsiCamera(64, 48, fps=1000, stall_s=5)
 
 
