@@ -34,8 +34,8 @@ class Outlet(Protocol):
 class Onlooker(Protocol):
     """Sees each analysed frame beside what was found in it: the preview, never the daemon."""
 
-    def see(self, frame: Frame, tracks: Sequence[Track], readings: Sequence[Reading]) -> None:
-        """``tracks`` are all in view; a reading is of one that is confirmed."""
+    def see(self, frame: Frame, tracks: Sequence[Track], observation: Observation) -> None:
+        """``tracks`` are all in view, also those that ``observation`` does not count yet."""
 
 
 class Pipeline:
@@ -98,9 +98,10 @@ class Pipeline:
         tracks = self._track(frame)
         confirmed = [track for track in tracks if track.confirmed]
         readings = self._classify(frame, confirmed) if confirmed else ()
+        observation = Observation(frame.sequence, frame.captured_at_s, readings)
         if self.onlooker is not None:
-            self.onlooker.see(frame, tracks, readings)
-        return Observation(frame.sequence, frame.captured_at_s, readings)
+            self.onlooker.see(frame, tracks, observation)
+        return observation
 
     def _track(self, frame: Frame) -> tuple[Track, ...]:
         if not self.tracker.detection_due(frame):

@@ -69,6 +69,22 @@ def test_a_mask_is_drawn_by_clicks_and_becomes_configuration(page: Page, preview
     assert "camera" not in tomllib.loads(page.ask("document.getElementById('toml').innerText"))
 
 
+def test_the_masks_of_the_configuration_stay_when_one_is_drawn(page: Page, preview: StartPreview) -> None:
+    corner = [[0, 0.8], [0.2, 0.8], [0.2, 1], [0, 1]]
+    running = preview(camera={"kind": "replay", "path": str(CLIP), "loop": True, "mask": [corner]})
+    page.open(running.url)
+    page.wait("drawing.polygons?.length === 1")
+
+    page.ask("document.getElementById('draw').click()")
+    for place in ((0.6, 0.1), (0.9, 0.1), (0.9, 0.4)):
+        click(page, *place)
+    page.ask("dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }))")
+
+    mask = tomllib.loads(page.ask("document.getElementById('toml').innerText"))["camera"]["mask"]
+    assert mask[0] == corner
+    assert len(mask) == 2
+
+
 def test_the_slider_chooses_min_face_px_and_shows_what_it_leaves_out(page: Page, preview: StartPreview) -> None:
     running = preview(privacy=ALONE, detector={"min_face_px": 60})
     page.open(running.url)

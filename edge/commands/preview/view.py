@@ -19,7 +19,7 @@ from edge.mqtt import compose
 from edge.mqtt.codec import encode
 from edge.mqtt.messages import Device
 from edge.mqtt.wallclock import WallClock
-from edge.records import Face, Frame, Reading, RoomReading, Track, WindowSummary
+from edge.records import Face, Frame, Observation, RoomReading, Track, WindowSummary
 from edge.vision.detector import FaceDetector
 from edge.vision.detector.builtin import BuiltinDetector
 
@@ -74,14 +74,14 @@ class View:
     def publish_live(self, room: RoomReading) -> None:
         """The people are on the picture."""
 
-    def see(self, frame: Frame, tracks: Sequence[Track], readings: Sequence[Reading]) -> None:
+    def see(self, frame: Frame, tracks: Sequence[Track], observation: Observation) -> None:
         """Take a frame and what was found in it."""
         if self.idle_s > WATCHED_S:
             return
         encoded, jpeg = cv2.imencode(".jpg", frame.pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         if not encoded:
             return
-        facts = msgspec.json.encode(self._facts(frame, tracks, readings))
+        facts = msgspec.json.encode(self._facts(frame, tracks, observation))
         with self._changed:
             self._shots += 1
             self._shot = Shot(self._shots, facts + b"\n" + jpeg.tobytes())
@@ -99,16 +99,20 @@ class View:
         """Seconds since a viewer last asked for a frame, or since the start."""
         return time.monotonic() - self._asked_s
 
-    def _facts(self, frame: Frame, tracks: Sequence[Track], readings: Sequence[Reading]) -> dict[str, Any]:
+    def _facts(self, frame: Frame, tracks: Sequence[Track], observation: Observation) -> dict[str, Any]:
         config, device, meter = self._config, self._device, self._meter
         assert device is not None
         height_px, width_px = frame.pixels.shape
-        read = {reading.track.id: reading.scores for reading in readings}
-        faces = [_face(track.face, "new" if not track.confirmed else "seen", track.id) for track in tracks]
-        for face in faces:
-            if (scores := read.get(face["id"])) is not None and config.counts_only is None:
+        read = {reading.track.id: reading.scores for reading in observation.readings}
+        states = {track.id: "still" for track in observation.still}
+        states |= {face.track.id: face.reason for face in observation.unread}
+        faces = []
+        for track in tracks:
+            face = _face(track.face, states.get(track.id, "seen" if track.confirmed else "new"), track.id)
+            if (scores := read.get(track.id)) is not None and config.counts_only is None:
                 face["state"] = "read" if scores.confidence >= config.model.uncertain_below else "uncertain"
                 face["shares"] = dict(zip(EMOTIONS, scores.probabilities, strict=True))
+            faces.append(face)
         if isinstance(self._detector, BuiltinDetector):
             faces += [_face(face, "too_small", None) for face in self._detector.too_small]
         return {
@@ -122,6 +126,7 @@ class View:
             "camera": device.camera,
             "detector": device.detector,
             "model": f"{device.model.id} ({device.model.head})",
+            "mask": config.camera.mask,
             "minFacePx": config.detector.min_face_px,
             "minPeople": config.privacy.min_people,
             "countsOnly": config.counts_only is not None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -17,11 +18,16 @@ import pytest
 
 import edge.commands.preview as command
 from edge.commands.preview import preview as run_preview
+from edge.commands.preview.view import View
 from edge.config import CameraConfig, Config
 from edge.errors import ConfigError
+from edge.health import Meter
 from edge.host.camera_lock import hold_camera
 from edge.labels import EMOTIONS
-from tests.support.daemon import configuration
+from edge.mqtt.messages import Device
+from edge.records import Face, Frame, Observation, Track, UnreadFace
+from tests.support.daemon import configuration, replay
+from tests.support.detector import SteadyDetector
 from tests.support.paths import CLIP
 from tests.support.preview import Preview, StartPreview, start_preview
 from tests.support.waiting import eventually
@@ -83,6 +89,32 @@ def test_where_emotions_are_withheld_the_preview_shows_none(preview: StartPrevie
 
     assert {(face["state"], face["shares"]) for face in facts["faces"]} == {("seen", None)}
     assert facts["message"]["emotions"] is None
+
+
+def test_what_the_configuration_masks_is_black_in_the_picture(preview: StartPreview) -> None:
+    left_half = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
+    running = preview(camera=replay(loop=True, mask=[left_half]))
+
+    facts, jpeg = running.frame()
+
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    assert picture[:, :200].max() < 10 < picture[:, 280:].mean()
+    assert facts["mask"] == [left_half]
+
+
+def test_every_reason_not_to_read_a_face_is_shown_as_it_is(device: Device) -> None:
+    face, frame = Face(10, 10, 60, 60, 0.9), Frame(0, 0.0, np.zeros((120, 160), np.uint8))
+    turned, still, new = Track(1, face, True), Track(2, face, True), Track(3, face, False)
+    view = View(Config())
+    view.welcome(device, Meter(), SteadyDetector(()))
+
+    view.see(frame, (turned, still, new), Observation(0, 0.0, (), (UnreadFace(turned, "turned"),), (still,)))
+
+    shot = view.newest(0, 1.0)
+    assert shot is not None
+    facts = json.loads(shot.body.partition(b"\n")[0])
+    assert [face["state"] for face in facts["faces"]] == ["turned", "still", "new"]
 
 
 def test_nobody_sees_the_picture_without_the_token(shown: Preview) -> None:

@@ -6,7 +6,7 @@ const CLOSE = 0.02; // a click so near the first point closes the polygon
 class MaskDrawing {
   #stage;
   #changed;
-  polygons = [];
+  polygons = null; // until the first frame tells what is masked already
   points = [];
   pointer = null;
 
@@ -35,6 +35,11 @@ class MaskDrawing {
     this.points = [];
     this.pointer = null;
     this.#changed();
+  }
+
+  /** Start with the masks of the configuration. */
+  begin(polygons) {
+    this.polygons ??= [...polygons];
   }
 
   removeLast() {

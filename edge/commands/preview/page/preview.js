@@ -10,6 +10,10 @@ const REASONS = {
   seen: "counted",
   new: "just found; counts once it is found again",
   too_small: "too small",
+  blurred: "blurred",
+  dark: "too dark",
+  turned: "turned away",
+  still: "never moved, not counted",
 };
 
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
@@ -63,6 +67,7 @@ async function show(body) {
   picture.close();
   showLink("live", facts.fps ? `live, ${facts.fps.toFixed(1)} frames/s` : "live");
   setText(byId("camera"), facts.camera);
+  drawing.begin(facts.mask);
   byId("dashboard").hidden = !facts.roomPage;
   if (facts.roomPage) byId("dashboard").href = facts.roomPage;
   if (smallestPx === null) byId("smallest").value = facts.minFacePx;
@@ -135,7 +140,11 @@ function label(face, state, name) {
   const element = document.createElement("span");
   const [left, top, , bottom] = face.box;
   element.className = `${state} ${name}`;
-  element.textContent = name ? `${name} ${percent(face.shares[name])}` : state === "new" ? "new" : REASONS[state];
+  element.textContent = name
+    ? `${name} ${percent(face.shares[name])}`
+    : state === "new"
+      ? "new"
+      : (REASONS[state] ?? state);
   if (state === "too_small") element.textContent += `, ${bottom - top} px`;
   const below = top < facts.height * 0.06;
   element.classList.toggle("below", below);
@@ -156,7 +165,7 @@ function person(face) {
   const shares = state === "too_small" ? null : face.shares;
   title.textContent = face.id === null ? "A face" : `Track ${face.id}`;
   size.className = "soft";
-  size.textContent = [`${heightPx} px high`, REASONS[state]].filter(Boolean).join(" · ");
+  size.textContent = [`${heightPx} px high`, REASONS[state] ?? state].filter(Boolean).join(" · ");
   head.append(title, size);
   bars.className = "bars";
   if (shares) bars.append(...ORDER.map((name) => bar(name, shares[name], name === strongest(face))));
