@@ -11,7 +11,7 @@ from typing import get_args
 
 from edge.camera.address import parse_address
 from edge.commands.setup_files import Answers
-from edge.config import ADDRESS, CameraConfig, Config, DeploymentConfig, MqttConfig
+from edge.config import ADDRESS, CameraConfig, Config, MqttConfig
 from edge.errors import CameraError
 from edge.mqtt.nearby import Broker, find_brokers
 from edge.records import DeploymentContext
@@ -35,7 +35,7 @@ def interview(present: Config) -> Answers:
     _ask_camera(present.camera, answers)
     _say("")
     answers.set("device", room=_ask("Room, as dashboards show it", present.device.room))
-    _ask_place(present.deployment, answers)
+    _ask_place(present, answers)
     _ask_broker(present.mqtt, answers)
     return answers
 
@@ -68,17 +68,22 @@ def _ask_camera(present: CameraConfig, answers: Answers) -> None:
         answers.set("camera", url=_ask("Its address, rtsp://... or http://...", present.url, _address, secret=True))
 
 
-def _ask_place(present: DeploymentConfig, answers: Answers) -> None:
+def _ask_place(present: Config, answers: Answers) -> None:
     kinds = list(_KINDS)
-    default = kinds.index(present.context) if present.context else None
+    known = present.deployment.context
+    default = kinds.index(known) if known else None
     number = _choose("What kind of place is it?", [f"{kind}: {told}" for kind, told in _KINDS.items()], default)
     answers.set("deployment", context=kinds[number])
-    place = replace(present, context=kinds[number])
+    place = replace(present.deployment, context=kinds[number])
     if place.withholds_emotions:
         _say(place.sentence)
-    answers.set(
-        "deployment", contact=_ask("Whom people may ask about it: e-mail, web address or phone", present.contact)
-    )
+    else:
+        modes = {"room": "several people together, as in a room", "visits": "one person at a time, as at a kiosk"}
+        mode = present.privacy.mode if known else "visits" if place.context == "kiosk" else "room"
+        number = _choose("Who is in view?", list(modes.values()), list(modes).index(mode))
+        answers.set("privacy", mode=list(modes)[number])
+    contact = _ask("Whom people may ask about it: e-mail, web address or phone", place.contact)
+    answers.set("deployment", contact=contact)
 
 
 def _ask_broker(present: MqttConfig, answers: Answers) -> None:

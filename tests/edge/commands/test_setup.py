@@ -56,6 +56,7 @@ def reach_password(terminal: Terminal, broker: Mosquitto) -> None:
     terminal.answer(r"Number \[2\]: ", "")
     terminal.answer("Room.*: ", "Foyer")
     terminal.answer("Number: ", "3")
+    terminal.answer(r"Number \[1\]: ", "")
     terminal.answer("phone: ", "")
     terminal.wait_for("Looking for MQTT brokers")
     if find_brokers(0):  # another broker on this machine
@@ -99,6 +100,7 @@ def test_a_second_run_offers_what_is_set_and_keeps_it(config: Path, broker: Mosq
         terminal.answer(r"Number \[2\]: ", "")
         terminal.answer(r"Room.* \[Foyer\]: ", "")
         terminal.answer(r"Number \[3\]: ", "")
+        terminal.answer(r"Number \[1\]: ", "")
         terminal.answer("phone: ", "")
         terminal.wait_for("Looking for MQTT brokers")
         if find_brokers(0):
@@ -111,7 +113,8 @@ def test_a_second_run_offers_what_is_set_and_keeps_it(config: Path, broker: Mosq
 
     assert status == 0, terminal.shown
     assert tomllib.loads(config.read_text()) == tomllib.loads(before) | {
-        "deployment": {"context": "event", "contact": ""}
+        "deployment": {"context": "event", "contact": ""},
+        "privacy": {"mode": "room"},
     }
     assert config.with_name("fer-edge.password").read_text() == "s3cret\n"
 
@@ -169,6 +172,25 @@ def test_a_workplace_is_told_what_it_may_not_do(config: Path) -> None:
         told = terminal.wait_for("Whom people may ask")
 
     assert "inferring emotions is prohibited in the European Union" in told.replace("\r\n", " ")
+
+
+def test_one_person_at_a_kiosk_is_measured_by_visits(config: Path, broker: Mosquitto) -> None:
+    with Terminal(command(config)) as terminal:
+        terminal.answer(r"Number \[2\]: ", "")
+        terminal.answer("Room.*: ", "")
+        terminal.answer("Number: ", "1")
+        terminal.answer(r"Who is in view\?[^:]*Number \[2\]: ", "")
+        terminal.answer("phone: ", "")
+        terminal.wait_for("Looking for MQTT brokers")
+        if find_brokers(0):
+            terminal.answer(r"Number.*: ", "2")
+        terminal.answer("1883.*: ", f"127.0.0.1:{broker.port}")
+        terminal.answer("User name.*: ", "foyer")
+        terminal.answer("Password: ", "s3cret")
+        terminal.answer(r"Write .*: ", "")
+        terminal.end()
+
+    assert load(config).privacy.mode == "visits"
 
 
 def test_a_file_of_answers_needs_no_terminal(tmp_path: Path, broker: Mosquitto) -> None:
