@@ -61,6 +61,8 @@ def shared_fields(
         },
         training=training,
         licence=licence,
+        edgetpu_sha256="",
+        counter=0,
     )
 
 

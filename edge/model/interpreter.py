@@ -7,6 +7,9 @@ installed is used, the newer one first.
 from __future__ import annotations
 
 import ctypes
+import signal
+import subprocess
+import sys
 from importlib import metadata
 from typing import Any
 
@@ -32,6 +35,22 @@ DELEGATES = {"edgetpu": "libedgetpu.so.1"}
 """Accelerators by name, and the library that drives each."""
 
 
+_PROBE = """\
+import importlib, sys
+tflite = importlib.import_module(sys.argv[1])
+try:
+    delegate = tflite.load_delegate(sys.argv[2])
+except ValueError:
+    sys.exit(3)
+if model := sys.stdin.buffer.read():
+    interpreter = tflite.Interpreter(model_content=model, experimental_delegates=[delegate])
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+"""
+_NO_DEVICE = 3
+_PROBE_S = 60.0
+
+
 class Interpreter:
     """A model ready to run, with fixed shapes and int8 at every input and output. Used by one thread only.
 
@@ -50,7 +69,9 @@ class Interpreter:
             ValueError: ``delegate`` is not a known accelerator.
         """
         verify_model(model)
-        delegates = [] if delegate is None else [_load_delegate(delegate)]
+        if delegate is not None:
+            probe_delegate(delegate, model)
+        delegates = [] if delegate is None else [tflite.load_delegate(_library(delegate))]
         try:
             self._tflite = tflite.Interpreter(
                 model_content=model, num_threads=threads, experimental_delegates=delegates
@@ -81,23 +102,45 @@ class Interpreter:
         return tuple(self._tflite.get_tensor(index) for index in self._output_ids)
 
 
-def _load_delegate(name: str) -> Any:
-    if name not in DELEGATES:
-        raise ValueError(f"delegate {name!r} is unknown; expected one of {', '.join(sorted(DELEGATES))}")
-    library = DELEGATES[name]
+def probe_delegate(name: str, model: bytes | None) -> None:
+    """Try an accelerator, with its ``model`` if there is one, in a process of its own.
+
+    Google's libedgetpu ends the process where tflite-runtime is 2.12 or newer (google-coral/edgetpu#812): no exception
+    would tell, and the daemon would start again and again.
+
+    Raises:
+        DelegateError: its library or the device is absent, the library crashes or hangs, or does not take the model.
+        ValueError: ``name`` is not a known accelerator.
+    """
+    library = _library(name)
+    advice = f"install the build of libedgetpu1-std for {PACKAGE} {VERSION}, see docs/coral.md, or run on the cpu"
     try:
-        # Opened here first: a failure inside load_delegate leaves a half-made object whose __del__ complains on stderr.
         ctypes.CDLL(library)
     except OSError as error:
-        raise DelegateError(
-            f"{name}: library {library} cannot be loaded ({error}); install Coral's libedgetpu1-std, or run on the cpu"
-        ) from error
+        raise DelegateError(f"{name}: library {library} cannot be loaded ({error}); {advice}") from error
+    command = [sys.executable, "-c", _PROBE, tflite.__name__, library]
     try:
-        return tflite.load_delegate(library)
-    except ValueError as error:
+        probe = subprocess.run(command, input=model or b"", capture_output=True, timeout=_PROBE_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise DelegateError(
+            f"{name}: does not answer within {_PROBE_S:.0f} s; unplug it and plug it in again"
+        ) from error
+    if probe.returncode == _NO_DEVICE:
         raise DelegateError(
             f"{name}: {library} finds no device; plug the accelerator in and let this user open it, or run on the cpu"
-        ) from error
+        )
+    if probe.returncode < 0:
+        killed = signal.Signals(-probe.returncode).name
+        raise DelegateError(f"{name}: {library} crashes ({killed}) with {PACKAGE} {VERSION}; {advice}")
+    if probe.returncode:
+        reason = probe.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise DelegateError(f"{name}: {library} does not run the model ({reason}); {advice}")
+
+
+def _library(name: str) -> str:
+    if name not in DELEGATES:
+        raise ValueError(f"delegate {name!r} is unknown; expected one of {', '.join(sorted(DELEGATES))}")
+    return DELEGATES[name]
 
 
 def _why_refused(error: Exception) -> str:

@@ -52,6 +52,8 @@ class SharedFields(TypedDict):
     tools: Mapping[str, str]
     training: Mapping[str, Any]
     licence: str
+    edgetpu_sha256: str
+    counter: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,10 @@ class Manifest(ABC):
 
     ``id`` is name and version, for people; ``sha256`` is that of the model file, 64 hexadecimal digits. ``input`` is
     the image it takes, (1, height, width, channels). The daemon refuses a file whose output for a golden image is more
-    than ``golden_tolerance`` steps from its golden vector. ``metrics``, ``tools`` and ``training`` are for people and
-    reports; the daemon does not interpret them.
+    than ``golden_tolerance`` steps from its golden vector. ``edgetpu_sha256`` is that of the file compiled for the Edge
+    TPU, empty without one. ``counter`` grows with every release, so that none can be replaced by an older one; 0 where
+    nobody counts. ``metrics``, ``tools`` and ``training`` are for people and reports; the daemon does not interpret
+    them.
     """
 
     schema: ClassVar[str]
@@ -75,6 +79,8 @@ class Manifest(ABC):
     tools: Mapping[str, str]
     training: Mapping[str, Any]
     licence: str
+    edgetpu_sha256: str = ""
+    counter: int = 0
 
     @property
     @abstractmethod
@@ -94,6 +100,9 @@ class Manifest(ABC):
     def to_json(self) -> str:
         """The manifest as a document, see ``with_checksum``."""
         document = {"schema": self.schema, **asdict(self)}
+        for name in ("edgetpu_sha256", "counter"):  # of packed releases only
+            if not document[name]:
+                del document[name]
         for name in _FOR_PEOPLE:  # at the end, because they are long
             document[name] = document.pop(name)
         return with_checksum(document)
@@ -147,9 +156,15 @@ def _parse_shared(document: Mapping[str, Any]) -> SharedFields:
         tools=document["tools"],
         training=document["training"],
         licence=str(document["licence"]),
+        edgetpu_sha256=str(document.get("edgetpu_sha256", "")),
+        counter=int(document.get("counter", 0)),
     )
     if len(shared["sha256"]) != 64:
         raise ValueError(f"sha256 has {len(shared['sha256'])} characters, expected 64 hexadecimal digits")
+    if len(shared["edgetpu_sha256"]) not in (0, 64):
+        raise ValueError(f"edgetpu_sha256 has {len(shared['edgetpu_sha256'])} characters, expected 64 or none")
+    if not 0 <= shared["counter"] < 2**53:
+        raise ValueError(f"counter {shared['counter']} is outside 0..{2**53 - 1}")
     if not shared["golden"]:
         raise ValueError("golden holds no vector, expected at least one")
     return shared

@@ -12,23 +12,26 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ModelError
+from edge.errors import DelegateError, ModelError
 from edge.model import int8
 from edge.model.golden import golden_input, golden_values
-from edge.model.interpreter import Interpreter
+from edge.model.interpreter import Interpreter, probe_delegate
 from edge.model.manifest import M, TensorSpec
 from edge.model.signature import SIGNATURE_FILE, verify_signature
 from edge.records import Pixels
 
 MODEL_FILE, MANIFEST_FILE = "model.tflite", "model.json"
+EDGETPU_FILE = "model_edgetpu.tflite"
+"""The same model, compiled for the Edge TPU; absent where nobody has compiled it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release(Generic[M]):
-    """A model file's content and the manifest that it was checked against."""
+    """A model file's content and the manifest that it was checked against; ``edgetpu`` is the compiled one, if any."""
 
     manifest: M
     model: bytes
+    edgetpu: bytes | None = None
 
 
 def read_release(folder: Path, kind: type[M], public_key: Path | None = None) -> Release[M]:
@@ -48,15 +51,11 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None) ->
     if public_key is not None:
         verify_signature(content, folder / SIGNATURE_FILE, public_key)
     manifest = kind.from_json(content, folder / MANIFEST_FILE)
-    path = folder / MODEL_FILE
-    model = _read_file(path, "an int8 .tflite file")
-    sha256 = hashlib.sha256(model).hexdigest()
-    if sha256 != manifest.sha256:
-        raise ModelError(
-            f"model {path}: sha256 of its {len(model)} bytes is {sha256[:12]}..., "
-            f"the manifest expects {manifest.sha256[:12]}...; copy the release again"
-        )
-    return Release(manifest, model)
+    model = _read_checked(folder / MODEL_FILE, "an int8 .tflite file", manifest.sha256)
+    if not manifest.edgetpu_sha256:
+        return Release(manifest, model)
+    compiled = _read_checked(folder / EDGETPU_FILE, "the file for the Edge TPU", manifest.edgetpu_sha256)
+    return Release(manifest, model, compiled)
 
 
 def read_schema(folder: Path) -> str | None:
@@ -65,6 +64,17 @@ def read_schema(folder: Path) -> str | None:
         return str(json.loads((folder / MANIFEST_FILE).read_bytes())["schema"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def _read_checked(path: Path, expected: str, sha256: str) -> bytes:
+    content = _read_file(path, expected)
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise ModelError(
+            f"model {path}: sha256 of its {len(content)} bytes is {actual[:12]}..., "
+            f"the manifest expects {sha256[:12]}...; copy the release again"
+        )
+    return content
 
 
 def _read_file(path: Path, expected: str) -> bytes:
@@ -91,7 +101,8 @@ class Network(Generic[M]):
         """
         self.manifest = release.manifest
         self.device = delegate or "cpu"
-        self._interpreter = Interpreter(release.model, threads=threads, delegate=delegate)
+        model = release.model if delegate is None else self._compiled(release, delegate)
+        self._interpreter = Interpreter(model, threads=threads, delegate=delegate)
         self._check("input", self._interpreter.inputs, (self.manifest.input,))
         self._check("output", self._interpreter.outputs, self.manifest.outputs)
         self._positions = self._find(self.manifest.outputs)
@@ -103,6 +114,16 @@ class Network(Generic[M]):
         """The outputs in the manifest's order, for an image, uint8 (1, height, width, channels)."""
         outputs = self._interpreter.run(self._step_of_grey[image])
         return tuple(outputs[position] for position in self._positions)
+
+    def _compiled(self, release: Release[M], delegate: str) -> bytes:
+        """The file for the accelerator: it would leave the uncompiled one to the CPU and say nothing."""
+        if release.edgetpu is None:
+            probe_delegate(delegate, None)
+            raise DelegateError(
+                f"{delegate}: model {self.manifest.id} has no {EDGETPU_FILE}; compile it, see docs/coral.md, or run on "
+                "the cpu"
+            )
+        return release.edgetpu
 
     def _check(self, side: str, actual: tuple[TensorSpec, ...], expected: tuple[TensorSpec, ...]) -> None:
         name = f"model {self.manifest.id}"

@@ -1,5 +1,6 @@
 /* A libedgetpu.so.1 that finds its device and leaves all work to the CPU, until the file $EDGETPU_FAULT says what
-   happens to the next inference: "abort" or "hang". Of the TFLite C API it declares what it touches. */
+   happens to the next inference: "abort" or "hang". With $EDGETPU_CRASHES it ends the process when a model is opened, as
+   Google's does with a newer runtime. Of the TFLite C API it declares what it touches. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static int count;
 
 static int faulty_invoke(Context *context, Node *node) {
   char fault[16] = "";
-  FILE *file = fopen(getenv("EDGETPU_FAULT"), "r");
+  FILE *file = getenv("EDGETPU_FAULT") ? fopen(getenv("EDGETPU_FAULT"), "r") : NULL;
   if (file) {
     if (fscanf(file, "%15s", fault) != 1) fault[0] = 0;
     fclose(file);
@@ -59,6 +60,7 @@ static int prepare(Context *context, Delegate *delegate) {
   int *plan;
   Node *node;
   Registration *registration;
+  if (getenv("EDGETPU_CRASHES")) abort();
   if (count == 4 || context->get_execution_plan(context, &plan)) return 1;
   if (context->get_node(context, plan[plan[0]], &node, &registration)) return 1;
   faulty[count].node = node;

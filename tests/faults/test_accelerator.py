@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
+from edge.model.manifest import with_checksum
+from edge.model.release import EDGETPU_FILE, MANIFEST_FILE, MODEL_FILE
+from edge.vision.classifier import PACKAGED_MODEL
+from edge.vision.detector.builtin import PACKAGED_DETECTOR
 from tests.faults.conftest import Compile, Figures
 from tests.faults.witness import Witness
 from tests.support.daemon import READY, WATCHDOG_S, StartDaemon
@@ -15,6 +20,23 @@ from tests.support.mosquitto import Mosquitto
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.slow]
 
 ALONE, CORAL = {"min_people": 1}, {"device": "edgetpu"}
+
+
+@pytest.fixture
+def compiled_models(tmp_path: Path) -> dict[str, dict[str, str]]:
+    """The packaged releases with a second file for the accelerator; this library runs any."""
+    sections = {}
+    for section, key, packaged in (("model", "folder", PACKAGED_MODEL), ("detector", "model", PACKAGED_DETECTOR)):
+        folder = tmp_path / section
+        folder.mkdir()
+        document = json.loads((packaged / MANIFEST_FILE).read_bytes())
+        document.pop("checksum")
+        document["edgetpu_sha256"] = document["sha256"]
+        (folder / MANIFEST_FILE).write_text(with_checksum(document), "utf-8")
+        for name in (MODEL_FILE, EDGETPU_FILE):
+            (folder / name).write_bytes((packaged / MODEL_FILE).read_bytes())
+        sections[section] = {key: str(folder)}
+    return sections
 
 
 @pytest.fixture
@@ -33,11 +55,19 @@ def test_a_failing_accelerator_costs_one_restart(
     witness: Witness,
     daemon: StartDaemon,
     coral: dict[str, str],
+    compiled_models: dict[str, dict[str, str]],
     fault: str,
     ended: str,
     figures: Figures,
 ) -> None:
-    running = daemon(broker.port, privacy=ALONE, inference=CORAL, environment=coral)
+    running = daemon(
+        broker.port,
+        privacy=ALONE,
+        inference=CORAL,
+        environment=coral,
+        model=compiled_models["model"],
+        detector=compiled_models["detector"],
+    )
     running.supervise()
     witness.windows.wait(lambda window: window["model"]["device"] == "edgetpu" and window["dominant"] is not None)
 

@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ from edge.errors import DelegateError, ModelError
 from edge.model import interpreter
 from edge.model.interpreter import Interpreter
 from edge.model.manifest import TensorSpec
-from tests.support.paths import TINY
+from tests.support.paths import ROOT, TINY
 
 
 def model(name: str) -> bytes:
@@ -100,15 +102,47 @@ def test_a_missing_edge_tpu_library_says_what_to_install(monkeypatch: pytest.Mon
         Interpreter(model("grey/model.tflite"), delegate="edgetpu")
 
 
-def test_a_library_without_its_device_says_to_plug_it_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_without_device(library: str) -> None:
-        raise ValueError(f"Failed to load delegate from {library}")
+@pytest.fixture
+def coral(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library for an accelerator that leaves the work to the CPU, see its source."""
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler, cc")
+    library = tmp_path / "libedgetpu.so.1"
+    source = ROOT / "tests" / "faults" / "fake_edgetpu.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    monkeypatch.setitem(interpreter.DELEGATES, "edgetpu", str(library))
 
-    monkeypatch.setitem(interpreter.DELEGATES, "edgetpu", "libc.so.6")
-    monkeypatch.setattr("edge.model.interpreter.tflite.load_delegate", load_without_device)
 
-    with pytest.raises(DelegateError, match=r"edgetpu: libc\.so\.6 finds no device; plug the accelerator in"):
+def test_a_library_without_its_device_says_to_plug_it_in(coral: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGETPU_ABSENT", "1")
+
+    with pytest.raises(DelegateError, match=r"edgetpu: .*libedgetpu\.so\.1 finds no device; plug the accelerator in"):
         Interpreter(model("grey/model.tflite"), delegate="edgetpu")
+
+
+def test_a_library_that_crashes_ends_a_probe_and_not_the_daemon(coral: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGETPU_CRASHES", "1")
+
+    with pytest.raises(DelegateError, match=r"crashes \(SIGABRT\) with .*; install the build of libedgetpu1-std for "):
+        Interpreter(model("grey/model.tflite"), delegate="edgetpu")
+
+
+def test_an_accelerator_that_hangs_is_given_up(coral: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fault").write_text("hang")
+    monkeypatch.setenv("EDGETPU_FAULT", str(tmp_path / "fault"))
+    monkeypatch.setattr(interpreter, "_PROBE_S", 2.0)
+
+    with pytest.raises(DelegateError, match="edgetpu: does not answer within 2 s; unplug it and plug it in again"):
+        Interpreter(model("grey/model.tflite"), delegate="edgetpu")
+
+
+def test_an_accelerator_that_works_runs_the_model(coral: None) -> None:
+    image = np.zeros((1, 48, 48, 1), np.int8)
+
+    (on_cpu,) = Interpreter(model("grey/model.tflite")).run(image)
+    (on_coral,) = Interpreter(model("grey/model.tflite"), delegate="edgetpu").run(image)
+
+    assert (on_cpu == on_coral).all()
 
 
 def test_an_unknown_delegate_names_the_known_ones() -> None:

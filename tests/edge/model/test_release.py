@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge.errors import ModelError
-from edge.model.release import Release
+from edge.errors import DelegateError, ModelError
+from edge.model.interpreter import DELEGATES
+from edge.model.release import EDGETPU_FILE, Network, Release
 from edge.vision.classifier import PACKAGED_MODEL, load_release
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, load_detector
-from tests.support.paths import TINY
+from tests.support.paths import ROOT, TINY
 
 Load = Callable[[Path], Release[Any]]
 
@@ -135,3 +139,55 @@ def test_a_manifest_without_its_last_line_end_or_with_another_figure_is_refused(
         path.write_bytes(changed_json)
         with pytest.raises(ModelError, match="does not match its checksum; copy the release again"):
             load_release(folder)
+
+
+@pytest.fixture
+def coral(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library for an accelerator that leaves the work to the CPU, see its source."""
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler, cc")
+    library = tmp_path / "libedgetpu.so.1"
+    source = ROOT / "tests" / "faults" / "fake_edgetpu.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    monkeypatch.setitem(DELEGATES, "edgetpu", str(library))
+
+
+def compile_release(folder: Path, compiled: bytes) -> None:
+    """Give a release the file for the Edge TPU."""
+    (folder / EDGETPU_FILE).write_bytes(compiled)
+    sha256 = hashlib.sha256(compiled).hexdigest()
+    manifest = replace(load_release(folder).manifest, edgetpu_sha256=sha256)
+    (folder / "model.json").write_text(manifest.to_json(), "utf-8")
+
+
+@pytest.mark.usefixtures("coral")
+def test_an_accelerator_runs_the_compiled_file_and_the_cpu_the_other(folder: Path) -> None:
+    compile_release(folder, (folder / "model.tflite").read_bytes() + bytes(16))
+    release = load_release(folder)
+
+    assert (Network(release).device, Network(release, delegate="edgetpu").device) == ("cpu", "edgetpu")
+    assert release.edgetpu != release.model
+
+
+@pytest.mark.usefixtures("coral")
+def test_an_accelerator_is_not_said_to_run_what_it_would_leave_to_the_cpu(folder: Path) -> None:
+    with pytest.raises(DelegateError, match=r"model grey has no model_edgetpu\.tflite; compile it, see docs/coral\.md"):
+        Network(load_release(folder), delegate="edgetpu")
+
+
+def test_a_damaged_file_for_the_accelerator_is_refused(folder: Path) -> None:
+    compile_release(folder, b"compiled")
+    (folder / EDGETPU_FILE).write_bytes(b"damaged")
+
+    with pytest.raises(ModelError, match=r"model_edgetpu\.tflite: sha256 of its 7 bytes is"):
+        load_release(folder)
+
+
+def test_a_missing_file_for_the_accelerator_is_named(folder: Path) -> None:
+    compile_release(folder, b"compiled")
+    (folder / EDGETPU_FILE).unlink()
+
+    with pytest.raises(
+        ModelError, match=r"model_edgetpu\.tflite: cannot be read .*; expected the file for the Edge TPU"
+    ):
+        load_release(folder)
