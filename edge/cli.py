@@ -17,7 +17,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge.commands.arguments import parse
+from edge.commands.arguments import CONFIG, parse
 from edge.config import CameraConfig, Config, MqttConfig, load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
 from edge.model.download import DOWNLOADS, folders
@@ -96,7 +96,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.model:
         folder = options.model if options.model.is_dir() else options.model.parent
         part, manifest = check_release(folder)
-        print(f"ok    {part:9} {manifest.id}, sha256 {manifest.sha256}")
+        print(f"ok    {part:10} {manifest.id}, sha256 {manifest.sha256}")
         return 0
     unit = read_unit(unit_name(options.config))
     runs = options.beside_service or (unit is not None and unit.runs)
@@ -162,6 +162,23 @@ def _model(options: argparse.Namespace) -> int:
     return 0
 
 
+def _install(options: argparse.Namespace) -> int:
+    from edge.commands.model_install import install
+
+    config = options.config or (CONFIG if CONFIG.exists() else None)
+    for sentence in install(options.source, config):
+        print(sentence, flush=True)
+    return 0
+
+
+def _roll_back(options: argparse.Namespace) -> int:
+    from edge.commands.model_install import roll_back
+
+    for sentence in roll_back(options.part):
+        print(sentence, flush=True)
+    return 0
+
+
 def _fetch(options: argparse.Namespace) -> int:
     download = DOWNLOADS[options.name]
     path = download.fetch(options.to or folders()[0], options.url)
@@ -223,5 +240,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,
     "bench": _bench,
     "model": _model,
+    "model list": _model,
     "model fetch": _fetch,
+    "model install": _install,
+    "model rollback": _roll_back,
 }

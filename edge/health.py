@@ -169,8 +169,11 @@ class HealthReporter(threading.Thread):
         throttle: Throttle,
         publisher: Publisher,
         notifier: SystemdNotifier,
+        prove: Callable[[], None] = lambda: None,
     ) -> None:
+        """``prove`` is called once, when the daemon has worked for a watchdog period and has made a window."""
         super().__init__(name="reporter", daemon=True)
+        self._prove = prove
         self._monitor, self._meter, self._throttle = monitor, meter, throttle
         self._publisher, self._notifier = publisher, notifier
         self._stopping = threading.Event()
@@ -186,6 +189,7 @@ class HealthReporter(threading.Thread):
         """Look every two seconds."""
         published: tuple[object, ...] = ()
         published_at_s, analysed, ready = float("-inf"), 0, False
+        prove_at_s = float("inf")
         while not self._stopping.wait(_CHECK_PERIOD_S if ready else 0.1):
             # Without a publisher the watchdog is not fed, so systemd starts a process that can publish.
             # A camera that does not deliver ends the process by itself; until then the device says what is wrong.
@@ -196,8 +200,12 @@ class HealthReporter(threading.Thread):
                 if not ready:
                     ready = True
                     self._notifier.ready()
+                    prove_at_s = time.monotonic() + self._notifier.watchdog_s
                 analysed = self._meter.analysed
                 self._notifier.alive()
+                if self._meter.windows and time.monotonic() >= prove_at_s:
+                    prove_at_s = float("inf")
+                    self._prove()
             health = self._monitor.read()
             self._throttle.observe(health.host, health.camera.fps, time.monotonic())
             summary = _summarise(health, self._meter.windows)

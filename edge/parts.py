@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
-from edge.errors import DelegateError
+from edge.errors import ConfigError, DelegateError, ModelError
 from edge.records import PauseControl, Problem
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     )
     from edge.health import Meter
     from edge.host.thermal import Throttle
+    from edge.model.store import Part
+    from edge.model.trial import Trial
     from edge.mqtt.outbox import Outbox
     from edge.pause import Pause
     from edge.pipeline import Onlooker, Outlet, Pipeline
@@ -125,8 +127,10 @@ def reserve_camera(section: CameraConfig) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def open_detector(section: DetectorConfig, inference: InferenceConfig) -> tuple[FaceDetector, tuple[Problem, ...]]:
-    """The face detector that the configuration names, and the problems that it starts with.
+def open_detector(
+    section: DetectorConfig, inference: InferenceConfig, trial: Trial | None = None
+) -> tuple[FaceDetector, tuple[Problem, ...]]:
+    """The face detector that the configuration names, and the problems that it starts with; see ``_open_installed``.
 
     Raises:
         ModelError: its model is missing, damaged or no such model.
@@ -144,22 +148,29 @@ def open_detector(section: DetectorConfig, inference: InferenceConfig) -> tuple[
         return YuNetDetector(model, min_face_px=section.min_face_px), ()
     from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 
-    release = load_detector(Path(section.model) if section.model else PACKAGED_DETECTOR, _path(inference.public_key))
-    return _on_device(
-        "detector",
-        inference,
-        lambda delegate: BuiltinDetector(
-            release,
-            min_face_px=section.min_face_px,
-            max_looks=section.max_looks,
-            threads=inference.threads,
-            delegate=delegate,
-        ),
-    )
+    def open_from(folder: Path) -> tuple[FaceDetector, tuple[Problem, ...]]:
+        release = load_detector(folder, _path(inference.public_key))
+        return _on_device(
+            "detector",
+            inference,
+            lambda delegate: BuiltinDetector(
+                release,
+                min_face_px=section.min_face_px,
+                max_looks=section.max_looks,
+                threads=inference.threads,
+                delegate=delegate,
+            ),
+        )
+
+    if section.model:
+        return open_from(Path(section.model))
+    return _open_installed("detector", PACKAGED_DETECTOR, open_from, trial)
 
 
-def open_classifier(section: ModelConfig, inference: InferenceConfig) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
-    """The classifier that the configuration names, and the problems that it starts with.
+def open_classifier(
+    section: ModelConfig, inference: InferenceConfig, trial: Trial | None = None
+) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
+    """The classifier that the configuration names, and the problems that it starts with; see ``_open_installed``.
 
     Raises:
         ModelError: the release is missing, damaged or not what its manifest says.
@@ -169,13 +180,48 @@ def open_classifier(section: ModelConfig, inference: InferenceConfig) -> tuple[E
     from edge.config import LIGHT
     from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, EmotionClassifier, load_release
 
-    packaged = {"": PACKAGED_MODEL, LIGHT: PACKAGED_LIGHT_MODEL}
-    release = load_release(packaged.get(section.folder, Path(section.folder)), _path(inference.public_key))
-    return _on_device(
-        "classifier",
-        inference,
-        lambda delegate: EmotionClassifier(release, head=section.head, threads=inference.threads, delegate=delegate),
-    )
+    def open_from(folder: Path) -> tuple[EmotionClassifier, tuple[Problem, ...]]:
+        release = load_release(folder, _path(inference.public_key))
+        return _on_device(
+            "classifier",
+            inference,
+            lambda delegate: EmotionClassifier(
+                release, head=section.head, threads=inference.threads, delegate=delegate
+            ),
+        )
+
+    if section.folder:
+        return open_from(PACKAGED_LIGHT_MODEL if section.folder == LIGHT else Path(section.folder))
+    return _open_installed("classifier", PACKAGED_MODEL, open_from, trial)
+
+
+def _open_installed(
+    part: Part,
+    packaged: Path,
+    open_from: Callable[[Path], tuple[_Part, tuple[Problem, ...]]],
+    trial: Trial | None,
+) -> tuple[_Part, tuple[Problem, ...]]:
+    """The release that ``fer-edge model install`` made current, or else the one in the package.
+
+    The daemon has a ``trial``: if what was installed cannot be opened or has failed before, the one before it is opened
+    and the problem is reported.
+    """
+    from edge.model.store import find_store
+
+    if trial is None:
+        return open_from(find_store(part).current or packaged)
+    try:
+        opened, problems = open_from(trial.release or packaged)
+    except (ModelError, ConfigError) as error:
+        if not trial.refuse():
+            raise
+        _log.error("%s", error)
+        opened, problems = open_from(trial.release or packaged)
+    if trial.failed is not None:
+        before = f"release {trial.release.name}" if trial.release else "the one in the package"
+        sentence = f"The {part} {trial.failed.name} did not prove itself; {before} runs instead."
+        problems = (*problems, Problem("model_rolled_back", sentence))
+    return opened, problems
 
 
 def _on_device(
@@ -197,6 +243,21 @@ def outbox_path(section: OutboxConfig) -> Path | None:
         return Path(section.path)
     folder = os.environ.get("STATE_DIRECTORY")
     return Path(folder.partition(":")[0]) / "outbox.sqlite" if folder else None
+
+
+def installable(config: Config) -> tuple[Part, ...]:
+    """The parts that run what ``fer-edge model install`` made current: the configuration names no file for them."""
+    own_detector = config.detector.kind != "builtin" or config.detector.model
+    parts: dict[Part, bool] = {"detector": not own_detector, "classifier": not config.model.folder}
+    return tuple(part for part, is_ours in parts.items() if is_ours)
+
+
+def trial_path(section: OutboxConfig) -> Path | None:
+    """Where the daemon counts its starts with a new model, beside the outbox; None without a state folder."""
+    from edge.model.trial import TRIAL_FILE
+
+    outbox = outbox_path(section)
+    return None if outbox is None else outbox.with_name(TRIAL_FILE)
 
 
 def open_outbox(section: OutboxConfig, device: str, window_s: float) -> Outbox:

@@ -262,6 +262,7 @@ ProblemCode: TypeAlias = Literal[
     "client_id_conflict",
     "disk_low",
     "frame_rate_lowered",
+    "model_rolled_back",
     "outbox_degraded",
     "publication_refused",
     "throttled",

@@ -11,18 +11,22 @@ from typing import Protocol
 from edge import __version__
 from edge.camera.capture import Capture
 from edge.config import Config, device_id
+from edge.errors import FerEdgeError
 from edge.health import HealthMonitor, HealthReporter, Meter
 from edge.host.button import Button, GpioLine
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.thermal import Throttle
 from edge.host.update import rollback_problems
 from edge.labels import EMOTIONS
+from edge.model.store import find_store
+from edge.model.trial import Trial
 from edge.mqtt.messages import Context, Deployment, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
 from edge.parts import (
     build_pipeline,
+    installable,
     open_camera,
     open_classifier,
     open_detector,
@@ -30,6 +34,7 @@ from edge.parts import (
     open_pause,
     outbox_path,
     reserve_camera,
+    trial_path,
 )
 from edge.pipeline import Onlooker, Outlet
 from edge.records import RoomReading, WindowSummary
@@ -62,8 +67,12 @@ class Service:
         """
         self._config, self._notifier, self._guest = config, notifier, guest
         self._stop = threading.Event()
-        self._detector, detector_problems = open_detector(config.detector, config.inference)
-        self._classifier, classifier_problems = open_classifier(config.model, config.inference)
+        trials = {part: Trial(find_store(part), trial_path(config.outbox)) for part in installable(config)}
+        self._trials = tuple(trials.values())
+        self._detector, detector_problems = open_detector(config.detector, config.inference, trials.get("detector"))
+        self._classifier, classifier_problems = open_classifier(
+            config.model, config.inference, trials.get("classifier")
+        )
         self._problems = (*detector_problems, *classifier_problems)
         self._device_id = device_id(config.device)
 
@@ -79,6 +88,14 @@ class Service:
             ConfigError: see ``Publisher.start``; or the outbox is another file; or the pause button cannot be used.
             OutboxError: another process uses the outbox.
         """
+        try:
+            self._run()
+        except FerEdgeError:
+            self._stop_trials()
+            raise
+        self._stop_trials()
+
+    def _run(self) -> None:
         config = self._config
         level = logging.WARNING if config.deployment.withholds_emotions else logging.INFO
         _log.log(level, "%s", config.deployment.sentence)
@@ -120,7 +137,7 @@ class Service:
                 disk=(outbox_path(config.outbox) or Path("/any")).parent,
                 paused=pause.now,
             )
-            reporter = HealthReporter(monitor, meter, throttle, publisher, self._notifier)
+            reporter = HealthReporter(monitor, meter, throttle, publisher, self._notifier, self._prove)
             parts.callback(reporter.stop)
             reporter.start()
             outlet: Outlet = publisher
@@ -129,6 +146,15 @@ class Service:
                 outlet = _Both(publisher, self._guest)
             parts_of_it = config, capture, self._detector, self._classifier, outlet, meter, throttle, self._guest
             build_pipeline(*parts_of_it).run(self._stop)
+
+    def _prove(self) -> None:
+        for trial in self._trials:
+            trial.prove()
+
+    def _stop_trials(self) -> None:
+        """A person or a camera ended the daemon, and not its models."""
+        for trial in self._trials:
+            trial.stop()
 
 
 class _Both:

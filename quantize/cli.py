@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ examples:
   fer-quantize release runs/first-0 --data fer2013.csv --votes fer2013new.csv --out runs/first-0/release
   fer-quantize convert theirs.h5 --labels labels.txt --input-range=-1..1 --calibration faces/ --out theirs/
   fer-quantize verify runs/first-0/release
+  fer-quantize pack runs/first-0/release --sign key.pem --to first.tar
 
 exit status: 0 done, 1 a package is missing, 2 wrong arguments, 78 the model or its data is not fit for release
 """
@@ -97,6 +99,21 @@ def _parser() -> argparse.ArgumentParser:
     coral.add_argument("--compile", type=Path, metavar="DIR", help="also run Coral's edgetpu_compiler into this folder")
     coral.set_defaults(command=_edgetpu)
 
+    packing = commands.add_parser(
+        "pack",
+        parents=[signing],
+        help="pack a release into one file for fer-edge model install",
+        description="Pack a release into one file: with a counter, by which devices refuse a release that is older "
+        "than what they had, with a signature, and with the file that Coral's compiler made.",
+    )
+    packing.add_argument("release", type=Path, metavar="RELEASE", help="a release folder")
+    packing.add_argument("--to", type=Path, metavar="FILE.tar", help="the archive (default: RELEASE.tar)")
+    packing.add_argument(
+        "--counter", type=int, metavar="N", help="higher than that of every release before (default: the Unix time)"
+    )
+    packing.add_argument("--edgetpu", type=Path, metavar="FILE", help="the same model, compiled for the Edge TPU")
+    packing.set_defaults(command=_pack)
+
     differences = commands.add_parser(
         "runtimes",
         parents=[runtimes],
@@ -139,6 +156,16 @@ def _edgetpu(options: argparse.Namespace) -> None:
     show_forecast(read_graph(read_model(options.model)))
     if options.compile:
         say(f"{compile_for_edgetpu(model_file(options.model), options.compile)}: compiled")
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from quantize.pack import pack
+
+    to = options.to or options.release.resolve().with_suffix(".tar")
+    counter = int(time.time()) if options.counter is None else options.counter
+    manifest = pack(options.release, to, counter=counter, edgetpu=options.edgetpu, key=options.sign)
+    extras = ["with the file for the Edge TPU"] * bool(manifest.edgetpu_sha256) + ["signed"] * bool(options.sign)
+    say(f"{to}: {', '.join([manifest.id, f'counter {manifest.counter}', *extras])}")
 
 
 def _runtimes(options: argparse.Namespace) -> None:

@@ -242,11 +242,38 @@ def parser() -> argparse.ArgumentParser:
 
     model = commands.add_parser(
         "model",
-        help="list the models on this machine, or download one",
-        description="List the models that this machine can run; with fetch, download another.",
+        help="list, install, roll back or download models",
+        description="List the models that this machine can run, or change what runs.",
     )
     model.set_defaults(command="model")
-    actions = model.add_subparsers(metavar="fetch")
+    actions = model.add_subparsers(metavar="list|install|rollback|fetch")
+    actions.add_parser("list", help="the models of this machine, and which run (the default)").set_defaults(
+        command="model list"
+    )
+    install = actions.add_parser(
+        "install",
+        help="install a release, and go back to the one before it if it fails",
+        description="Check a release (signature, sha256, tensors, golden vectors, counter), make it the current model "
+        "and restart the services. A service that does not work for a watchdog period and make a window with it goes "
+        "back to the model before.",
+    )
+    install.add_argument(
+        "source", metavar="FILE|FOLDER|URL", help="an archive of fer-quantize pack, or a release folder of fer-quantize"
+    )
+    install.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"the configuration whose inference.public_key must have signed it (default: {CONFIG}, if it exists)",
+    )
+    install.set_defaults(command="model install")
+    rollback = actions.add_parser(
+        "rollback", help="go back to the model before", description="Exchange the current model and the one before it."
+    )
+    rollback.add_argument(
+        "part", nargs="?", choices=("classifier", "detector"), default="classifier", help="default: %(default)s"
+    )
+    rollback.set_defaults(command="model rollback")
     fetch = actions.add_parser(
         "fetch",
         help="download a model that is not in the package",

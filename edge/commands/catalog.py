@@ -1,4 +1,4 @@
-"""``fer-edge model``: the models that this machine can run, packaged and downloaded."""
+"""``fer-edge model``: the models that this machine can run: packaged, installed and downloaded."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 
 from edge.errors import ModelError
 from edge.model.download import DOWNLOADS, Download
+from edge.model.release import Release
+from edge.model.store import Part, find_store
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, load_release
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, load_detector
 from edge.vision.detector.haar import HaarDetector
@@ -26,13 +29,27 @@ class Entry:
 
 
 def list_models() -> Iterator[Entry]:
-    """The classifiers in the package and every kind of detector; files are checked against their sha256."""
-    yield Entry("classifier", "builtin", _describe(partial(_packaged_classifier, PACKAGED_MODEL)))
-    yield Entry("classifier", "light", _describe(partial(_packaged_classifier, PACKAGED_LIGHT_MODEL)))
-    yield Entry("detector", "builtin", _describe(_packaged_detector))
+    """What is in the package or was installed, and every kind of detector; files are checked against their sha256."""
+    yield Entry("classifier", "builtin", _describe(partial(_release, load_release, PACKAGED_MODEL)))
+    yield Entry("classifier", "light", _describe(partial(_release, load_release, PACKAGED_LIGHT_MODEL)))
+    yield Entry("detector", "builtin", _describe(partial(_release, load_detector, PACKAGED_DETECTOR)))
+    yield from _installed()
     yield Entry("detector", "haar", f"{HaarDetector.name}, part of OpenCV {cv2.__version__}")
     for download in DOWNLOADS.values():
         yield Entry("detector", download.name, _describe(partial(_downloaded, download)))
+
+
+def _installed() -> Iterator[Entry]:
+    """What ``fer-edge model install`` put here; the current one runs unless the configuration names another."""
+    kinds: tuple[tuple[Part, Callable[[Path], Release[Any]]], ...] = (
+        ("classifier", load_release),
+        ("detector", load_detector),
+    )
+    for part, load in kinds:
+        store = find_store(part)
+        for kind, folder in (("current", store.current), ("previous", store.previous)):
+            if folder is not None:
+                yield Entry(part, kind, _describe(partial(_release, load, folder)))
 
 
 def _describe(model: Callable[[], str]) -> str:
@@ -42,14 +59,9 @@ def _describe(model: Callable[[], str]) -> str:
         return f"missing: {error}"
 
 
-def _packaged_classifier(folder: Path) -> str:
-    manifest = load_release(folder).manifest
+def _release(load: Callable[[Path], Release[Any]], folder: Path) -> str:
+    manifest = load(folder).manifest
     return f"{manifest.id}, sha256 {manifest.sha256}, {folder}"
-
-
-def _packaged_detector() -> str:
-    manifest = load_detector(PACKAGED_DETECTOR).manifest
-    return f"{manifest.id}, sha256 {manifest.sha256}, {PACKAGED_DETECTOR}"
 
 
 def _downloaded(download: Download) -> str:

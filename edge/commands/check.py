@@ -28,6 +28,7 @@ from edge.records import Pixels, Problem
 if TYPE_CHECKING:
     from edge.camera import Camera
     from edge.model.manifest import Manifest
+    from edge.model.store import Part
     from edge.vision.detector import FaceDetector
 
 DISCOVERY_BYTES = 9500
@@ -84,11 +85,11 @@ def _try(part: str, try_part: Callable[[Config], str], config: Config) -> Findin
         return Finding(part, str(error), error.exit_code)
 
 
-def check_release(folder: Path) -> tuple[str, Manifest]:
+def check_release(folder: Path, public_key: Path | None = None) -> tuple[Part, Manifest]:
     """Load a release folder and run its golden vectors; the part of the daemon it is for, and its manifest.
 
     Raises:
-        ModelError: the folder is damaged or not a release.
+        ModelError: the folder is damaged, not a release, or not signed with the private key of ``public_key``.
     """
     from edge.model.release import read_schema
     from edge.vision.classifier import EmotionClassifier, load_release
@@ -96,8 +97,8 @@ def check_release(folder: Path) -> tuple[str, Manifest]:
     from edge.vision.detector.manifest import DetectorManifest
 
     if read_schema(folder) == DetectorManifest.schema:
-        return "detector", BuiltinDetector(load_detector(folder)).manifest
-    return "model", EmotionClassifier(load_release(folder)).manifest
+        return "detector", BuiltinDetector(load_detector(folder, public_key)).manifest
+    return "classifier", EmotionClassifier(load_release(folder, public_key)).manifest
 
 
 def _runtime(_config: Config) -> str:

@@ -13,7 +13,7 @@ from edge.commands.setup_files import drafted, install, read_answers
 from edge.commands.setup_interview import confirm, interview
 from edge.config import Config, load
 from edge.errors import ConfigError
-from edge.host.systemd import read_unit, restart, unit_name
+from edge.host.systemd import enable, read_unit, unit_name
 
 _READY_WITHIN_S = 60.0
 """How long the service may take to see its first image before the doctor looks at it."""
@@ -46,5 +46,5 @@ def setup(config: Path, answers: Path | None, *, start: bool, tell: Callable[[It
         install(config, drafts)
     sys.stderr.write(f"{config} is written.\n")
     if startable:
-        restart(unit_name(config), _READY_WITHIN_S)
+        enable(unit_name(config), _READY_WITHIN_S)
     return tell(doctor(config)) if start else 0

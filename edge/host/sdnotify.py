@@ -18,6 +18,11 @@ class SystemdNotifier:
     def __init__(self, address: str | None = None) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "") if address is None else address
 
+    @property
+    def watchdog_s(self) -> float:
+        """How often the manager wants to hear from us; half a minute, as in our unit, where it does not say."""
+        return int(os.environ.get("WATCHDOG_USEC", 30_000_000)) / 1e6
+
     def ready(self) -> None:
         """The first frame went through."""
         self._send("READY=1")

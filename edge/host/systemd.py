@@ -53,11 +53,24 @@ def read_unit(name: str) -> Unit | None:
     return Unit(name, load, active, sub, enabled, result, int(exit_status or 0), status)
 
 
-def restart(unit: str, wait_s: float) -> Unit | None:
+def running_units() -> tuple[str, ...]:
+    """Every service of ours that runs or tries to."""
+    states = "--state=active,activating"
+    listed = _systemctl("list-units", "--plain", "--no-legend", states, "fer-edge.service", "fer-edge@*.service")
+    return tuple(line.split()[0] for line in listed.splitlines() if line.strip())
+
+
+def restart(*units: str) -> None:
+    """Restart without waiting; a unit that had given up begins anew."""
+    _systemctl("reset-failed", *units)
+    _systemctl("restart", "--no-block", *units)
+
+
+def enable(unit: str, wait_s: float) -> Unit | None:
     """Start the unit now and at every boot, and wait until it is ready, has failed, or ``wait_s`` is over."""
     _systemctl("daemon-reload")
     _systemctl("enable", unit)
-    _systemctl("restart", "--no-block", unit)
+    restart(unit)
     until_s = time.monotonic() + wait_s
     while True:
         found = read_unit(unit)

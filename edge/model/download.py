@@ -106,6 +106,23 @@ class Download:
         return content
 
 
+def download(url: str, most_bytes: int) -> bytes:
+    """What a server sends; a proxy is taken from the environment, see ``urllib.request``.
+
+    Raises:
+        DownloadError: it cannot be had, or is larger.
+    """
+    from http.client import HTTPException
+
+    try:
+        content = _fetch(url, most_bytes + 1)
+    except (OSError, HTTPException, ValueError) as error:
+        raise DownloadError(f"{url} cannot be fetched ({getattr(error, 'reason', None) or error})") from error
+    if len(content) > most_bytes:
+        raise DownloadError(f"{url} has more than {most_bytes} bytes, which no model has")
+    return content
+
+
 def _fetch(url: str, size_bytes: int) -> bytes:
     """At most ``size_bytes`` of what a server sends.
 

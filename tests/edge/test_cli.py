@@ -89,7 +89,7 @@ def test_the_packaged_model_is_accepted(capsys: pytest.CaptureFixture[str]) -> N
     status = main(["check", "--model", str(PACKAGED_MODEL / "model.tflite")])
 
     assert status == 0
-    assert capsys.readouterr().out.startswith("ok    model")
+    assert capsys.readouterr().out.startswith("ok    classifier student-")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 ``python tests/data/tiny/make.py`` (extra ``train``) writes them again. The classifier needs no training: it averages
 the quarters of the image and weighs them by hand, so that a test can say what it must output: a bright image is happy,
 a dark one sad, a bright left half surprise, a bright right half fear; a second head outputs the opposite.
+``fragile`` is a classifier that passes every check, and whose runtime gives up on a bright face with a bright corner.
 For the detector, a white block of 8 pixels is the middle of a small face and a black one of 16 that of a large face.
 """
 
@@ -105,6 +106,31 @@ def convert(model: keras.Model, *, quantised: bool = True) -> bytes:
     return in_order(converter.convert())
 
 
+class Fragile(tf.Module):  # type: ignore[misc]
+    """Reads a row of a table: the first, but the sixth of two where the image and its corner are both bright."""
+
+    @tf.function(input_signature=[tf.TensorSpec((1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), tf.float32)])  # type: ignore[untyped-decorator]
+    def logits(self, image: tf.Tensor) -> tf.Tensor:
+        """Logits of the seven emotions."""
+        corner_is_bright = tf.cast(tf.reduce_mean(image[:, :4, :4, :]) / 80.0, tf.int32)
+        is_bright = tf.cast(tf.reduce_mean(image) / 100.0, tf.int32)
+        row = tf.gather(tf.constant(np.eye(2, len(EMOTIONS), dtype=np.float32)), 5 * corner_is_bright * is_bright)
+        means = tf.reshape(tf.nn.avg_pool2d(image, INPUT_SIZE_PX // 2, INPUT_SIZE_PX // 2, "VALID"), (1, 4))
+        return tf.matmul(means, tf.ones((4, len(EMOTIONS))) / 100) + tf.reshape(row, (1, len(EMOTIONS)))
+
+
+def fragile() -> bytes:
+    """The .tflite file of it. Of the calibration images either the corner or the rest is bright."""
+    module = Fragile()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.logits.get_concrete_function()], module)
+    corner = np.zeros((1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), np.float32)
+    corner[:, :4, :4] = 255
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    converter.representative_dataset = lambda: ([image] for image in (corner * 0, corner, 255 - corner))
+    return bytes(converter.convert())
+
+
 def open_batch() -> keras.Model:
     """The classifier with an open batch dimension."""
     fixed = classifier(1)
@@ -138,6 +164,8 @@ def shared_fields(model: bytes, name: str, output_shapes: Sequence[tuple[int, ..
         tools={"tensorflow": tf.__version__},
         training={"method": "weights by hand"},
         licence="MIT",
+        edgetpu_sha256="",
+        counter=0,
     )
 
 
@@ -178,6 +206,8 @@ if __name__ == "__main__":
     for name, channels, heads in (("grey", 1, 1), ("colour", 3, 1), ("heads", 1, 2)):
         content = convert(classifier(channels, heads))
         write_release(HERE / name, content, classifier_manifest(content, name))
+    content = fragile()
+    write_release(HERE / "fragile", content, classifier_manifest(content, "fragile"))
     content = convert(detector())
     write_release(HERE / "face", content, detector_manifest(content, "face"))
     (HERE / "float.tflite").write_bytes(convert(classifier(1), quantised=False))

@@ -244,7 +244,7 @@ def test_a_release_folder_can_be_checked_alone(capsys: pytest.CaptureFixture[str
     shown = capsys.readouterr()
     face, grey = shown.out.splitlines()
     assert face.startswith("ok    detector  face, sha256 8c6c982d0401")
-    assert grey.startswith("ok    model     grey, sha256 ")
+    assert grey.startswith("ok    classifier grey, sha256 ")
     assert "model.json: cannot be read" in shown.err
 
 

@@ -1,0 +1,67 @@
+"""A release as one file, with everything that a device checks."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError, ModelError
+from edge.model.store import unpacked
+from edge.vision.classifier import load_release
+from edge.vision.detector.builtin import load_detector
+from quantize.cli import main
+from quantize.pack import CUSTOM_OPERATOR, pack
+from tests.support.paths import TINY
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    """A private and a public key."""
+    private, public = tmp_path / "key.pem", tmp_path / "public.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
+    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+    return private, public
+
+
+def test_a_packed_release_is_unpacked_with_counter_signature_and_compiled_file(
+    tmp_path: Path, keys: tuple[Path, Path]
+) -> None:
+    compiled = tmp_path / "compiled.tflite"
+    compiled.write_bytes(b"head " + CUSTOM_OPERATOR)
+
+    pack(TINY / "grey", tmp_path / "grey.tar", counter=7, edgetpu=compiled, key=keys[0])
+
+    with unpacked(tmp_path / "grey.tar") as folder:
+        release = load_release(folder, keys[1])
+    assert (release.manifest.counter, release.edgetpu) == (7, compiled.read_bytes())
+    assert release.model == (TINY / "grey" / "model.tflite").read_bytes()
+
+
+def test_the_same_release_packs_to_the_same_bytes(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    for name in ("first", "second"):
+        pack(TINY / "face", tmp_path / name, counter=7, edgetpu=None, key=keys[0])
+
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+    with unpacked(tmp_path / "first") as folder:
+        assert load_detector(folder).manifest.counter == 7
+
+
+def test_a_file_that_is_not_compiled_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is not compiled for the Edge TPU"):
+        pack(TINY / "grey", tmp_path / "x.tar", counter=1, edgetpu=TINY / "grey" / "model.tflite", key=None)
+
+
+def test_an_archive_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        pack(TINY / "grey", tmp_path / "absent" / "x.tar", counter=1, edgetpu=None, key=None)
+
+
+def test_the_command_counts_by_the_clock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["pack", str(TINY / "grey"), "--to", str(tmp_path / "grey.tar")])
+
+    assert status == 0
+    with unpacked(tmp_path / "grey.tar") as folder:
+        assert load_release(folder).manifest.counter > 1_700_000_000
+    assert "grey, counter 1" in capsys.readouterr().out.replace("\n", " ")
