@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from edge.mqtt.codec import KINDS, Kind, encode
-from edge.mqtt.home_assistant import DISCOVERY_TOPIC
+from edge.mqtt.home_assistant import DISCOVERY_TOPIC, PART_TOPIC
 from edge.mqtt.messages import BASE_TOPIC, Availability, DeviceId, PauseCommand, SourceId
 
 _NULL = {"type": "null"}
@@ -98,6 +98,24 @@ def asyncapi() -> dict[str, Any]:
         "externalDocs": {"url": "https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload"},
         "payload": {"type": "object", "required": ["device", "origin", "components"]},
     }
+    part = {"platform": "{platform}", "device": "{device}", "key": "{entity}"}
+    channels["discoveryPart"] = _channel(PART_TOPIC.format(**part), "discoveryPart")
+    operations["publishDiscoveryPart"] = _operation(
+        "discoveryPart", Kind(Availability, "Instead of discovery, where the broker takes only smaller messages.")
+    )
+    messages["discoveryPart"] = {
+        "title": "One entity in Home Assistant's MQTT discovery",
+        "externalDocs": {"url": "https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery"},
+        "payload": {"type": "object", "required": ["device", "origin", "unique_id"]},
+    }
+    channels["check"] = _channel(f"{BASE_TOPIC}/{{device}}/check", "check")
+    operations["publishCheck"] = _operation(
+        "check",
+        Kind(
+            Availability, "By fer-edge check, to see whether the broker takes what the device publishes.", retain=False
+        ),
+    )
+    messages["check"] = {"title": "check", "contentType": "text/plain", "payload": {"type": "string"}}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -122,6 +140,8 @@ def asyncapi() -> dict[str, Any]:
             "parameters": {
                 "device": _parameter(DeviceId, "fer-1a2b3c4d"),
                 "source": _parameter(SourceId, "cam0"),
+                "platform": {"description": "Home Assistant's kind of the entity.", "examples": ["sensor"]},
+                "entity": {"description": "Our name of the entity.", "examples": ["people"]},
             },
             "messageTraits": {"json": _json_trait()},
             "messages": messages,
@@ -130,7 +150,9 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _channel(address: str, name: str) -> dict[str, Any]:
-    parameters = [parameter for parameter in ("device", "source") if f"{{{parameter}}}" in address]
+    parameters = [
+        parameter for parameter in ("device", "source", "platform", "entity") if f"{{{parameter}}}" in address
+    ]
     return {
         "address": address,
         "parameters": {parameter: _reference(f"parameters/{parameter}") for parameter in parameters},

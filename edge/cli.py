@@ -91,11 +91,13 @@ def _preview(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from edge.commands.check import check, check_release
+    from edge.host.stderr import native_code_silenced
     from edge.host.systemd import read_unit, unit_name
 
     if options.model:
         folder = options.model if options.model.is_dir() else options.model.parent
-        part, manifest = check_release(folder)
+        with native_code_silenced():
+            part, manifest = check_release(folder)
         print(f"ok    {part:10} {manifest.id}, sha256 {manifest.sha256}")
         return 0
     unit = read_unit(unit_name(options.config))

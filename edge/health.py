@@ -112,7 +112,7 @@ class HealthMonitor:
             state = "stopping"
         elif paused:
             state = "paused"
-        elif not self._meter.analysed:
+        elif not self._meter.analysed and not self._capture.stalled:
             state = "starting"
         age_s = self._capture.last_frame_age_s if self._capture.captured else None
         return Health(
@@ -143,8 +143,9 @@ class HealthMonitor:
 
     def _camera_problems(self) -> tuple[Problem, ...]:
         if self._capture.stalled:
-            age_s = self._capture.last_frame_age_s
-            return (Problem("camera_stalled", f"{self._capture.name} has delivered no image for {age_s:.0f} s."),)
+            told = f"{self._capture.name} has delivered no image for {self._capture.last_frame_age_s:.0f} s"
+            why = f": {self._capture.trouble}" if self._capture.trouble else ""
+            return (Problem("camera_stalled", f"{told}{why}."),)
         if self._capture.frozen:
             return (Problem("camera_frozen", f"{self._capture.name} delivers the same image again and again."),)
         return ()
@@ -192,11 +193,10 @@ class HealthReporter(threading.Thread):
         prove_at_s = float("inf")
         while not self._stopping.wait(_CHECK_PERIOD_S if ready else 0.1):
             # Without a publisher the watchdog is not fed, so systemd starts a process that can publish.
-            # A camera that does not deliver ends the process by itself; until then the device says what is wrong.
-            # A pause is what the operator wants: no frame is due.
-            if (
-                self._meter.analysed > analysed or self._monitor.paused() or (ready and self._monitor.camera_stalled)
-            ) and self._publisher.alive:
+            # A camera that does not deliver, or is not there yet, is told of in the status; what a new process can mend
+            # ends this one by itself. A pause is what the operator wants: no frame is due.
+            analysing = self._meter.analysed > analysed
+            if (analysing or self._monitor.paused() or self._monitor.camera_stalled) and self._publisher.alive:
                 if not ready:
                     ready = True
                     self._notifier.ready()
@@ -222,8 +222,8 @@ def _summarise(health: Health, windows: int) -> str:
     made = f"{windows} windows made" if windows else "no window yet"
     waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
     problems = "".join(f" {problem.sentence}" for problem in health.problems)
-    rate = "frame rate not known yet" if health.camera.fps is None else f"{health.camera.fps:.1f} frames/s"
+    rate = "" if health.camera.fps is None else f"{health.camera.fps:.1f} frames/s, "
     if health.paused:
         until = health.paused.until
-        rate = f"by {health.paused.reason}" + (f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
-    return f"{health.state}: {rate}, {made}, {waiting}.{problems}"
+        rate = f"by {health.paused.reason}" + (f" until {until:%Y-%m-%d %H:%M} UTC, " if until else ", ")
+    return f"{health.state}: {rate}{made}, {waiting}.{problems}"

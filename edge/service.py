@@ -84,7 +84,7 @@ class Service:
         """Sense until ``stop`` or the end of the clip.
 
         Raises:
-            CameraError: the camera cannot be opened, or failed for good.
+            CameraError: the recording cannot be opened, or the camera failed for good.
             ConfigError: see ``Publisher.start``; or the outbox is another file; or the pause button cannot be used.
             OutboxError: another process uses the outbox.
         """
@@ -114,6 +114,7 @@ class Service:
                 may_freeze=config.camera.kind == "replay",
                 is_paused=lambda: pause.now() is not None,
                 name=config.camera.kind,
+                patient=config.camera.kind != "replay",
             )
             parts.callback(capture.stop)
             capture.start()

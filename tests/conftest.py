@@ -105,7 +105,7 @@ def device() -> Device:
         version="0.1.0",
         camera="replay astronaut.mp4",
         detector="haar-alt2",
-        model=Model("fer-int8-1", "ab" * 32, "ferplus", "cpu"),
+        model=Model("student-0-1408ba4a", "ab" * 32, "ferplus", "cpu"),
         window_s=60.0,
         labels=EMOTIONS,
         privacy=Privacy(min_people=3, counts_only=False),

@@ -43,6 +43,8 @@ class Capture:
     recording may stand still. If the image is still the same, the camera is *frozen* until it changes: its lens is
     covered, or it hangs. Each further suspicion takes twice as long, so that a still room is left in peace.
 
+    If ``patient``, a camera that cannot be opened at the start is tried again and again, and stalls until it is there.
+
     While ``is_paused``, which is asked before every image, the camera is closed and ``next`` returns nothing. Then it
     is opened again, a recording at its beginning. Before it was opened for the first time its name is ``name``.
 
@@ -61,6 +63,7 @@ class Capture:
         stalled: whether it is stalled now.
         frozen: whether it is frozen now.
         paused: whether it is closed because of a pause.
+        trouble: the last error since the last image, a sentence; else empty.
     """
 
     def __init__(
@@ -73,11 +76,12 @@ class Capture:
         pause_s: float = 0.5,
         is_paused: Callable[[], bool] = lambda: False,
         name: str = "camera",
+        patient: bool = False,
     ) -> None:
         self._open_camera, self._stall_s, self._may_freeze = open_camera, stall_s, may_freeze
         self._max_reopens, self._pause_s = max_reopens, pause_s
         self._freeze_s = FREEZE_FACTOR * stall_s
-        self._is_paused = is_paused
+        self._is_paused, self._patient = is_paused, patient
         self.name, self.live = name, True
         self.captured = self.reopens = self.stalls = 0
         self.stalled = self.frozen = self.paused = False
@@ -94,17 +98,23 @@ class Capture:
         self._last_pixels: Pixels | None = None
         self._suspected = False
         self._told_s, self._untold = -math.inf, 0
+        self._tried = threading.Event()
+        self.trouble = ""
 
     def start(self) -> None:
         """Open the camera and begin to read it.
 
+        If the capture is patient, it waits for ``stall_s`` at most, and goes on trying.
+
         Raises:
-            CameraError: it cannot be opened. The first attempt is not repeated: somebody is watching.
+            CameraError: it cannot be opened, and the capture is not patient: somebody is watching.
         """
-        if not self._is_paused():
+        if not self._is_paused() and not self._patient:
             self._open()
         self._image_at_s = self._steady_since_s = time.monotonic()
         self._thread.start()
+        if self._patient:
+            self._tried.wait(self._stall_s)
 
     def next(self, timeout_s: float) -> Frame | None:
         """Wait for a frame that nobody has taken yet; None after ``timeout_s``, and once ``ended``.
@@ -186,14 +196,18 @@ class Capture:
         failures = 0
         while not self._stop.is_set():
             if self._is_paused():
+                self._tried.set()
                 self._rest()
                 continue
             try:
                 image = self._next_image()
             except CameraError as error:
                 failures += 1
-                if not self.live or failures > self._max_reopens:
+                # A patient one waits for a camera that has not come yet: a fresh process would not find it either.
+                waits = self._patient and not self.captured
+                if not self.live or (failures > self._max_reopens and not waits):
                     return error
+                self.trouble = str(error)
                 self._tell(error)
                 self._close()
                 pause_s = min(self._pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S)
@@ -201,7 +215,7 @@ class Capture:
             else:
                 if image is None:
                     return None
-                failures = 0
+                failures, self.trouble = 0, ""
                 self._deliver(image)
         return None
 
@@ -232,8 +246,9 @@ class Capture:
             camera = self._call(self._open, 6 * self._stall_s + 5)
             log.info("camera %s: opened after a pause", self.name)
         elif self._camera is None:
+            again = self._tried.is_set()
             camera = self._call(self._open, 6 * self._stall_s + 5)
-            self.reopens += 1
+            self.reopens += again
         else:
             camera = self._camera
         image = self._call(camera.read, 2 * self._stall_s)
@@ -278,7 +293,10 @@ class Capture:
             self._changed.notify_all()
 
     def _open(self) -> Camera:
-        camera = self._camera = self._open_camera()
+        try:
+            camera = self._camera = self._open_camera()
+        finally:
+            self._tried.set()
         self.name, self.live = camera.name, camera.live
         return camera
 

@@ -52,19 +52,20 @@ class ReplayCamera:
         Raises:
             CameraError: the path cannot be read, or holds no readable image.
         """
-        self.name = f"replay {shown_name(path)}"
+        # The name is published, the path is not.
+        self.name, self._where = f"replay {shown_name(Path(path.name))}", f"replay {shown_name(path)}"
         try:
             path.stat()
             files = sorted(path.rglob("*")) if path.is_dir() else None
         except OSError as error:
-            raise CameraError(f"{self.name}: {error.strerror}; {EXPECTED}") from error
+            raise CameraError(f"{self._where}: {error.strerror}; {EXPECTED}") from error
         self.live = pace == "real"
         self.bad_frames = 0
         self._path, self._loop, self._fps = path, loop, fps
         self._images = self._paced(self._held(self._timed_images(files)))
         self._upcoming = next(self._images, None)
         if self._upcoming is None:
-            raise CameraError(f"{self.name}: holds nothing readable; {EXPECTED}")
+            raise CameraError(f"{self._where}: holds nothing readable; {EXPECTED}")
         self._start_s: float | None = None
 
     def read(self) -> Image | None:
@@ -106,7 +107,7 @@ class ReplayCamera:
             return self._folder_images(self._readable(files))
         suffix = self._path.suffix.lower()
         if suffix in HEIC_SUFFIXES:
-            raise CameraError(f"{self.name}: is HEIC, which OpenCV does not read; convert it to JPEG")
+            raise CameraError(f"{self._where}: is HEIC, which OpenCV does not read; convert it to JPEG")
         if suffix in IMAGE_SUFFIXES - {".gif"}:
             return self._folder_images([self._path])
         return self._video_images()
@@ -117,12 +118,12 @@ class ReplayCamera:
         kinds = Counter(path.suffix.lower() for path in files)
         if heic := sum(kinds[suffix] for suffix in HEIC_SUFFIXES):
             self.bad_frames += heic
-            log.warning("%s: skips %d HEIC images, which OpenCV does not read; convert them to JPEG", self.name, heic)
+            log.warning("%s: skips %d HEIC images, which OpenCV does not read; convert them to JPEG", self._where, heic)
         if not images and kinds:
             found = ", ".join(
                 f"{number} {shown_name(Path(kind or 'without suffix'))}" for kind, number in kinds.most_common(3)
             )
-            raise CameraError(f"{self.name}: holds nothing readable but {found}; {EXPECTED}")
+            raise CameraError(f"{self._where}: holds nothing readable but {found}; {EXPECTED}")
         return images
 
     def _folder_images(self, readable: list[Path]) -> Iterator[Timed]:
@@ -167,12 +168,12 @@ class ReplayCamera:
                     codec = codec if codec.isprintable() else "unknown"
                     known = codec.lower() in ("h264", "avc1")
                     advice = "it is empty, damaged, or without its beginning" if known else "convert it to H.264"
-                    raise CameraError(f"{self.name}: is {codec} video, of which no frame can be decoded; {advice}")
+                    raise CameraError(f"{self._where}: is {codec} video, of which no frame can be decoded; {advice}")
             end_s, announced_s = at_s + 1 / fps, announced / own_fps if own_fps > 0 else 0.0
             if not raw and end_s < 0.9 * announced_s:  # the number is the container's own estimate
                 lost = round(announced * (1 - end_s / announced_s))
                 self.bad_frames += lost
-                log.warning("%s: ends after %.1f of %.1f s, it is truncated", self.name, end_s, announced_s)
+                log.warning("%s: ends after %.1f of %.1f s, it is truncated", self._where, end_s, announced_s)
             if not self._loop:
                 return
             begin_s += end_s
@@ -182,7 +183,7 @@ class ReplayCamera:
         with readable_name(self._path.resolve()) as name:
             video = open_video(name, cv2.CAP_FFMPEG, options="protocol_whitelist;file")
             if video is None:
-                raise CameraError(f"{self.name}: holds nothing readable; {EXPECTED}")
+                raise CameraError(f"{self._where}: holds nothing readable; {EXPECTED}")
             try:
                 yield video
             finally:

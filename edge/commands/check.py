@@ -65,8 +65,8 @@ def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
     }
     if not runtime.exit_code:
         parts |= {"model": _model, "detector": _detector, "camera": _held if beside_service else _camera}
-    outbox = partial(_outbox, beside_service=beside_service)
-    parts |= {"outbox": outbox, "dns": _names, "tls": _certificates, "broker": _broker}
+    outbox, broker = partial(_outbox, beside_service=beside_service), partial(_broker, beside_service=beside_service)
+    parts |= {"outbox": outbox, "dns": _names, "tls": _certificates, "broker": broker}
     for part, try_part in parts.items():
         finding = _try(part, try_part, config)
         if finding.sentence:
@@ -206,7 +206,7 @@ def _held(config: Config) -> str:
 def _outbox(config: Config, *, beside_service: bool) -> str:
     path = outbox_path(config.outbox)
     if path is None:
-        return "in memory only, unless systemd gives a state folder; set outbox.path to keep windows over a restart"
+        return "none on disk: windows wait in memory, until a restart; set outbox.path (under systemd it has a folder)"
     found = probe_file(path)
     if found == IN_USE and not beside_service:
         raise OutboxError(f"{path} is in use by another process, such as a fer-edge started by hand; stop that one")
@@ -263,16 +263,36 @@ def _validity(key: str, certificate: Path) -> str:
     return f"{key} is valid until {shown}"
 
 
-def _broker(config: Config) -> str:
-    device = device_id(config.device)
+def probe(device: str) -> Message:
+    """A message of no meaning, on a topic that nobody needs."""
+    return Message(f"{BASE_TOPIC}/{device}/check", b"fer-edge check", content_type="text/plain")
+
+
+def _broker(config: Config, *, beside_service: bool) -> str:
+    device, account = device_id(config.device), config.mqtt.username or config.mqtt.tls_cert
+    if account and (beside_service or _runs_here(config)):
+        # Brokers that take the client id from the account, as ours in deploy/broker, would end its connection.
+        return (
+            "not tried: fer-edge runs, and a second connection with its account may end the first; its own status says"
+            " how it goes, or stop it and check again"
+        )
     return "; ".join(_one_broker(broker, device) for broker in config.mqtt.brokers())
 
 
+def _runs_here(config: Config) -> bool:
+    """Whether a daemon with this outbox runs."""
+    path = outbox_path(config.outbox)
+    try:
+        return path is not None and probe_file(path) == IN_USE
+    except FerEdgeError:  # its own finding says so
+        return False
+
+
 def _one_broker(broker: MqttConfig, device: str) -> str:
-    """Publish a message of no meaning below the device's own topic, as windows are published."""
+    """Publish below the device's own topic, as windows are published."""
     connection = Connection(broker, f"{device}-check")
     try:
-        answer = ask(connection, Message(f"{BASE_TOPIC}/{device}/check", b"fer-edge check", content_type="text/plain"))
+        answer = ask(connection, probe(device))
     finally:
         connection.close(timeout_s=1.0)
     owner = _common_name(broker.tls_cert) if broker.tls_cert else None

@@ -291,9 +291,13 @@ class Connection:
         try:
             answer = self._events.get(timeout=_CONNACK_TIMEOUT_S)
         except Empty:
-            raise BrokerError(f"{self.name} did not answer within {_CONNACK_TIMEOUT_S:.0f} s") from None
+            raise BrokerError(
+                f"{self.name} did not answer within {_CONNACK_TIMEOUT_S:.0f} s; is it an MQTT broker?"
+            ) from None
         if not isinstance(answer, _Connack):
-            raise BrokerError(f"{self.name} hung up at once; does it expect TLS, or another MQTT version?")
+            raise BrokerError(
+                f"{self.name} hung up at once; is it an MQTT broker, and does it expect TLS or another version?"
+            )
         return answer
 
     def _on_connect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any) -> None:

@@ -31,7 +31,7 @@ class QuietPublisher:
 def capture(**changes: Any) -> Capture:
     """What the monitor reads of a capture that runs well."""
     well = {"name": "usb /dev/video0", "captured": 10, "last_frame_age_s": 0.1}
-    well |= {"stalls": 0, "reopens": 0, "bad_frames": 3, "stalled": False, "frozen": False}
+    well |= {"stalls": 0, "reopens": 0, "bad_frames": 3, "stalled": False, "frozen": False, "trouble": ""}
     return cast(Capture, SimpleNamespace(**(well | changes)))
 
 
@@ -91,6 +91,15 @@ def test_a_pause_is_published_with_its_reason_and_its_end(meter: Meter, analysed
 
 def test_a_stop_is_published(meter: Meter) -> None:
     assert monitor(meter).read(stopping=True).state == "stopping"
+
+
+def test_a_camera_that_never_came_degrades_and_says_why() -> None:
+    absent: dict[str, Any] = {"stalled": True, "captured": 0, "last_frame_age_s": 7.0, "trouble": "camera x: is absent"}
+
+    now = monitor(Meter(), **absent).read()
+
+    assert now.state == "degraded"
+    assert now.problems[0].sentence == "usb /dev/video0 has delivered no image for 7 s: camera x: is absent."
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def fake_device() -> MakeDevice:
             "version": "0.1.0",
             "camera": "csi imx708",
             "detector": "yunet",
-            "model": Model("fer-int8-1", "ab" * 32, "ferplus", "cpu"),
+            "model": Model("student-0-1408ba4a", "ab" * 32, "ferplus", "cpu"),
             "window_s": 60.0,
             "labels": EMOTIONS,
             "privacy": Privacy(min_people, counts_only),

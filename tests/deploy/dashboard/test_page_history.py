@@ -102,7 +102,7 @@ def test_a_text_that_a_spreadsheet_would_run_is_saved_as_text(page: Page, text: 
 def test_other_texts_are_saved_as_they_are(page: Page) -> None:
     page.open(PAGE)
     page.wait("typeof toCsv === 'function'")
-    texts = ["fer-int8-1", 'with "quotes", commas', "a=b", "na\u00efve model", ""]
+    texts = ["student-0-1408ba4a", 'with "quotes", commas', "a=b", "na\u00efve model", ""]
 
     saved = page.ask(f"toCsv({json.dumps([{'model': text} for text in texts])})")
 

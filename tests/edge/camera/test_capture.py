@@ -171,6 +171,33 @@ def test_a_camera_that_is_absent_at_the_start_is_told_at_once() -> None:
         capture.start()
 
 
+def test_a_patient_capture_waits_for_a_camera_that_is_absent_at_the_start(started: Callable[..., Capture]) -> None:
+    absent = [CameraError(f"camera x: is absent {number}") for number in range(9)]
+    capture = started(*absent, ScriptedCamera([1]), patient=True, max_reopens=2, name="usb")
+
+    frame = next_frame(capture)
+
+    assert frame.sequence == 0
+    assert capture.trouble == ""
+
+
+def test_a_patient_capture_says_what_is_wrong_and_stalls(started: Callable[..., Capture], clock: Clock) -> None:
+    capture = started(CameraError("camera x: is absent"), patient=True, name="usb", stall_s=10.0)
+    clock.ahead_s += 11
+
+    assert capture.next(0.1) is None
+    assert (capture.stalled, capture.name, capture.trouble) == (True, "usb", "camera x: is absent")
+
+
+def test_a_patient_capture_that_found_its_camera_gives_it_up_like_any_other(started: Callable[..., Capture]) -> None:
+    found = ScriptedCamera([1, CameraError("unplugged")])
+    capture = started(found, *[CameraError(f"absent {number}") for number in range(9)], patient=True, max_reopens=2)
+    next_frame(capture)
+
+    with pytest.raises(CameraError, match="absent 1"):
+        capture.next(5)
+
+
 def test_a_clip_that_fails_is_not_begun_again(started: Callable[..., Capture]) -> None:
     capture = started(ScriptedCamera([CameraError("broken clip")], live=False))
 

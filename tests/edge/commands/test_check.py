@@ -169,6 +169,19 @@ def test_an_outbox_of_the_running_service_is_well_and_that_of_another_process_is
     assert (stopped.exit_code, stopped.sentence) == (0, f"{path} can be written")
 
 
+@pytest.mark.parametrize("systemd", [True, False], ids=["as the service", "by hand"])
+def test_the_account_of_a_running_daemon_is_not_used_a_second_time(tmp_path: Path, systemd: bool) -> None:
+    account = replace(MqttConfig("127.0.0.1", 1), username="fer")
+    config = Config(device=DeviceConfig(DEVICE), outbox=OutboxConfig(str(tmp_path / "outbox.sqlite")), mqtt=account)
+    with closing(Outbox(tmp_path / "outbox.sqlite", DEVICE)):
+        running = finding("broker", config, beside_service=systemd)
+    stopped = finding("broker", config)
+
+    assert running.exit_code == 0
+    assert running.sentence.startswith("not tried: fer-edge runs, and a second connection with its account may end")
+    assert "cannot be reached" in stopped.sentence
+
+
 def test_an_outbox_that_cannot_be_written_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
@@ -187,7 +200,7 @@ def test_a_file_that_is_no_outbox_is_wrong_for_good(tmp_path: Path) -> None:
 
 
 def test_the_state_folder_of_systemd_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "in memory only" in outbox_at("").sentence
+    assert "windows wait in memory, until a restart" in outbox_at("").sentence
 
     monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}:/elsewhere")
 

@@ -87,7 +87,7 @@ def test_an_aggregate_says_exactly_what_the_contract_promises(device: Device, su
         "dominant": "neutral",
         "uncertain": 0.1,
         "suppressed": None,
-        "model": {"id": "fer-int8-1", "sha256": "ab" * 32, "head": "ferplus", "device": "cpu"},
+        "model": {"id": "student-0-1408ba4a", "sha256": "ab" * 32, "head": "ferplus", "device": "cpu"},
         "basis": {
             "kind": "room",
             "people": 3,
@@ -268,7 +268,7 @@ def test_info_is_what_the_device_is(device: Device) -> None:
         "source": "cam0",
         "camera": "replay astronaut.mp4",
         "detector": "haar-alt2",
-        "model": {"id": "fer-int8-1", "sha256": "ab" * 32, "head": "ferplus", "device": "cpu"},
+        "model": {"id": "student-0-1408ba4a", "sha256": "ab" * 32, "head": "ferplus", "device": "cpu"},
         "labels": list(EMOTIONS),
         "window_s": 60.0,
         "privacy": {"min_people": 3, "counts_only": False, "mode": "room"},

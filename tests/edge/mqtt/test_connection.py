@@ -222,7 +222,7 @@ def test_tls_with_the_right_authority_works_and_with_none_is_refused(
 
     with pytest.raises(BrokerError, match="its certificate is not accepted"):
         connect(replace(trusting, host="localhost"))
-    with pytest.raises(BrokerError, match="hung up at once; does it expect TLS"):
+    with pytest.raises(BrokerError, match="hung up at once; is it an MQTT broker, and does it expect TLS"):
         connect(address(running))
 
 

@@ -147,7 +147,7 @@ def test_the_shell_consumer_prints_a_line_of_csv_per_window(
     [
         ("availability", "fer/v1/fer-1a2b3c4d/availability online"),
         ("status", "fer-1a2b3c4d: The processor is too hot."),
-        ("info", "fer-1a2b3c4d\t0.1.0\tfer-int8-1\tfoyer\t"),
+        ("info", "fer-1a2b3c4d\t0.1.0\tstudent-0-1408ba4a\tfoyer\t"),
         ("live", "fer-1a2b3c4d/cam0 2"),
         ("discovery", "sensor.fer_1a2b3c4d_people People"),
     ],

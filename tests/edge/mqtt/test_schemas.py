@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 from msgspec.structs import replace
 
+from edge.commands.check import probe
 from edge.mqtt.codec import Message, encode
 from edge.mqtt.compose import aggregate, live, status
-from edge.mqtt.home_assistant import discovery
+from edge.mqtt.home_assistant import discovery, discovery_in_parts
 from edge.mqtt.messages import Availability, CommandName, Context, Device, PauseCommand, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
@@ -280,26 +281,28 @@ def schema_of(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def spoken(device: Device, summary: Any, health: Health) -> dict[str, Message]:
-    """One message of each topic, by the last level of the topic."""
+    """One message of each topic, by the name of its channel."""
     clock = WallClock()
-    messages = (
-        encode(Availability(device.id, online=True)),
-        encode(status(device, health, clock)),
-        encode(device),
-        encode(live(device, RoomReading(0, None, None), clock)),
-        encode(aggregate(device, "5eed0001", 1, summary(), clock)),
-        discovery(device),
-        Message(device.topic("command/pause"), msgspec.json.encode(PauseCommand(paused=True, minutes=30))),
-    )
-    return {message.topic.rpartition("/")[2]: message for message in messages}
+    return {
+        "availability": encode(Availability(device.id, online=True)),
+        "status": encode(status(device, health, clock)),
+        "info": encode(device),
+        "live": encode(live(device, RoomReading(0, None, None), clock)),
+        "aggregate": encode(aggregate(device, "5eed0001", 1, summary(), clock)),
+        "discovery": discovery(device),
+        "discoveryPart": discovery_in_parts(device)[0],
+        "check": probe(device.id),
+        "pause": Message(device.topic("command/pause"), msgspec.json.encode(PauseCommand(paused=True, minutes=30))),
+    }
 
 
 def test_asyncapi_lists_every_topic_with_its_delivery(spoken: dict[str, Message], device: Device) -> None:
     documented = {}
+    _, platform, _, entity, _ = spoken["discoveryPart"].topic.split("/")
     for operation in ASYNCAPI["operations"].values():
         address = schema_of(ASYNCAPI, operation["channel"])["address"]
         mqtt = operation["bindings"]["mqtt"]
-        topic = address.format(device=device.id, source=device.source)
+        topic = address.format(device=device.id, source=device.source, platform=platform, entity=entity)
         documented[topic] = (operation["action"], mqtt["qos"], mqtt["retain"], mqtt.get("messageExpiryInterval"))
     commands = {documented.pop(f"fer/v1/{device.id}/command/{command}") for command in COMMANDS}
 
@@ -325,7 +328,7 @@ def test_asyncapi_describes_each_payload_as_it_is(spoken: dict[str, Message]) ->
         message = schema_of(ASYNCAPI, channel["messages"][name])
         payload = message["payload"]
         schema = schema_of(ASYNCAPI, payload["schema"]) if "schemaFormat" in payload else payload
-        said = spoken[channel["address"].rpartition("/")[2]]
+        said = spoken[name]
         is_json = said.content_type == "application/json"
 
         assert said.content_type == message.get("contentType", ASYNCAPI["defaultContentType"])
@@ -337,6 +340,6 @@ def test_asyncapi_names_the_user_properties_of_each_message(spoken: dict[str, Me
     for name, channel in ASYNCAPI["channels"].items():
         traits = schema_of(ASYNCAPI, channel["messages"][name]).get("traits", [])
         headers = [schema_of(ASYNCAPI, trait)["headers"] for trait in traits]
-        documented[channel["address"].rpartition("/")[2]] = [key for one in headers for key in one["required"]]
+        documented[name] = [key for one in headers for key in one["required"]]
 
     assert documented == {name: [key for key, _ in message.user_properties] for name, message in spoken.items()}
