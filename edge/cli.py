@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -194,6 +194,20 @@ def _watch(options: argparse.Namespace) -> int:
     return watch(_broker(options), json=options.json, count=options.count)
 
 
+def _record(options: argparse.Namespace) -> int:
+    from edge.commands.record import Recorder, default_name
+
+    broker = load(options.config).mqtt if options.config else MqttConfig()
+    if options.brokers:
+        broker = replace(broker, hosts=tuple(options.brokers))
+    name = options.name or default_name()
+    recorder = Recorder(options.record, broker.brokers(), name=name, group=options.group, days=options.days)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: recorder.stop())
+    recorder.run()
+    return 0
+
+
 def _simulate(options: argparse.Namespace) -> int:
     from edge.commands.simulate import simulate
     from edge.commands.simulated_device import Plan
@@ -238,6 +252,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "forget": _forget,
     "watch": _watch,
     "simulate": _simulate,
+    "record": _record,
     "notice": _notice,
     "demo": _demo,
     "bench": _bench,

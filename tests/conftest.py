@@ -17,6 +17,7 @@ from tests.support.fake_broker import FakeBroker, MakeFakeBroker
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
 from tests.support.preview import Preview, StartPreview, start_preview
+from tests.support.recorder import RunningRecorder, StartRecorder, start_recorder
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +81,21 @@ def preview(tmp_path: Path) -> Iterator[StartPreview]:
     yield make
     for one in started:
         one.close()
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[StartRecorder]:
+    """``recorder(record, *brokers)`` starts the real recorder; any number of them, one after the other."""
+    started: list[RunningRecorder] = []
+
+    def make(record: Path, *brokers: Mosquitto) -> RunningRecorder:
+        started.append(start_recorder(tmp_path / f"recorder{len(started)}.log", record, *brokers))
+        return started[-1]
+
+    yield make
+    for one in started:
+        one.process.kill()
+        one.process.wait()
 
 
 @pytest.fixture

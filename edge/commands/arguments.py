@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge import __version__
+from edge.config import ADDRESS
 from edge.model.download import DOWNLOADS, folders
 
 CONFIG = Path("/etc/fer-edge/fer-edge.toml")
@@ -187,6 +188,7 @@ def parser() -> argparse.ArgumentParser:
     watch.set_defaults(command="watch")
 
     _add_simulate(commands)
+    _add_record(commands)
 
     preview = commands.add_parser(
         "preview",
@@ -303,6 +305,43 @@ def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--config", type=Path, metavar="FILE", help="use the broker of this configuration")
     where.add_argument("--host", default="localhost", help="the broker's name or address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=1883, help="the broker's port, with --host (default: %(default)s)")
+
+
+def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    record = commands.add_parser(
+        "record",
+        help="keep the windows of a broker for days, in a file",
+        description="Keep every window that a broker delivers, once, in an SQLite file. The broker queues what comes "
+        "while it is away. fer-edge report makes pages of it.",
+    )
+    record.add_argument("record", type=Path, metavar="FILE", help="the SQLite file, made if it is not there")
+    record.add_argument(
+        "brokers",
+        nargs="*",
+        type=_address,
+        metavar="HOST:PORT",
+        help="the broker, or the nodes of a cluster, tried in turn (default: those of --config, or localhost:1883)",
+    )
+    record.add_argument("--config", type=Path, metavar="FILE", help="whose [mqtt] has the password and the TLS files")
+    record.add_argument(
+        "--days",
+        type=_between(0.01, 36_500),
+        default=400.0,
+        help="windows that ended longer ago are deleted (default: 400)",
+    )
+    record.add_argument(
+        "--name", default="", help="the client id; another recorder needs another (default: fer-record-HOST)"
+    )
+    record.add_argument(
+        "--group", default="", help="share the work with the other recorders of this group (default: take everything)"
+    )
+    record.set_defaults(command="record")
+
+
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a broker as HOST or HOST:PORT")
+    return text
 
 
 def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -138,7 +138,7 @@ def test_a_fleet_loses_no_window_when_a_node_is_killed_and_then_the_subscribers(
     config.write_text(f'[mqtt]\nhosts = {json.dumps(addresses)}\nprotocol = "{three.protocol}"\n')
     database = tmp_path / "windows.db"
     at_second = [addresses[1], addresses[2], addresses[0]]
-    archive = run("archive", FLEET / "archive.py", "archive-1", database, *at_second, "--no-group")
+    archive = run("archive", "-m", "edge", "record", "--name", "archive-1", database, *at_second)
     eventually(lambda: "listens" in archive.says(), 60)
 
     command = ["-m", "edge", "simulate", "--config", str(config), "--devices", str(DEVICES)]

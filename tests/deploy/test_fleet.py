@@ -1,4 +1,4 @@
-"""deploy/fleet run as it is: the bridge of a site, and archives that share their work."""
+"""deploy/fleet run as it is: the bridge of a site, and recorders that share their work."""
 
 from __future__ import annotations
 
@@ -215,14 +215,14 @@ class StartArchive(Protocol):
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[StartArchive]:
-    """``archive(name, *brokers)`` starts the example of deploy/fleet; what it says goes into ``archive.log``."""
+    """``archive(name, *brokers)`` starts a recorder of a group; what it says goes into ``archive.log``."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(name: str, *brokers: Mosquitto, config: Path | None = None) -> subprocess.Popen[bytes]:
-        arguments = [name, str(tmp_path / "windows.db"), *(f"{broker.host}:{broker.port}" for broker in brokers)]
-        arguments += ["--config", str(config)] if config else []
+        arguments = ["--name", name, "--group", "archive", *(["--config", str(config)] if config else [])]
+        arguments += [str(tmp_path / "windows.db"), *(f"{broker.host}:{broker.port}" for broker in brokers)]
         with (tmp_path / "archive.log").open("ab") as log:
-            started.append(subprocess.Popen([sys.executable, str(FLEET / "archive.py"), *arguments], stderr=log))
+            started.append(subprocess.Popen([sys.executable, "-m", "edge", "record", *arguments], stderr=log))
         return started[-1]
 
     yield start

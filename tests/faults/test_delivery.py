@@ -183,8 +183,7 @@ def archive(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
     def start(port: int) -> Path:
         database = tmp_path / "windows.db"
-        program = str(ROOT / "deploy" / "fleet" / "archive.py")
-        command = [sys.executable, program, "archive", str(database), f"127.0.0.1:{port}"]
+        command = [sys.executable, "-m", "edge", "record", "--name", "archive", str(database), f"127.0.0.1:{port}"]
         started.append(subprocess.Popen(command, cwd=ROOT))
         return database
 
