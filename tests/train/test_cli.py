@@ -35,7 +35,7 @@ def run(*arguments: object) -> int:
     return cli.main([str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "report", "compare"])
+@pytest.mark.parametrize("command", ["fit", "evaluate", "fairness", "report", "compare"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
         run(command, "--help")
@@ -229,3 +229,65 @@ def test_evaluate_says_what_it_lacks(
 
     assert status == 78
     assert f"evaluate needs {missing}" in capsys.readouterr().err
+
+
+def test_fairness_compares_groups_by_a_column_of_the_data_itself(
+    csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *rows = csv.read_text("ascii").splitlines()
+    groups = ["young", "old", "", "old", "young", "old", "old"]
+    lines = [f"{header},age", *(f"{row},{group}" for row, group in zip(rows, groups, strict=True))]
+    csv.write_text("\n".join(lines), "ascii")
+
+    status = run("fairness", MODEL, "--data", csv, "--cache", tmp_path, "--by", "age", "--json")
+
+    document = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert (document["column"], document["without"], document["accuracy"]["faces"]) == ("age", 1, 6)
+    assert [(group["name"], group["accuracy"]["faces"]) for group in document["groups"]] == [("old", 4), ("young", 2)]
+
+
+def test_fairness_takes_the_column_of_another_file_and_draws(
+    csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "skin.csv").write_text("row,skin\n2,dark\n3,light\n4,dark\n8,light\n", "ascii")
+    about = ["--attributes", tmp_path / "skin.csv", "--by", "skin", "--plot", tmp_path / "groups.png"]
+
+    status = run("fairness", MODEL, "--data", csv, "--cache", tmp_path, *about)
+
+    assert status == 0
+    assert "model.tflite by skin: 4 faces" in capsys.readouterr().out
+    assert (tmp_path / "groups.png").stat().st_size > 1000
+
+
+def test_fairness_of_the_whole_device_counts_faces_that_are_not_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "set" / "happy").mkdir(parents=True)
+    for name in ("a", "b"):
+        cv2.imwrite(str(tmp_path / "set" / "happy" / f"{name}.png"), np.full((120, 160), 128, np.uint8))
+    (tmp_path / "age.csv").write_text("file,age\nhappy/a.png,old\nb.png,young\n", "ascii")
+
+    status = run("fairness", "--pipeline", tmp_path / "set", "--attributes", tmp_path / "age.csv", "--by", "age")
+
+    out = capsys.readouterr().out
+    assert status == 0
+    assert out.count("a face found on 0.0%") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ((), "fairness needs MODEL"),
+        ((MODEL,), "fairness needs --data"),
+        ((MODEL, "--data", TINY), "fairness needs --attributes; a folder says nothing"),
+        (("--pipeline", TINY), "fairness needs --attributes beside --pipeline"),
+    ],
+)
+def test_fairness_says_what_it_lacks(
+    given: tuple[object, ...], missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run("fairness", *given, "--by", "age")
+
+    assert status == 78
+    assert missing in capsys.readouterr().err

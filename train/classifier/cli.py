@@ -21,6 +21,8 @@ from train.run.options import epochs_option, precision_option, run_options, whol
 from train.run.progress import progress_bar
 
 if TYPE_CHECKING:
+    from train.classifier.fairness import Fairness
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 RUNS = Path("runs")
@@ -102,6 +104,8 @@ def add_commands(commands: Commands) -> None:
     evaluate.add_argument("--plot", type=Path, metavar="PNG", help="also draw the confusion matrix into this file")
     evaluate.set_defaults(command=_evaluate)
 
+    _add_fairness(commands, split)
+
     report = commands.add_parser(
         "report", parents=[data, split], help="write a page of figures, plots and mistakes into RUN/report"
     )
@@ -133,6 +137,41 @@ def add_commands(commands: Commands) -> None:
     crop.add_argument("--detector", required=True, choices=("builtin", "haar", "yunet"))
     crop.add_argument("--model", type=Path, metavar="PATH", help="release folder of builtin, or .onnx file of yunet")
     crop.set_defaults(command=_crop_rule)
+
+
+def _add_fairness(commands: Commands, split: argparse.ArgumentParser) -> None:
+    fairness = commands.add_parser(
+        "fairness",
+        parents=[fer2013_options(required=False), split],
+        help="measure accuracy by age, skin tone or any other column, and say which differences exceed chance",
+        description="Compare groups of people: accuracy, macro F1 and recall of each, with 95 % intervals. A group is "
+        "compared with what everybody gets on faces of the same expressions, so that one which smiles more gains "
+        "nothing by it. The labels are those of FER2013, or of FER+ with --votes.",
+    )
+    fairness.add_argument(
+        "model",
+        type=Path,
+        nargs="?",
+        metavar="MODEL",
+        help="a .keras file or an int8 .tflite file; with --pipeline a release folder (default: the packaged one)",
+    )
+    fairness.add_argument("--by", required=True, metavar="COLUMN", help="the column that names the groups")
+    fairness.add_argument(
+        "--attributes",
+        type=Path,
+        metavar="FILE",
+        help="a csv with that column and one named row (of --data) or file (of --pipeline; default: --data itself)",
+    )
+    fairness.add_argument(
+        "--pipeline",
+        type=Path,
+        metavar="DIR",
+        help="measure detector, crop and classifier on the photographs in these class folders; a missed face is wrong",
+    )
+    fairness.add_argument("--head", default="", metavar="NAME", help="with --pipeline: the head to ask")
+    fairness.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    fairness.add_argument("--plot", type=Path, metavar="PNG", help="also draw the groups into this file")
+    fairness.set_defaults(command=_fairness)
 
 
 def _add_compare(commands: Commands, parents: list[argparse.ArgumentParser]) -> None:
@@ -333,6 +372,50 @@ def _evaluate_pipeline(options: argparse.Namespace) -> int:
         result = evaluate_pipeline(detector, classifier, options.pipeline, progress)
     print(json.dumps(result.to_dict(), indent=1) if options.json else table(result))
     return 0
+
+
+def _fairness(options: argparse.Namespace) -> int:
+    from train.classifier.fairness import table
+    from train.classifier.plots import save_fairness
+
+    result = _fairness_of_photographs(options) if options.pipeline else _fairness_of_faces(options)
+    if options.plot:
+        save_fairness(result, options.plot)
+    print(json.dumps(result.to_dict(), indent=1) if options.json else table(result))
+    return 0
+
+
+def _fairness_of_faces(options: argparse.Namespace) -> Fairness:
+    from train.classifier.evaluate import predict
+    from train.classifier.fairness import measure_faces
+    from train.data.attributes import read_column
+
+    for given, name in ((options.model, "MODEL"), (options.data, "--data")):
+        if given is None:
+            raise ConfigError(f"fairness needs {name}; give a model file and --data, or --pipeline")
+    if options.attributes is None and options.data.is_dir():
+        raise ConfigError("fairness needs --attributes; a folder says nothing of its images beside their labels")
+    if options.model.suffix == ".keras":
+        start_backend()
+    values = read_column(options.attributes or options.data, options.by)
+    faces = _load_split(options)
+    return measure_faces(options.model.name, options.by, values, faces, predict(options.model, faces.pixels))
+
+
+def _fairness_of_photographs(options: argparse.Namespace) -> Fairness:
+    from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
+    from train.classifier.crop_rule import open_detector
+    from train.classifier.fairness import measure_photographs
+    from train.classifier.pipeline import read_photographs
+    from train.data.attributes import read_column
+
+    if options.attributes is None:
+        raise ConfigError("fairness needs --attributes beside --pipeline; give a csv with the column file")
+    values = read_column(options.attributes, options.by)
+    classifier = EmotionClassifier(load_release(options.model or PACKAGED_MODEL), head=options.head)
+    with progress_bar("reading photographs") as progress:
+        answers = read_photographs(open_detector("builtin", None), classifier, options.pipeline, progress)
+    return measure_photographs(classifier.manifest.id, options.by, values, answers, options.pipeline)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -53,6 +53,15 @@ class PipelineResult:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A photograph, the emotion that it is labelled with, and the one that the device named; None without a face."""
+
+    path: Path
+    emotion: str
+    named: str | None
+
+
 def evaluate_pipeline(
     detector: FaceDetector, classifier: EmotionClassifier, folder: Path, progress: Progress = silent
 ) -> PipelineResult:
@@ -70,25 +79,38 @@ def evaluate_pipeline(
     Raises:
         DataError: there are no photographs, one cannot be read, or a class folder has another name.
     """
-    labelled = list(_photographs(folder))
+    answers = read_photographs(detector, classifier, folder, progress)
     confusion = np.zeros((len(EMOTIONS), len(EMOTIONS) + 1), np.int64)  # the last column: no face found
-    for done, (path, emotion) in enumerate(labelled, 1):
-        answer = _answer(detector, classifier, _read(path))
-        confusion[EMOTIONS.index(emotion), EMOTIONS.index(answer) if answer else -1] += 1
-        progress(done, len(labelled))
+    for answer in answers:
+        confusion[EMOTIONS.index(answer.emotion), EMOTIONS.index(answer.named) if answer.named else -1] += 1
     support, answered = confusion.sum(axis=1), confusion[:, :-1].sum(axis=0)
     hits, shown = confusion.diagonal(), support > 0
     recall = hits[shown] / support[shown]
     f1 = 2 * hits[shown] / (answered + support)[shown]
     names = [emotion for emotion, some in zip(EMOTIONS, shown, strict=True) if some]
     return PipelineResult(
-        photographs=len(labelled),
-        found=float(answered.sum() / len(labelled)),
-        accuracy=float(hits.sum() / len(labelled)),
+        photographs=len(answers),
+        found=float(answered.sum() / len(answers)),
+        accuracy=float(hits.sum() / len(answers)),
         macro_f1=float(f1.mean()),
         mean_recall=float(recall.mean()),
         recall=dict(zip(names, recall.tolist(), strict=True)),
     )
+
+
+def read_photographs(
+    detector: FaceDetector, classifier: EmotionClassifier, folder: Path, progress: Progress = silent
+) -> list[Answer]:
+    """What the device makes of each photograph in ``folder``; the same arguments as ``evaluate_pipeline``.
+
+    Raises:
+        DataError: there are no photographs, one cannot be read, or a class folder has another name.
+    """
+    labelled, answers = list(_photographs(folder)), []
+    for done, (path, emotion) in enumerate(labelled, 1):
+        answers.append(Answer(path, emotion, _answer(detector, classifier, _read(path))))
+        progress(done, len(labelled))
+    return answers
 
 
 def table(result: PipelineResult) -> str:

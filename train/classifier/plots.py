@@ -10,8 +10,9 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from train.classifier.degrade import Curve
+from train.classifier.fairness import Fairness
 from train.classifier.metrics import Reliability
-from train.run.plots import FAINT, HELD_OUT, INK, PERCENT, plain, save
+from train.run.plots import ALARM, FAINT, HELD_OUT, INK, PERCENT, plain, save
 
 
 def save_reliability(reliability: Reliability, title: str, png: Path) -> None:
@@ -35,6 +36,28 @@ def save_reliability(reliability: Reliability, title: str, png: Path) -> None:
     below.xaxis.set_major_formatter(PERCENT)
     for axes in (above, below):
         plain(axes)
+    save(figure, png)
+
+
+def save_fairness(result: Fairness, png: Path) -> None:
+    """Draw the accuracy of each group with its interval, and what everybody gets on faces of the same expressions."""
+    groups = result.groups[::-1]
+    figure = Figure(figsize=(7.5, 1.6 + 0.42 * len(groups)), layout="constrained")
+    axes = figure.subplots()
+    for row, group in enumerate(groups):
+        accuracy = group.accuracy
+        colour = {"worse": ALARM, "better": HELD_OUT, "no difference": INK}.get(group.verdict, FAINT)
+        axes.plot([accuracy.low, accuracy.high], [row, row], color=colour, linewidth=2)
+        axes.plot(accuracy.value, row, "o", color=colour)
+        axes.plot(group.expected, row, "|", color=INK, markersize=14)
+        axes.text(1.02, row, group.verdict, color=colour, va="center", transform=axes.get_yaxis_transform())
+    axes.set_yticks(range(len(groups)), [f"{group.name[:24]}  ({group.accuracy.faces})" for group in groups])
+    axes.set_ylim(-0.6, len(groups) - 0.4)
+    axes.set_xlabel("Accuracy, 95 % interval;  |  what everybody gets on the same expressions", color=INK)
+    axes.xaxis.set_major_formatter(PERCENT)
+    axes.grid(axis="x", color=FAINT, alpha=0.25)
+    axes.set_title(f"{result.model} by {result.column} (faces)", loc="left", color=INK)
+    plain(axes)
     save(figure, png)
 
 

@@ -59,7 +59,7 @@ def read_csv(path: Path, progress: Progress) -> Iterator[Row]:
         DataError: the file cannot be read to its end or a row is invalid.
     """
     try:
-        with path.open("rb") as raw, _text(path, raw) as text:
+        with path.open("rb") as raw, text_of(path, raw) as text:
             size = os.fstat(raw.fileno()).st_size
             reader = csv.reader(text)
             header = [name.strip() for name in next(reader, [])]
@@ -84,7 +84,8 @@ def read_csv(path: Path, progress: Progress) -> Iterator[Row]:
         raise DataError(f"data {path}: cannot be read to its end ({error}); {FORMS}") from error
 
 
-def _text(path: Path, raw: IO[bytes]) -> IO[str]:
+def text_of(path: Path, raw: IO[bytes]) -> IO[str]:
+    """The text of an open csv file, which may be compressed as its name says."""
     decompress = _DECOMPRESS.get(path.suffix)
     return io.TextIOWrapper(decompress(raw) if decompress else raw, encoding="utf-8-sig", newline="")
 
