@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,31 @@ import pytest
 
 from edge.labels import EMOTIONS
 from edge.mqtt.messages import Context, Device, Model, Privacy
+from tests.faults.report import Record
 from tests.support.daemon import Daemon, StartDaemon
 from tests.support.fake_broker import FakeBroker, MakeFakeBroker
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
 from tests.support.preview import Preview, StartPreview, start_preview
 from tests.support.recorder import RunningRecorder, StartRecorder, start_recorder
+
+record = Record()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    record.add(item, report)
+    return report
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    record.collect(item)
+
+
+def pytest_sessionfinish() -> None:
+    if path := os.environ.get("FER_FAULTS"):
+        record.write(Path(path))
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,7 @@ def test_a_device_writes_its_own_topics(site: Site) -> None:
         "homeassistant/status",
     ],
 )
+@pytest.mark.row(32, "a device writes to")
 def test_a_device_cannot_write_what_is_not_its_own(site: Site, topic: str) -> None:
     assert answer_to(site.connect("fer-a"), topic) == "Not authorized"
 
@@ -119,6 +120,7 @@ def test_who_reads_hears_every_device_and_is_none(site: Site, name: str) -> None
     assert answer_to(reader, f"fer/v1/{name}/cam0/aggregate") == "Not authorized"
 
 
+@pytest.mark.row(32, "a certificate with another's client id; its queue")
 def test_a_client_id_belongs_to_its_certificate(site: Site) -> None:
     """A stranger that calls itself like an archive which is away does not get what waits for that one."""
     with listening(site, certificate="archive-1", client_id="archive-1"):
@@ -157,6 +159,7 @@ def listening(site: Site, *, certificate: str, client_id: str) -> Iterator[Simpl
     client.loop_stop()
 
 
+@pytest.mark.row(32, "a message of 100 kB")
 def test_a_message_larger_than_any_of_ours_is_not_taken(site: Site) -> None:
     reader, device = site.connect("dashboard"), site.connect("fer-a")
     listen(reader, "fer/v1/+/#")
@@ -261,6 +264,7 @@ def test_the_certificates_satisfy_a_strict_client(tmp_path: Path, certify: Certi
 
 
 @pytest.mark.parametrize("name", ["+", "#", "fer-a/..", "FER-A", "ca", "broker", "fer-a\nfer-b"])
+@pytest.mark.row(32, "a certificate is asked for the name")
 def test_a_name_that_would_open_other_topics_gets_no_certificate(tmp_path: Path, certify: Certify, name: str) -> None:
     refused = certify(tmp_path / "certificates", "broker.example", name)
 

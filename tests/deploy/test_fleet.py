@@ -265,6 +265,7 @@ def test_an_archive_waits_for_one_that_is_writing(
     eventually(lambda: "$share/archive/" in log.read_text())
 
 
+@pytest.mark.row(24, "our archive, the broker away for long")
 def test_an_archive_is_back_within_five_seconds_however_long_the_broker_was_away(
     mosquitto: StartMosquitto, archive: StartArchive, tmp_path: Path
 ) -> None:
@@ -313,6 +314,7 @@ def forged(window: Aggregate, **claim: str) -> Message:
     return dataclasses.replace(message, payload=json.dumps(json.loads(message.payload) | claim).encode())
 
 
+@pytest.mark.row(31, "a device publishes ids of another, to the archive")
 def test_an_archive_believes_the_topic(
     mosquitto: StartMosquitto, archive: StartArchive, device: Device, tmp_path: Path
 ) -> None:
@@ -330,6 +332,7 @@ def test_an_archive_believes_the_topic(
     connection.close(1.0)
 
 
+@pytest.mark.row(31, "a device invents cameras, to the archive")
 def test_an_archive_takes_no_more_than_sixteen_cameras_of_a_device(
     mosquitto: StartMosquitto, archive: StartArchive, device: Device, tmp_path: Path
 ) -> None:

@@ -251,6 +251,7 @@ def test_what_is_not_of_the_contract_is_set_aside_and_stops_nothing(
         {"id": None},
     ],
 )
+@pytest.mark.row(31, "a device publishes ids of another, to PostgreSQL")
 def test_a_window_that_claims_to_be_of_another_topic_is_rejected(
     database: Database, device: Device, claim: dict[str, str | None]
 ) -> None:
@@ -265,6 +266,7 @@ def test_a_window_that_claims_to_be_of_another_topic_is_rejected(
     assert database.rows("SELECT times FROM fer.rejected") == [["1"]]
 
 
+@pytest.mark.row(31, "a device invents cameras, to PostgreSQL")
 def test_a_device_cannot_fill_the_tables_with_sources_or_garbage(database: Database, device: Device) -> None:
     message, *_ = an_hour(device, 1, datetime.now(UTC))
     body = json.loads(message.payload)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 
 from tests.faults.proxy import Proxy
-from tests.faults.report import Record
 from tests.faults.witness import Witness
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 
@@ -21,24 +19,6 @@ Figures = Callable[..., None]
 MakeProxy = Callable[[int], Proxy]
 MakeClip = Callable[[int], Path]
 Compile = Callable[[str, str], Path]
-
-record = Record()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    record.add(item, report)
-    return report
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    record.collect(item)
-
-
-def pytest_sessionfinish() -> None:
-    if path := os.environ.get("FER_FAULTS"):
-        record.write(Path(path))
 
 
 @pytest.fixture

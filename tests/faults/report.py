@@ -39,9 +39,16 @@ ROWS = {
     23: "state lost",
     24: "broker back without its sessions",
     25: "broker refuses windows",
-    26: "two daemons on one state",
+    26: "two daemons on one state, two devices of one id",
+    27: "broker cluster loses nodes",
     28: "power cut",
     29: "broker with limits",
+    30: "hostile camera server",
+    31: "hostile device",
+    32: "stranger at the broker of our example",
+    33: "presence and status after a fault",
+    34: "check in the device's place",
+    35: "hostile download",
 }
 SOAK, WRITTEN = 20, "written"
 """Shown apart from the table."""
@@ -97,9 +104,9 @@ def machine() -> str:
 PAGE = """\
 # Fault tests
 
-Every line is a test in [tests/faults](../tests/faults) that breaks something for real: the daemon is the process that
-systemd starts, the broker is mosquitto, and a second client records every window and looks for gaps in `seq`. `make
-faults` and `make soak` generate this page from [faults.json](faults.json); do not edit it by hand.
+Every line is a test, most of them in [tests/faults](../tests/faults), that breaks something for real: the daemon is the
+process that systemd starts, the broker is mosquitto, and a second client records every window and looks for gaps in
+`seq`. `make faults` and `make soak` generate this page from [faults.json](faults.json); do not edit it by hand.
 
 {dates}: {machine}. Times depend on that machine and on what else it did.
 
@@ -117,8 +124,7 @@ faults` and `make soak` generate this page from [faults.json](faults.json); do n
 {rows}
 
 Not tested, because it needs a Pi: a camera on the ribbon cable, a USB camera that is unplugged (a network camera is
-killed instead), a real Coral, heat, a weak power supply. For a power cut a library discards what was not synced; a real
-power cut may also interrupt the card's own work.
+killed instead), a real Coral, heat, a weak power supply, and a card that says that something is safe which is not.
 
 ## Soak
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from edge.mqtt.messages import Deployment, Model
 from edge.mqtt.wallclock import WallClock
 from edge.records import Paused, Problem
@@ -78,6 +80,7 @@ def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: P
     assert page.text("fer-busy/cam0", ".mostly") == "mostly happy"
 
 
+@pytest.mark.row(31, "markup, prototypes and malformed messages, to the page")
 def test_hostile_and_malformed_messages_are_text_or_counted(
     broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice
 ) -> None:
@@ -181,6 +184,7 @@ def receive_many(page: Page, messages: list[Message]) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.row(31, "a device invents cameras, to the page")
 def test_one_device_cannot_take_the_rooms_of_the_others(page: Page, fake_device: MakeDevice) -> None:
     cameras = [fake_device("fer-evil", source=f"cam{number}") for number in range(1000)]
 

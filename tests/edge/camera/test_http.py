@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -160,6 +160,7 @@ def test_a_name_that_nobody_knows_is_told_so() -> None:
 
 
 @pytest.mark.parametrize("manner", ["away", "playlist"])
+@pytest.mark.row(30, "HTTP server that redirects")
 def test_no_other_address_is_visited(server: http_camera.HttpCamera, manner: str) -> None:
     router = http_camera.HttpCamera()
 
@@ -187,6 +188,7 @@ def test_a_stream_that_pauses_too_long_is_an_error_after_stall_s(server: http_ca
     assert 0.4 < time.monotonic() - begun_s < 1.0
 
 
+RecordProperty = Callable[[str, object], None]
 HOSTILE = """
 import resource, sys
 from edge.camera.address import parse_address
@@ -206,13 +208,17 @@ print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith
 @pytest.mark.parametrize(
     "path", ["endless_part", "endless_head", "endless_line", "endless_nothing", "drip", "drip_head", "huge"]
 )
-def test_a_hostile_camera_gets_neither_memory_nor_time(server: http_camera.HttpCamera, path: str) -> None:
+@pytest.mark.row(30, "HTTP server that sends")
+def test_a_hostile_camera_gets_neither_memory_nor_time(
+    server: http_camera.HttpCamera, path: str, record_property: RecordProperty
+) -> None:
     begun_s = time.monotonic()
 
     told = subprocess.run(
         [sys.executable, "-c", HOSTILE, server.url(path)], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
 
+    record_property("note", f"{int(told[-1]) / 1000:.0f} MB at most, {time.monotonic() - begun_s:.1f} s")
     assert told[0].startswith("camera stream ")
     assert int(told[-1]) / 1000 < 150
     assert server.sent_bytes < 30e6

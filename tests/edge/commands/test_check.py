@@ -72,6 +72,7 @@ def test_every_one_of_several_brokers_is_tried(mosquitto: StartMosquitto) -> Non
 
 
 @pytest.mark.broker
+@pytest.mark.row(34, "access list without this device")
 def test_a_broker_whose_access_list_refuses_us_is_wrong(mosquitto: StartMosquitto, tmp_path: Path) -> None:
     rules = tmp_path / "acl"
     rules.write_text("topic write fer/v1/fer-other/#\n")
@@ -85,6 +86,7 @@ def test_a_broker_whose_access_list_refuses_us_is_wrong(mosquitto: StartMosquitt
 
 @pytest.mark.broker
 @pytest.mark.parametrize(("protocol", "exit_code"), [("5", 0), ("3.1.1", 1)])
+@pytest.mark.row(34, "certificate of another device")
 def test_a_certificate_of_another_device_is_told_and_wrong_where_the_broker_does_not_answer_for_it(
     mosquitto: StartMosquitto, certificates: Certificates, protocol: str, exit_code: int
 ) -> None:
@@ -119,6 +121,7 @@ def test_mqtt_3_1_1_is_told_to_have_no_reasons(mosquitto: StartMosquitto) -> Non
         ("max_packet_size 2000", "It takes 2000 bytes at once: Home Assistant's discovery goes out in parts."),
     ],
 )
+@pytest.mark.row(34, "mosquitto with")
 def test_what_a_brokers_limits_mean_is_told(mosquitto: StartMosquitto, setting: str, sentence: str) -> None:
     found = broker_of(mosquitto("allow_anonymous true", setting))
 
@@ -170,6 +173,7 @@ def test_an_outbox_of_the_running_service_is_well_and_that_of_another_process_is
 
 
 @pytest.mark.parametrize("systemd", [True, False], ids=["as the service", "by hand"])
+@pytest.mark.row(34, "beside a running daemon with the same account")
 def test_the_account_of_a_running_daemon_is_not_used_a_second_time(tmp_path: Path, systemd: bool) -> None:
     account = replace(MqttConfig("127.0.0.1", 1), username="fer")
     config = Config(device=DeviceConfig(DEVICE), outbox=OutboxConfig(str(tmp_path / "outbox.sqlite")), mqtt=account)

@@ -141,6 +141,7 @@ def test_what_is_not_of_the_contract_is_ignored(registry: DeviceRegistry, payloa
     assert registry.rooms == {}
 
 
+@pytest.mark.row(31, "strangers invent devices and cameras, to watch")
 def test_strangers_cannot_fill_the_memory(registry: DeviceRegistry, device: Device, summary: Summary) -> None:
     for number in range(3000):
         receive(registry, aggregate(replace(device, id=f"fer-{number}"), "5eed0001", 1, summary(), CLOCK))
@@ -159,6 +160,7 @@ def test_one_device_cannot_take_the_rooms_of_the_others(
     assert len(registry.rooms) == 17
 
 
+@pytest.mark.row(31, "a device publishes ids of another, to watch")
 def test_one_device_cannot_make_another_ones_windows_old_news(
     registry: DeviceRegistry, device: Device, summary: Summary
 ) -> None:

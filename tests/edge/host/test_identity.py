@@ -34,6 +34,7 @@ def test_two_cameras_of_one_machine_are_two_devices(machine: Path, tmp_path: Pat
     assert len({derived_id(name, machine, tmp_path / "absent") for name in names}) == 3
 
 
+@pytest.mark.row(26, "two Pis with copies of one card")
 def test_two_pis_with_copies_of_one_card_are_two_devices(machine: Path, tmp_path: Path) -> None:
     serials = []
     for number in (1, 2):
@@ -44,6 +45,7 @@ def test_two_pis_with_copies_of_one_card_are_two_devices(machine: Path, tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"uninitialized\n", b"\xe4\n", b"0" * 32, b"0123"])
+@pytest.mark.row(26, "a machine id that others have too")
 def test_a_machine_id_that_others_have_too_is_none(machine: Path, tmp_path: Path, content: bytes) -> None:
     machine.write_bytes(content)
 

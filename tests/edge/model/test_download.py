@@ -107,6 +107,7 @@ def test_a_folder_in_its_place_is_named(net: Download, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"!", b"", b"<html>Sign in</html>"])
+@pytest.mark.row(35, "another file from the server")
 def test_a_file_with_another_checksum_is_not_kept(net: Download, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "www" / "net.onnx").write_bytes(content)
 
@@ -145,6 +146,7 @@ def test_a_place_that_cannot_be_written_is_named(net: Download, tmp_path: Path) 
         net.fetch(tmp_path / "file" / "folder")
 
 
+@pytest.mark.row(35, "a link under the name of the unfinished file")
 def test_a_link_under_the_name_of_the_unfinished_file_is_not_followed(net: Download, tmp_path: Path) -> None:
     """A service that may write its own folder must not make root write elsewhere."""
     folder, secret = tmp_path / "to", tmp_path / "secret"
@@ -159,6 +161,7 @@ def test_a_link_under_the_name_of_the_unfinished_file_is_not_followed(net: Downl
     assert secret.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.row(35, "a link in place of the file")
 def test_a_link_in_place_of_the_file_is_replaced_and_not_followed(net: Download, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").symlink_to(tmp_path / "elsewhere")
 

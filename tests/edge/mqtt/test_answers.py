@@ -86,6 +86,7 @@ def test_a_window_that_is_refused_for_now_is_offered_again_and_holds_back_no_oth
     assert len(broker.connects.entries()) == 1
 
 
+@pytest.mark.row(25, "access list: status, for a while")
 def test_what_is_refused_is_reported_with_topic_and_reason_until_it_is_taken(
     fake_broker: MakeFakeBroker, make_publisher: MakePublisher, summary: Summary
 ) -> None:
@@ -205,6 +206,7 @@ def test_what_the_access_list_forbids_is_set_aside_and_the_rest_arrives(
 
 
 @pytest.mark.broker
+@pytest.mark.row(29, "mosquitto with message_size_limit")
 def test_what_a_broker_finds_too_large_without_saying_so_before_is_set_aside(
     mosquitto: StartMosquitto, make_publisher: MakePublisher, summary: Summary, device: Device
 ) -> None:
@@ -268,6 +270,7 @@ def test_what_is_larger_than_the_broker_takes_is_not_sent_but_refused(
     assert len(broker.connects.entries()) == 1
 
 
+@pytest.mark.row(33, "a connection is given up")
 def test_a_connection_that_is_given_up_is_cut_so_that_the_will_is_published(
     fake_broker: MakeFakeBroker, make_publisher: MakePublisher, summary: Summary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +288,7 @@ def test_a_connection_that_is_given_up_is_cut_so_that_the_will_is_published(
 
 
 @pytest.mark.broker
+@pytest.mark.row(33, "the broker is back after an outage")
 def test_the_status_after_an_outage_is_not_the_one_of_the_outage(
     mosquitto: StartMosquitto,
     dashboard: OpenDashboard,

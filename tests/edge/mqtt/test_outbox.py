@@ -56,6 +56,7 @@ def test_a_restart_goes_on_with_numbers_and_epoch(open_outbox: OpenOutbox, path:
     assert ids(second) == [key_of(second, seq) for seq in (4, 1, 2, 3)]
 
 
+@pytest.mark.row(33, "windows two lengths late, and later")
 def test_a_window_of_two_lengths_is_historical_and_overtaken_by_fresh_ones(
     open_outbox: OpenOutbox, path: Path, clock: SettableClock
 ) -> None:
