@@ -239,6 +239,10 @@ def _bench(options: argparse.Namespace) -> int:
     for stage, duration in (("detect", result.detect_ms), ("classify", result.classify_ms)):
         if duration is not None:
             print(f"  {duration.p50:8.2f} ms {stage} (median; 95 % under {duration.p95:.2f} ms)")
+    if looks := result.looks:
+        share = 2 * looks.whole_ms / 10
+        print(f"  {looks.at_once:8} of {looks.whole} looks at a frame in each detection (detector.max_looks)")
+        print(f"  {looks.whole_ms:8.2f} ms for all of a frame: {share:.1f} % of a core to see it twice a second")
     print(f"  {result.rss_mb or 0:8.1f} MB resident")
     return 0
 

@@ -17,11 +17,27 @@ from edge.host.sensors import resident_mb
 from edge.host.thermal import Throttle
 from edge.parts import build_pipeline, open_camera, open_classifier, open_detector
 from edge.records import Percentiles, RoomReading, WindowSummary
+from edge.vision.detector import FaceDetector
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How our own detector covers a frame: ``whole`` looks show all of it, ``at_once`` are made in one detection.
+
+    ``whole_ms`` is what all of the frame takes, by the median of a detection.
+    """
+
+    whole: int
+    at_once: int
+    whole_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One run over a clip; ``rss_mb`` is the resident memory at its end, in 10^6 bytes."""
+    """One run over a clip; ``rss_mb`` is the resident memory at its end, in 10^6 bytes.
+
+    ``looks`` is None for a detector that looks once at every frame, whatever its size.
+    """
 
     clip: str
     detector: str
@@ -29,6 +45,7 @@ class Benchmark:
     frames: int
     frames_per_s: float
     detect_ms: Percentiles | None
+    looks: Looks | None
     classify_ms: Percentiles | None
     rss_mb: float | None
 
@@ -64,13 +81,24 @@ def bench(config: Config) -> Benchmark:
         elapsed_s = time.perf_counter() - begun_s
     finally:
         capture.stop()
+    detect_ms = meter.percentiles_ms("detect")
     return Benchmark(
         clip=capture.name,
         detector=detector.name,
         model=classifier.manifest.id,
         frames=meter.analysed,
         frames_per_s=meter.analysed / elapsed_s,
-        detect_ms=meter.percentiles_ms("detect"),
+        detect_ms=detect_ms,
+        looks=_looks(detector, detect_ms) if detect_ms else None,
         classify_ms=meter.percentiles_ms("classify"),
         rss_mb=resident_mb(),
     )
+
+
+def _looks(detector: FaceDetector, detect_ms: Percentiles) -> Looks | None:
+    from edge.vision.detector.builtin import BuiltinDetector
+
+    if not isinstance(detector, BuiltinDetector):
+        return None
+    whole, at_once = detector.looks, detector.looks_at_once
+    return Looks(whole, at_once, detect_ms.p50 * whole / at_once)

@@ -8,6 +8,8 @@ import sys
 import types
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.cli import main
@@ -129,6 +131,19 @@ def test_bench_prints_speed_and_memory(tmp_path: Path, capsys: pytest.CaptureFix
     assert figures["frames"] > 20
     assert figures["frames_per_s"] > 0
     assert figures["rss_mb"] > 0
+    assert (figures["looks"]["whole"], figures["looks"]["at_once"]) == (1, 1)
+
+
+def test_bench_shows_what_all_of_a_large_frame_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(8):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((720, 1280), 100, np.uint8))
+    config = replay(tmp_path, "[detector]\nmax_looks = 4\nevery = 1\n", path=tmp_path)
+
+    assert main(["bench", "--config", str(config)]) == 0
+
+    *_, looks, cost, _ = capsys.readouterr().out.splitlines()
+    assert "4 of 7 looks at a frame" in looks
+    assert "% of a core" in cost
 
 
 @pytest.mark.parametrize(("arguments", "windows"), [([], 3), (["--windows", "1"], 1)])

@@ -105,6 +105,11 @@ class BuiltinDetector:
         """How often the network would have to run to look at all of a frame like the last one."""
         return len(self._tiles)
 
+    @property
+    def looks_at_once(self) -> int:
+        """How often it runs for one frame like the last one; tiles that are left take their turn in later frames."""
+        return self.looks if self._max_looks is None else min(self.looks, self._max_looks)
+
     def _look(self, pixels: Pixels) -> Boxes:
         manifest = self.manifest
         _, height, width, _ = manifest.input.shape
