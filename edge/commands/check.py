@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from edge.config import Config, MqttConfig, device_id
 from edge.errors import BrokerError, CameraError, ConfigError, FerEdgeError, OutboxError
+from edge.host.button import GpioLine
 from edge.mqtt.codec import Message
 from edge.mqtt.connection import Acknowledged, Connection, Lost
 from edge.mqtt.messages import BASE_TOPIC
@@ -65,6 +66,7 @@ def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
     }
     if not runtime.exit_code:
         parts |= {"model": _model, "detector": _detector, "camera": _held if beside_service else _camera}
+    parts["pause"] = partial(_pause, beside_service=beside_service)
     outbox, broker = partial(_outbox, beside_service=beside_service), partial(_broker, beside_service=beside_service)
     parts |= {"outbox": outbox, "dns": _names, "tls": _certificates, "broker": broker}
     for part, try_part in parts.items():
@@ -201,6 +203,21 @@ def _turn_hint(config: Config, detector: FaceDetector, frames: list[Pixels]) -> 
 
 def _held(config: Config) -> str:
     return f"{config.camera.kind}, in use by the running service"
+
+
+def _pause(config: Config, *, beside_service: bool) -> str:
+    """What can close the camera; nothing if nothing can."""
+    told = []
+    if config.privacy.quiet_hours:
+        told.append(f"quiet hours {', '.join(config.privacy.quiet_hours)} by {time.strftime('%Z, now %H:%M')}")
+    if config.privacy.pause_button:
+        if not beside_service:
+            GpioLine(config.privacy.pause_button).close()
+        told.append(f"a button on {config.privacy.pause_button}")
+    if config.mqtt.commands:
+        who = "" if config.mqtt.username or config.mqtt.tls_cert else ", and that may be anybody: there is no password"
+        told.append(f"who may write {BASE_TOPIC}/{device_id(config.device)}/command/pause{who}")
+    return f"the camera is closed by {'; '.join(told)}" if told else ""
 
 
 def _outbox(config: Config, *, beside_service: bool) -> str:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from edge.commands.watch import line
 from edge.commands.watch_registry import DeviceRegistry
+from edge.errors import MessageError
+from edge.mqtt.codec import decode_pause
 from tests.fuzz.mutation import corpus, damaged, warped
 
 pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
@@ -63,3 +65,18 @@ def test_a_watcher_takes_ignores_and_shows_whatever_comes(messages: list[tuple[s
 
     assert all(each.isprintable() and len(each) < 1000 for each in lines)
     assert all(each.isprintable() for each in shown(registry).splitlines())
+
+
+@settings(deadline=None)
+@given(payloads | st.builds(encoded, warped([{"paused": True, "minutes": 30}]), st.booleans()), st.booleans())
+def test_a_command_is_obeyed_or_refused_in_one_line_whatever_comes(payload: bytes, retained: bool) -> None:
+    refusal, command = "", None
+    try:
+        command = decode_pause(payload, retained=retained)
+    except MessageError as error:
+        refusal = str(error)
+
+    assert len(refusal) < 400
+    assert "\n" not in refusal
+    assert not (retained and command)
+    assert command is None or command.minutes is None or 0 < command.minutes <= 10_080

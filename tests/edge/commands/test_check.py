@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from edge.commands.check import DISCOVERY_BYTES, Finding, check
-from edge.config import Config, DeviceConfig, MqttConfig, OutboxConfig
+from edge.config import Config, DeploymentConfig, DeviceConfig, MqttConfig, OutboxConfig, PrivacyConfig
 from edge.mqtt.home_assistant import discovery
 from edge.mqtt.messages import Device
 from edge.mqtt.outbox import Outbox
@@ -209,3 +209,42 @@ def test_the_state_folder_of_systemd_is_the_default(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}:/elsewhere")
 
     assert outbox_at("").sentence == f"{tmp_path}/outbox.sqlite will be made at the start"
+
+
+def parts_of(config: Config) -> dict[str, Finding]:
+    """All findings but those of the broker, which is not there."""
+    config = replace(config, device=DeviceConfig(DEVICE), mqtt=replace(config.mqtt, port=1))
+    return {found.part: found for found in check(config) if found.part not in ("dns", "broker")}
+
+
+@pytest.mark.parametrize(
+    ("context", "told"),
+    [
+        ("", "deployment.context is not set; say what kind of place this is"),
+        ("workplace", "moods are withheld and people only counted: deployment.context is 'workplace'"),
+        ("kiosk", "context kiosk"),
+    ],
+)
+def test_what_follows_from_the_kind_of_place_is_told(context: str, told: str) -> None:
+    assert parts_of(Config(deployment=DeploymentConfig(context)))["place"].sentence.startswith(told)
+
+
+def test_without_anything_that_pauses_nothing_is_said_of_pauses() -> None:
+    assert "pause" not in parts_of(Config())
+
+
+def test_what_can_close_the_camera_is_told_and_who_may() -> None:
+    told = parts_of(Config(privacy=PrivacyConfig(quiet_hours=("22:00-06:00",)), mqtt=MqttConfig(commands=True)))[
+        "pause"
+    ]
+
+    assert told.exit_code == 0
+    assert "quiet hours 22:00-06:00 by " in told.sentence
+    assert "who may write fer/v1/fer-1a2b3c4d/command/pause, and that may be anybody" in told.sentence
+
+
+def test_a_button_that_cannot_be_used_is_wrong_unless_the_service_holds_it() -> None:
+    config = Config(device=DeviceConfig(DEVICE), privacy=PrivacyConfig(pause_button="GPIO99"))
+
+    assert finding("pause", config).exit_code == 78
+    assert finding("pause", config, beside_service=True).sentence == "the camera is closed by a button on GPIO99"
