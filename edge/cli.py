@@ -208,6 +208,27 @@ def _record(options: argparse.Namespace) -> int:
     return 0
 
 
+def _report(options: argparse.Namespace) -> int:
+    from edge.commands.report import report, write_csv, write_page
+
+    sections = report(
+        options.record,
+        span=options.span,
+        day=options.date,
+        against=options.against,
+        device=options.device,
+        timezone=options.timezone,
+    )
+    write_page(sections, options.out)
+    print(
+        f"{options.out}: {sum(len(section.period.windows) for section in sections)} windows of {len(sections)} cameras"
+    )
+    if options.csv:
+        write_csv(sections, options.csv)
+        print(f"{options.csv}: the same as CSV")
+    return 0
+
+
 def _simulate(options: argparse.Namespace) -> int:
     from edge.commands.simulate import simulate
     from edge.commands.simulated_device import Plan
@@ -257,6 +278,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "watch": _watch,
     "simulate": _simulate,
     "record": _record,
+    "report": _report,
     "notice": _notice,
     "demo": _demo,
     "bench": _bench,

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 from edge import __version__
@@ -189,6 +190,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_simulate(commands)
     _add_record(commands)
+    _add_report(commands)
 
     preview = commands.add_parser(
         "preview",
@@ -336,6 +338,40 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--group", default="", help="share the work with the other recorders of this group (default: take everything)"
     )
     record.set_defaults(command="record")
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = commands.add_parser(
+        "report",
+        help="make a page of a day, a week or a month",
+        description="Make a page from a file of fer-edge record: people and expressions by hour, a trend, and what is "
+        "missing or withheld, compared with another period.",
+    )
+    report.add_argument("record", type=Path, metavar="FILE", help="a file of fer-edge record")
+    report.add_argument(
+        "--span", choices=("day", "week", "month"), default="week", help="how long (default: %(default)s, from Monday)"
+    )
+    report.add_argument("--date", type=_date, metavar="YYYY-MM-DD", help="a day in it (default: today)")
+    report.add_argument(
+        "--against",
+        type=_date,
+        metavar="YYYY-MM-DD",
+        help="a day in the period to compare with (default: the one before)",
+    )
+    report.add_argument("--device", default="", metavar="ID[/SOURCE]", help="only this device or camera (default: all)")
+    report.add_argument(
+        "--timezone", default="", metavar="ZONE", help="such as Europe/Berlin (default: this machine's)"
+    )
+    report.add_argument("--out", type=Path, default=Path("report.html"), help="the page (default: %(default)s)")
+    report.add_argument("--csv", type=Path, metavar="OUT", help="also write the windows of the period as CSV")
+    report.set_defaults(command="report")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a day as YYYY-MM-DD") from None
 
 
 def _address(text: str) -> str:
