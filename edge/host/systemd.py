@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -88,19 +89,27 @@ def run_in_sandbox(unit: str, command: Sequence[str]) -> Iterator[str]:
     """The lines that ``command`` prints in the sandbox of ``unit``, with its user, devices, network and credentials.
 
     What systemd complains of is among them. A transient unit gets every directive of the unit and of its drop-ins but
-    those that say how a daemon is started. While the service runs it has the service's user too, or systemd would give
-    the state folder to another one.
+    those that say how a daemon is started, and what our own start told Python of its libraries.
     """
     transient = f"fer-edge-doctor-{unit}"
     folder = BOOTED / f"{transient}.d"
     lines = _systemctl("cat", unit).replace("%N", unit.removesuffix(".service")).replace("%n", unit).splitlines()
     kept = _without(lines, _OURS_ALONE)
-    if user := _dynamic_user(unit):
-        kept.append(f"[Service]\nUser={user}")
     folder.mkdir(exist_ok=True)
     try:
         (folder / "sandbox.conf").write_text("\n".join(kept) + "\n")
-        run = ["systemd-run", "--quiet", "--collect", "--pipe", "--wait", f"--unit={transient}", "--", *command]
+        python = [f"--setenv={name}={value}" for name, value in os.environ.items() if name.startswith("PYTHON")]
+        run = [
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            "--pipe",
+            "--wait",
+            f"--unit={transient}",
+            *python,
+            "--",
+            *command,
+        ]
         with subprocess.Popen(
             run, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
         ) as process:
@@ -122,17 +131,6 @@ def _without(lines: list[str], directive: re.Pattern[str]) -> list[str]:
         if not dropped:
             kept.append(line)
     return kept
-
-
-def _dynamic_user(unit: str) -> str:
-    """The user of a running service with DynamicUser=, which has no name outside; empty if it does not run."""
-    uid = _systemctl("show", unit, "--property=UID", "--value").strip()
-    if not uid.isdecimal():
-        return ""
-    manager = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
-    answer = _output("busctl", "call", *manager, "LookupDynamicUserByUID", "u", uid)
-    found = re.fullmatch(r's "([\w-]+)"\s*', answer)
-    return found[1] if found else ""
 
 
 def _systemctl(*arguments: str) -> str:

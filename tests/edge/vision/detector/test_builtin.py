@@ -243,7 +243,7 @@ def test_a_release_folder_can_be_checked_alone(capsys: pytest.CaptureFixture[str
     assert statuses == [0, 0, 78]
     shown = capsys.readouterr()
     face, grey = shown.out.splitlines()
-    assert face.startswith("ok    detector  face, sha256 8c6c982d0401")
+    assert face.startswith("ok    detector   face, sha256 8c6c982d0401")
     assert grey.startswith("ok    classifier grey, sha256 ")
     assert "model.json: cannot be read" in shown.err
 
