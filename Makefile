@@ -52,7 +52,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check cameras faults clusters soak fuzz mutants format lint types schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check cameras faults clusters soak fuzz mutants format lint types docs configuration schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -66,7 +66,7 @@ test-bookworm: .venv-pi/.bookworm  ## the daemon's tests with the package versio
 test-other-python: .venv-other/.dev  ## the tests with Python 3.13 where .venv has another, and 3.11 where it has 3.13
 	.venv-other/bin/pytest $(parallel) --ignore=tests/deploy/dashboard $(ARGS)
 
-check: lint types test test-bookworm test-other-python  ## all that CI runs
+check: lint types docs test test-bookworm test-other-python  ## all that CI runs
 
 faults: .venv/.dev build/brokers/usr build/vm/boot  ## break everything and write down what it costs, docs/faults.md (45 minutes)
 	status=0; FER_FAULTS=docs/faults.json $(bin)/pytest tests/faults tests/edge tests/deploy \
@@ -118,6 +118,12 @@ types: .venv/.dev .venv-js/.tools  ## mypy, strict, of the code and the tests; t
 	$(js)/tsc
 	$(js)/tsc -p edge/commands/preview
 	$(js)/tsc -p deploy/browser
+
+docs: .venv/.dev  ## the documentation as a site, build/site; a link that leads nowhere is an error
+	@$(bin)/python docs/make_site.py
+
+configuration: .venv/.dev  ## docs/configuration.md from edge/config.py and deploy/fer-edge.toml
+	$(bin)/python docs/make_configuration.py
 
 schemas: .venv/.dev  ## docs/schemas and docs/asyncapi.json from the records in edge/mqtt
 	$(bin)/python docs/make_schemas.py
