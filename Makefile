@@ -38,7 +38,7 @@ help:  ## this page
 
 ##@ See it
 .PHONY: demo browser bench fleet
-demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, dashboard's view
+demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, picture and figures
 	@$(bin)/fer-edge demo $(ARGS)
 
 browser: .venv/.dev  ## the sensor as a page that runs in a browser, into dist/browser, and serve it on this machine
@@ -62,7 +62,7 @@ test: .venv/.dev  ## all tests
 test-bookworm: .venv-pi/.bookworm  ## the daemon's tests with the package versions of a Bookworm Pi
 	.venv-pi/bin/pytest $(parallel) tests/edge $(ARGS)
 
-# Without the dashboard: its page runs in the same browser whichever Python opens it.
+# Without the dashboard page, which runs in the same browser whichever Python opens it.
 test-other-python: .venv-other/.dev  ## the tests with Python 3.13 where .venv has another, and 3.11 where it has 3.13
 	.venv-other/bin/pytest $(parallel) --ignore=tests/deploy/dashboard $(ARGS)
 

@@ -26,7 +26,7 @@ examples:
   fer-edge preview --config fer-edge.toml see what the camera sees, on a page
   fer-edge run --config fer-edge.toml     measure and publish; this is what systemd starts
   fer-edge watch --host broker.local      the rooms of a broker, live in this terminal
-  fer-edge simulate --devices 8           publish as eight devices, to try a dashboard
+  fer-edge simulate --devices 8           publish as eight devices, to try what listens
 
 exit status: 0 done, 1 a restart may help, 2 wrong arguments, 78 the configuration or model is wrong
 """
@@ -58,10 +58,10 @@ examples:
 """
 
 _SIMULATE = """\
-Connects simulated devices to a broker, to try a dashboard, an archive or the broker itself. Each device has its own
-connection and sends what a real one sends: last will, status, windows through the outbox, jittered reconnects. People
-and emotions are slow random walks; every fourth device has no privacy threshold, every tenth publishes counts only, and
-one in twenty is too hot.
+Connects simulated devices to a broker, to try the dashboard page, an archive or the broker itself. Each device has its
+own connection and sends what a real one sends: last will, status, windows through the outbox, jittered reconnects.
+People and emotions are slow random walks; every fourth device has no privacy threshold, every tenth publishes counts
+only, and one in twenty is too hot.
 
 Prints its progress once a second, and at the end whether every window was published in time. Ctrl-C ends it and removes
 the retained messages of its devices from the broker.
@@ -215,7 +215,7 @@ def parser() -> argparse.ArgumentParser:
         "demo",
         help="see it work: embedded broker, real daemon, live screen",
         description="Run the real daemon and a small broker on this machine, with a webcam or the packaged clip, and "
-        "show what a dashboard would receive. On a desktop the browser opens with the picture, and a link to the "
+        "show what a subscriber receives. On a desktop the browser opens with the picture, and a link to the "
         "dashboard page.",
     )
     demo.add_argument(

@@ -1,7 +1,7 @@
 """``fer-edge demo``: the whole product on one machine, with nothing simulated.
 
 An embedded broker and the real daemon run as subprocesses, the daemon with its own configuration; ``watch`` is a second
-MQTT client, as a dashboard would be. The daemon is ``demo_sensor``, which also serves a page with the picture.
+MQTT client. The daemon is ``demo_sensor``, which also serves a page with the picture.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LAST_LINES = 15
 def run_demo(
     *, windows: int | None, json: bool, webcam: bool, browse: bool = False, daemon: Sequence[str] = _DAEMON
 ) -> int:
-    """Show what a dashboard would receive, ``windows`` aggregates (None: until Ctrl-C); returns the exit status.
+    """Show what a subscriber receives, ``windows`` aggregates (None: until Ctrl-C); returns the exit status.
 
     ``webcam`` uses the machine's first camera if there is one. ``browse`` opens the pages in the browser of this
     desktop, if it is one. ``daemon`` is the command to run; the path of a configuration and the broker's port for pages
