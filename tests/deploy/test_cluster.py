@@ -235,3 +235,40 @@ def test_a_name_that_would_open_other_topics_gets_no_account(name: str) -> None:
     assert refused.returncode == 1
     assert refused.stdout == ""
     assert f"{name!r} is no device id" in refused.stderr
+
+
+def accounts_of(broker: str) -> str:
+    made = subprocess.run(
+        [sys.executable, FLEET / "accounts.py", broker, "fer-a"], capture_output=True, text=True, check=True
+    )
+    return made.stdout
+
+
+@pytest.mark.parametrize(
+    ("user", "right", "topic", "allowed"),
+    [
+        ("operator", "write", "fer.v1.fer-a.command.pause", True),
+        ("operator", "write", "fer.v1.fer-a.status", False),
+        ("home-assistant", "write", "fer.v1.fer-a.command.pause", True),
+        ("dashboard", "write", "fer.v1.fer-a.command.pause", False),
+        ("fer-a", "read", "fer.v1.fer-a.command.pause", True),
+        ("fer-a", "read", "fer.v1.fer-b.command.pause", False),
+        ("fer-a", "write", "fer.v1.fer-b.command.pause", False),
+    ],
+)
+def test_rabbitmqs_rules_let_only_operators_command_devices(user: str, right: str, topic: str, allowed: bool) -> None:
+    rules = json.loads(accounts_of("rabbitmq"))["topic_permissions"]
+
+    (mine,) = [rule for rule in rules if rule["user"] == user]
+
+    assert bool(re.match(mine[right], topic)) is allowed
+
+
+def test_natss_rules_let_only_operators_command_devices() -> None:
+    users = json.loads(re.sub(r"^authorization \{\n  users = |\n\}\n?$", "", accounts_of("nats")))
+
+    may_write = {user["user"] for user in users if "fer.v1.*.command.*" in user["permissions"]["publish"]["allow"]}
+    (device,) = [user for user in users if user["user"] == "CN=fer-a"]
+
+    assert may_write == {"CN=operator", "CN=home-assistant"}
+    assert "fer.v1.fer-a.command.*" in device["permissions"]["subscribe"]["allow"]
