@@ -183,7 +183,7 @@ def _run(pipe: Pipe, plan: Plan, numbers: range) -> None:
     with ThreadPoolExecutor(len(devices)) as pool:
         list(pool.map(lambda device: device.publisher.stop(_STOP_TIMEOUT_S), devices))
     end = _progress(devices, behind_s)
-    if any((device.publisher.last_ack_age_s or math.inf) < _STOP_TIMEOUT_S for device in devices):
+    if any((device.publisher.health.last_ack_age_s or math.inf) < _STOP_TIMEOUT_S for device in devices):
         with suppress(BrokerError):
             _clear_retained(plan, devices)
     with suppress(OSError):
@@ -212,7 +212,7 @@ def _progress(devices: list[SimulatedDevice], behind_s: float) -> Progress:
         connected=sum(device.publisher.connected for device in devices),
         windows=sum(device.windows for device in devices),
         waiting=sum(device.undelivered for device in devices),
-        reconnects=sum(device.publisher.reconnects for device in devices),
+        reconnects=sum(device.publisher.health.reconnects for device in devices),
         behind_s=behind_s,
     )
 

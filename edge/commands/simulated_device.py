@@ -20,6 +20,7 @@ from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
+    Basis,
     CameraHealth,
     CountsOnly,
     EmotionScores,
@@ -96,6 +97,7 @@ class SimulatedRoom:
             mean_at_once=mean,
             emotions=self._emotions() if shown else None,
             uncertain=random.uniform(0.0, 0.3) if shown else None,
+            basis=Basis("room", most, start_s, end_s) if shown else None,
             suppressed=why if people and not shown else None,
         )
 

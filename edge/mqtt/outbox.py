@@ -293,7 +293,7 @@ class Outbox:
         self._epoch_on_disk = file.epoch
         self.seq = max(self.seq, file.seq, *(row.seq for row in file.rows), 0)
         self._rows = adopted | self._rows
-        self._unsaved = {key for key in self._rows if not file.holds(key)}
+        self._unsaved = self._rows.keys() - file.positions.keys()
         self._gone, self._file = gone, file
 
     def _why_not(self, row: StoredRow) -> str | None:

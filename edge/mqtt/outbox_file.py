@@ -86,7 +86,8 @@ class OutboxFile:
         self.epoch: str | None = None
         self.seq = 0
         self.damage: str | None = None
-        self._positions: dict[str, int] = {}
+        self.positions: dict[str, int] = {}
+        """Where each row stands that is in the file, by its key."""
         # Read before SQLite opens it: of a damaged log it forgets, without a word, all that follows the damage.
         log = _bytes_of(self._wal)
         try:
@@ -108,10 +109,6 @@ class OutboxFile:
         """Whether the file was removed or replaced while it is open, so that a later start would not find it."""
         return self._look() != self._identity or not self._wal.exists()
 
-    def holds(self, key: str) -> bool:
-        """Whether the file has a row with this key."""
-        return key in self._positions
-
     def write(
         self,
         added: Iterable[tuple[str, bytes]],
@@ -122,11 +119,11 @@ class OutboxFile:
         seq: int,
     ) -> None:
         """Change everything or nothing, on the disk before this returns. After an error, open the file again."""
-        gone = [(self._positions.pop(key),) for key in removed if key in self._positions]
+        gone = [(self.positions.pop(key),) for key in removed if key in self.positions]
         with self._db:
             self._db.executemany("DELETE FROM outbox_rows WHERE position = ?", gone)
             for key, body in added:
-                self._positions[key] = self._insert(body)
+                self.positions[key] = self._insert(body)
             self._db.executemany("INSERT INTO outbox_aside (window, reason) VALUES (?, ?)", aside)
             oldest = f"(SELECT max(position) FROM outbox_aside) - {KEPT_ASIDE}"
             self._db.execute(f"DELETE FROM outbox_aside WHERE position <= {oldest}")
@@ -196,7 +193,7 @@ class OutboxFile:
             self.epoch, self.seq = row.epoch, row.seq
         for position, row in self._select("SELECT position, row FROM outbox_rows"):
             self.rows.append(row._replace(key=row.key or f"row {position}"))
-            self._positions[self.rows[-1].key] = position
+            self.positions[self.rows[-1].key] = position
 
     def _select(self, sql: str) -> Iterator[tuple[int, StoredRow]]:
         for position, stored in self._db.execute(sql):
@@ -217,10 +214,8 @@ class OutboxFile:
     def _begin_anew(self, error: sqlite3.Error, log: bytes) -> None:
         """Set a damaged file aside; what can be read of it is kept. Only the newest damaged file stays."""
         found = [*_rows_in(_bytes_of(self._path)), *_rows_in(log)]
-        # The same row may be in both, damaged in one.
-        windows = {
-            row.key or f"row {index}": row for index, row in enumerate(sorted(found, key=_is_intact)) if not row.epoch
-        }
+        found.sort(key=lambda row: row.intact)  # the same row may be in both, and damaged in one
+        windows = {row.key or f"row {index}": row for index, row in enumerate(found) if not row.epoch}
         readable = sum(row.intact for row in windows.values())
         aside = self._path.with_name(self._path.name + ".damaged")
         self.damage = (
@@ -230,7 +225,7 @@ class OutboxFile:
         _log.warning("%s", self.damage)
         self._path.replace(aside)
         self._wal.unlink(missing_ok=True)
-        self._positions.clear()
+        self.positions.clear()
         self._open()
         self.rows = [row._replace(key=key) for key, row in windows.items()]
         self.epoch, self.seq = None, max((row.seq for row in found), default=self.seq)
@@ -309,10 +304,6 @@ def _rows_in(stored: bytes) -> Iterator[StoredRow]:
         else:
             name = _ID.search(body)
             yield StoredRow(str(name[1], "utf-8", "replace") if name else "", body, intact=False)
-
-
-def _is_intact(row: StoredRow) -> bool:
-    return row.intact
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -123,19 +123,9 @@ class Publisher:
         return self._sender is not None
 
     @property
-    def reconnects(self) -> int:
-        """Connections made after the first."""
-        return max(self._connects - 1, 0)
-
-    @property
-    def last_ack_age_s(self) -> float | None:
-        """Seconds since the broker last acknowledged anything; None before the first time."""
-        return None if self._last_ack_s is None else time.monotonic() - self._last_ack_s
-
-    @property
     def health(self) -> DeliveryHealth:
         """Counters of outbox and connection."""
-        outbox = self._outbox
+        outbox, last_ack_s = self._outbox, self._last_ack_s
         return DeliveryHealth(
             outbox=outbox.depth,
             oldest_s=outbox.oldest_age_s,
@@ -143,8 +133,8 @@ class Publisher:
             unheard=outbox.unheard,
             set_aside=outbox.set_aside,
             epoch=outbox.epoch,
-            reconnects=self.reconnects,
-            last_ack_age_s=self.last_ack_age_s,
+            reconnects=max(self._connects - 1, 0),
+            last_ack_age_s=None if last_ack_s is None else time.monotonic() - last_ack_s,
         )
 
     @property

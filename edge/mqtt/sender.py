@@ -33,7 +33,8 @@ class Sender:
         self._next_old_s = float("-inf")
         self._probe_s = 1.0
         self._nobody_since_s: float | None = None
-        self._refusals: dict[str, str] = {}
+        self.refusals: dict[str, str] = {}
+        """The topics whose last message the broker refused, and why; a new one at each change, for any thread."""
         self.opened_s = clock()
         self._unanswered_since_s: float | None = None
 
@@ -47,11 +48,6 @@ class Sender:
         """How long ago the oldest message in flight was sent; 0 when all are acknowledged. For any thread."""
         since_s = self._unanswered_since_s
         return 0.0 if since_s is None else self._clock() - since_s
-
-    @property
-    def refusals(self) -> dict[str, str]:
-        """The topics whose last message the broker refused, and why. For any thread."""
-        return self._refusals
 
     def send(self, message: Message) -> None:
         """Publish ahead of any window: QoS 0 at once, QoS 1 as soon as the quota allows."""
@@ -82,9 +78,9 @@ class Sender:
         topic, key, _ = self._in_flight.pop(answer.mid)
         self._note_oldest()
         if not answer.refused:
-            self._refusals = {other: why for other, why in self._refusals.items() if other != topic}
-        elif self._refusals.get(topic) != answer.reason:
-            self._refusals = self._refusals | {topic: answer.reason}
+            self.refusals = {other: why for other, why in self.refusals.items() if other != topic}
+        elif self.refusals.get(topic) != answer.reason:
+            self.refusals = self.refusals | {topic: answer.reason}
             _log.warning("%s refuses %s: %s", self._connection.name, topic, answer.reason)
         if key is None:
             return True

@@ -52,7 +52,7 @@ class PublishingTick:
         self._publisher, self._summaries = publisher, list(summaries)
 
     def __call__(self) -> None:
-        if self._publisher.last_ack_age_s is not None and self._summaries:
+        if self._publisher.health.last_ack_age_s is not None and self._summaries:
             self._publisher.publish_window(self._summaries.pop(0))
 
 
@@ -143,7 +143,7 @@ def test_a_broker_that_comes_back_is_watched_on(
             restarted.set()
             running.kill()
             running.start()
-        elif publisher.last_ack_age_s is not None and publisher.connected:
+        elif publisher.health.last_ack_age_s is not None and publisher.connected:
             publisher.publish_window(summary())
 
     watch(address(running), count=20, out=out, tick=tick)

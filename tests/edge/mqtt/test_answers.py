@@ -121,7 +121,7 @@ def test_a_window_that_nobody_hears_waits_for_a_subscriber(
     board.wait(lambda: len(board.seqs) == 6)
     eventually(lambda: not outbox.depth)
     assert sorted(board.seqs) == [1, 2, 3, 4, 5, 6]
-    assert (publisher.reconnects, publisher.health.unheard) == (0, 0)
+    assert (publisher.health.reconnects, publisher.health.unheard) == (0, 0)
 
 
 def test_while_nobody_listens_old_windows_are_probed_ever_more_slowly_and_fresh_ones_go_at_once(
@@ -202,7 +202,7 @@ def test_what_the_access_list_forbids_is_set_aside_and_the_rest_arrives(
     board.wait(lambda: board.payloads("/status") != [])
     told = [problem["sentence"] for problem in board.payloads("/status")[-1]["problems"]]
     assert f"The broker refuses {TOPIC}: Not authorized." in told
-    assert publisher.reconnects == 0
+    assert publisher.health.reconnects == 0
 
 
 @pytest.mark.broker
@@ -217,7 +217,7 @@ def test_what_a_broker_finds_too_large_without_saying_so_before_is_set_aside(
     eventually(lambda: outbox.set_aside == 1)
 
     assert f"The broker refuses {TOPIC}: Packet too large." in [problem.sentence for problem in publisher.problems]
-    assert publisher.reconnects == 0
+    assert publisher.health.reconnects == 0
 
 
 @pytest.mark.broker
@@ -251,7 +251,7 @@ def test_a_brokers_limits_are_kept_and_windows_go_on(
     eventually(lambda: not outbox.depth)
     assert codes(publisher) == (["broker_limited"] if problem else [])
     assert problem is None or problem in publisher.problems[0].sentence
-    assert publisher.reconnects == 0
+    assert publisher.health.reconnects == 0
     assert len(board.payloads("/config")) == (1 if problem else 14)
 
 
@@ -281,7 +281,7 @@ def test_a_connection_that_is_given_up_is_cut_so_that_the_will_is_published(
     publisher = make_publisher(broker)
     publisher.publish_window(summary())
 
-    eventually(lambda: publisher.reconnects >= 1)
+    eventually(lambda: publisher.health.reconnects >= 1)
 
     assert broker.disconnects.entries() == []
     broker.withholding.clear()

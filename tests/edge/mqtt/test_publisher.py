@@ -27,7 +27,7 @@ def test_a_connect_greets_with_everything_a_dashboard_needs(
     running = mosquitto()
     publisher = make_publisher(running, protocol=protocol)
     publisher.publish_status(lambda: health)
-    eventually(lambda: publisher.connected and publisher.last_ack_age_s is not None)
+    eventually(lambda: publisher.connected and publisher.health.last_ack_age_s is not None)
 
     late = dashboard(running)
 
@@ -79,7 +79,7 @@ def test_stopping_in_front_of_a_frozen_broker_keeps_its_time_and_its_windows(
     running = mosquitto()
     outbox = Outbox(None, "fer-1a2b3c4d")
     publisher = make_publisher(running, outbox)
-    eventually(lambda: publisher.last_ack_age_s is not None)
+    eventually(lambda: publisher.health.last_ack_age_s is not None)
     running.freeze()
     publisher.publish_window(summary())
 
@@ -126,7 +126,7 @@ def test_a_birth_message_of_a_stranger_changes_nothing(
     board.wait(lambda: len(board.payloads("/config")) == 2)
 
     assert publisher.connected
-    assert publisher.reconnects == 0
+    assert publisher.health.reconnects == 0
 
 
 def test_home_assistants_birth_brings_the_discovery_again(
@@ -136,7 +136,7 @@ def test_home_assistants_birth_brings_the_discovery_again(
     board = dashboard(running)
     publisher = make_publisher(running, birth_jitter_s=0.05)
     board.wait(lambda: len(board.payloads("/config")) == 1)
-    eventually(lambda: publisher.last_ack_age_s is not None)
+    eventually(lambda: publisher.health.last_ack_age_s is not None)
 
     board.publish("homeassistant/status", "offline")
     board.publish("homeassistant/status", "online")

@@ -100,7 +100,7 @@ class ObedientDevice:
         self.publisher = make_publisher(broker, on_pause=self.obeyed.append, **options)
         self.publisher.publish_status(self.health)
         # The subscription goes out ahead of the greeting, and brokers answer in order.
-        eventually(lambda: self.publisher.last_ack_age_s is not None)
+        eventually(lambda: self.publisher.health.last_ack_age_s is not None)
 
     def health(self) -> Health:
         if not self.obeyed or not self.obeyed[-1].paused:
@@ -211,7 +211,7 @@ def test_a_device_without_commands_subscribes_to_none(
 ) -> None:
     broker = mosquitto("allow_anonymous true", "log_type subscribe")
     publisher = make_publisher(broker)
-    eventually(lambda: publisher.last_ack_age_s is not None)
+    eventually(lambda: publisher.health.last_ack_age_s is not None)
 
     log = broker._config.with_suffix(".log").read_text()
 

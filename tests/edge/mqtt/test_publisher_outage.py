@@ -101,7 +101,7 @@ def test_a_killed_broker_costs_no_window(
 
     board.wait(lambda: set(board.seqs) == set(range(1, 12)))
     assert list(dict.fromkeys(board.seqs)) == list(range(1, 12))
-    assert publisher.reconnects == 1
+    assert publisher.health.reconnects == 1
 
 
 def test_a_broker_that_lost_everything_is_given_back_what_is_retained_and_no_old_window(
@@ -119,7 +119,7 @@ def test_a_broker_that_lost_everything_is_given_back_what_is_retained_and_no_old
     publisher.publish_status(lambda: health)
     publisher.publish_window(summary())
     publisher.publish_live(RoomReading(2, None, "counts_only"))
-    eventually(lambda: publisher.last_ack_age_s is not None and not publisher.health.outbox)
+    eventually(lambda: publisher.health.last_ack_age_s is not None and not publisher.health.outbox)
 
     gate.clear()
     running.kill()
@@ -202,7 +202,7 @@ def test_a_window_whose_acknowledgement_never_comes_is_sent_again_on_a_new_conne
     publisher.publish_window(summary())
 
     eventually(lambda: ForgetfulConnection.forgotten and outbox.depth == 0)
-    assert publisher.reconnects == 1
+    assert publisher.health.reconnects == 1
     assert board.seqs == [1, 1]
 
 
@@ -274,7 +274,7 @@ def test_a_daemon_killed_at_random_moments_loses_no_finished_window(
 
 
 def lost_or_given_up(publisher: Publisher, reconnects: int) -> bool:
-    return publisher.reconnects > reconnects or "client_id" in str(publisher.problems)
+    return publisher.health.reconnects > reconnects or "client_id" in str(publisher.problems)
 
 
 def test_a_rival_with_the_same_id_is_reported_and_no_longer_fought(
@@ -287,9 +287,9 @@ def test_a_rival_with_the_same_id_is_reported_and_no_longer_fought(
 
     for connects in range(4):
         eventually(lambda: publisher.connected)
-        assert publisher.reconnects == connects
+        assert publisher.health.reconnects == connects
         Connection(broker, device.id).cut()
         eventually(partial(lost_or_given_up, publisher, connects))
 
-    assert publisher.reconnects == 3
+    assert publisher.health.reconnects == 3
     assert "Another client seems to use the id fer-1a2b3c4d." in [problem.sentence for problem in publisher.problems]
