@@ -48,7 +48,7 @@ ROWS = {
     32: "stranger at the broker of our example",
     33: "presence and status after a fault",
     34: "check in the device's place",
-    35: "hostile download",
+    35: "hostile download or release",
 }
 SOAK, WRITTEN = 20, "written"
 """Shown apart from the table."""

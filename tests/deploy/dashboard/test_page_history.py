@@ -90,6 +90,7 @@ def test_the_room_page_shows_the_day_hour_by_hour(
     ],
     ids=ascii,
 )
+@pytest.mark.row(31, "a device publishes a formula, to the page's CSV")
 def test_a_text_that_a_spreadsheet_would_run_is_saved_as_text(page: Page, text: str) -> None:
     page.open(PAGE)
     page.wait("typeof toCsv === 'function'")

@@ -43,6 +43,7 @@ def test_a_release_signed_by_the_configured_key_is_run(folder: Path, public_key:
     assert (classifier.manifest.id, problems) == ("grey", ())
 
 
+@pytest.mark.row(35, "a release without a signature")
 def test_an_unsigned_release_is_refused(folder: Path, public_key: Path) -> None:
     (folder / "model.json.sig").unlink()
 
@@ -58,6 +59,7 @@ def test_another_signature_is_refused(length: int, folder: Path, public_key: Pat
         load_release(folder, public_key)
 
 
+@pytest.mark.row(35, "a release with another key's signature")
 def test_a_signature_by_another_key_is_refused(folder: Path, public_key: Path) -> None:
     public_key.write_bytes(pem(ed25519.Ed25519PrivateKey.generate().public_key()))
 
@@ -74,6 +76,7 @@ def test_a_release_with_the_signature_of_another_is_refused(folder: Path, public
         load_release(folder, public_key)
 
 
+@pytest.mark.row(35, "another model under a signed manifest")
 def test_another_model_under_a_signed_manifest_is_refused(folder: Path, public_key: Path) -> None:
     shutil.copyfile(TINY / "colour" / "model.tflite", folder / "model.tflite")
 

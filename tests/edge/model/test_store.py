@@ -135,6 +135,7 @@ def test_without_an_installed_model_there_is_nothing_to_go_back_to(store: Store)
         store.roll_back()
 
 
+@pytest.mark.row(35, "an older signed release")
 def test_a_release_that_was_packed_earlier_is_refused_also_after_a_rollback(store: Store, manifest: Manifest) -> None:
     store.adopt(TINY / "grey", replace(manifest, counter=7))
     store.roll_back()
