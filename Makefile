@@ -52,7 +52,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check cameras faults clusters soak fuzz mutants format lint types docs configuration schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check cameras pictures faults clusters soak fuzz mutants format lint types docs configuration schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -67,6 +67,9 @@ test-other-python: .venv-other/.dev  ## the tests with Python 3.13 where .venv h
 	.venv-other/bin/pytest $(parallel) --ignore=tests/deploy/dashboard $(ARGS)
 
 check: lint types docs test test-bookworm test-other-python  ## all that CI runs
+
+pictures: .venv/.dev .venv-js/.tools  ## the screenshots of the documentation, made again by the tests that look at them
+	FER_PICTURES=docs/pictures $(bin)/pytest tests/deploy -k 'page_look or watch_screen or fits_its_screen' $(ARGS)
 
 faults: .venv/.dev build/brokers/usr build/vm/boot  ## break everything and write down what it costs, docs/faults.md (45 minutes)
 	status=0; FER_FAULTS=docs/faults.json $(bin)/pytest tests/faults tests/edge tests/deploy \

@@ -11,11 +11,14 @@ cache=$root/build/browser
 
 command -v npm >/dev/null || { echo "npm is absent, which brings LiteRT.js: apt install npm" >&2; exit 1; }
 mkdir -p "$cache" "$out/runtime/core" "$out/runtime/wasm-utils"
+exec 9>"$cache/lock"
+flock 9 # one at a time fetches
 if ! cmp -s "$here/package-lock.json" "$cache/installed"; then
     cp "$here/package.json" "$here/package-lock.json" "$cache"
-    npm ci --prefix "$cache" --ignore-scripts --no-audit --no-fund --loglevel=error
+    npm ci --prefix "$cache" --ignore-scripts --no-audit --no-fund --loglevel=error || exit 69 # EX_UNAVAILABLE
     cp "$here/package-lock.json" "$cache/installed"
 fi
+flock -u 9
 
 cp "$here"/*.{html,css,js,webmanifest} "$out"
 packages=$cache/node_modules/@litertjs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,8 +14,8 @@ from edge.camera.capture import Capture
 from edge.errors import CameraError
 from edge.health import Meter
 from edge.host.thermal import LOWER_AFTER_S, Throttle
-from edge.pipeline import Pipeline
-from edge.records import Face, HostHealth, Image, Percentiles, RoomReading, WindowSummary
+from edge.pipeline import Onlooker, Pipeline
+from edge.records import Face, Frame, HostHealth, Image, Observation, Percentiles, RoomReading, Track, WindowSummary
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
@@ -61,6 +61,7 @@ def run(
     meter: Meter | None = None,
     detect_every: int = 1,
     detector: SteadyDetector | None = None,
+    onlooker: Onlooker | None = None,
 ) -> Results:
     results, capture = Results(enough=enough), Capture(lambda: camera, max_reopens=0)
     detector = detector or SteadyDetector(faces)
@@ -72,7 +73,7 @@ def run(
     try:
         tracker = FaceTracker(detect_every=detect_every)
         parts = classifier, window, results, meter or Meter(), throttle or Throttle()
-        Pipeline(capture, detector, tracker, *parts).run(results.stop)
+        Pipeline(capture, detector, tracker, *parts, onlooker).run(results.stop)
     finally:
         camera.released.set()
         capture.stop()
@@ -109,6 +110,19 @@ def test_too_few_people_leave_no_emotions_anywhere() -> None:
     assert {window.emotions for window in results.windows} == {None}
     assert {room.emotions for room in results.rooms} == {None}
     assert results.windows[0].people == 2
+
+
+def test_an_onlooker_sees_every_frame_with_faces_that_do_not_count_yet_and_changes_nothing() -> None:
+    seen: list[tuple[int, list[bool], int]] = []
+
+    class Guest:
+        def see(self, frame: Frame, tracks: Sequence[Track], observation: Observation) -> None:
+            seen.append((frame.sequence, [track.confirmed for track in tracks], len(observation.readings)))
+
+    watched, alone = run(camera(3), (FACE,), onlooker=Guest()), run(camera(3), (FACE,))
+
+    assert seen == [(0, [False], 0), (1, [True], 1), (2, [True], 1)]
+    assert watched == alone
 
 
 def test_a_single_detection_is_no_person() -> None:

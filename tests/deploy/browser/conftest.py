@@ -20,6 +20,7 @@ from edge.records import Pixels
 from tests.deploy.conftest import Page, open_page, run_chromium
 from tests.support.paths import CLIP, ROOT
 
+NPM_FAILED = 69
 MAKE = ROOT / "deploy" / "browser" / "make.sh"
 
 
@@ -61,6 +62,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = subprocess.run(
         [MAKE, folder], env={**os.environ, "FER_QUANTIZE": command}, capture_output=True, text=True, check=False
     )
+    if made.returncode == NPM_FAILED and os.environ.get("CI") != "true":
+        pytest.skip(f"needs LiteRT.js from npm: {made.stderr.strip()[-200:]}")
     assert made.returncode == 0, made.stderr
     return folder
 

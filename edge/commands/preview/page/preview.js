@@ -228,7 +228,8 @@ byId("smallest").addEventListener("input", (event) => {
   drawOverlay();
 });
 byId("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(byId("toml").textContent);
-  setText(byId("copy"), "Copied");
+  getSelection().selectAllChildren(byId("toml")); // where the page has no clipboard, Ctrl-C copies this
+  await navigator.clipboard?.writeText(byId("toml").textContent);
+  setText(byId("copy"), navigator.clipboard ? "Copied" : "Selected: copy it with Ctrl-C");
 });
 watch();
