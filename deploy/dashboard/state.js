@@ -57,9 +57,10 @@ class StateView {
   #showEmotions(reading, previous, device) {
     const emotions = reading?.emotions ?? null;
     const largest = dominant(emotions);
-    const period = reading ? `${emotions ? "mood" : "window"} ${formatPeriod(reading)}` : "";
+    const isWindow = reading?.id !== undefined;
+    const period = isWindow ? `${emotions ? "mood" : "window"} ${formatPeriod(reading)}` : "";
     setText(this.#find(".mostly"), largest ? `mostly ${largest}` : "");
-    setText(this.#find(".when"), previous ? "mood now" : period);
+    setText(this.#find(".when"), reading && !isWindow ? "mood now" : period);
     this.#find(".bars").hidden = this.#find(".mix").hidden = !emotions;
     this.#find(".explanation").hidden = Boolean(emotions);
     if (!emotions) {

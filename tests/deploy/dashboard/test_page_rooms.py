@@ -16,9 +16,24 @@ from edge.records import Paused, Problem
 PAGE = (Path(__file__).parents[3] / "deploy" / "dashboard" / "index.html").as_uri()
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.mqtt.codec import Message
+    from edge.records import EmotionScores
     from tests.deploy.conftest import Page
     from tests.deploy.dashboard.conftest import Fleet, MakeDevice, WebBroker
+
+
+def test_before_the_first_window_the_mood_is_that_of_now(
+    broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice, scores: Callable[..., EmotionScores]
+) -> None:
+    alone = fake_device("fer-1a2b3c4d", "Foyer", min_people=1)
+    page.enter(broker.page)
+
+    fleet.publish(*alone.retained(), alone.live(1, scores(happy=0.9)))
+
+    page.wait(f"{page.text_of('fer-1a2b3c4d/cam0', '.mostly')} === 'mostly happy'")
+    assert page.text("fer-1a2b3c4d/cam0", ".when") == "mood now"
 
 
 def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice) -> None:
