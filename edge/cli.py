@@ -166,10 +166,12 @@ def _model(options: argparse.Namespace) -> int:
 
 def _install(options: argparse.Namespace) -> int:
     from edge.commands.model_install import install
+    from edge.host.stderr import native_code_silenced
 
     config = options.config or (CONFIG if CONFIG.exists() else None)
-    for sentence in install(options.source, config):
-        print(sentence, flush=True)
+    with native_code_silenced():
+        for sentence in install(options.source, config):
+            print(sentence, flush=True)
     return 0
 
 

@@ -79,8 +79,12 @@ def _service(unit: Unit) -> Finding:
         return Finding("service", f"{name} is {unit.active} and has analysed no image yet", EXIT_RETRY, log)
     if unit.enabled not in ("enabled", "enabled-runtime"):
         return Finding("service", f"{name} will not start after a reboot", EXIT_RETRY, f"sudo systemctl enable {name}")
-    degraded = unit.status.startswith("degraded")
-    return Finding("service", f"{name} is {unit.status}", *((EXIT_RETRY, log) if degraded else ()))
+    if not unit.status.startswith("degraded"):
+        return Finding("service", f"{name} is {unit.status}")
+    # The service alone talks to the broker while it runs, and what it says of it is mended as what check says.
+    broker = Finding("broker", unit.status, EXIT_RETRY)
+    remedy = _remedy(broker, name) if "broker " in unit.status else log
+    return Finding("service", f"{name} is {unit.status}", EXIT_RETRY, remedy)
 
 
 def _inside(config: Path, unit: Unit) -> Iterator[Finding]:

@@ -47,7 +47,9 @@ def install(source: str, config: Path | None) -> Iterator[str]:
             raise ConfigError(
                 f"model {source}: cannot be installed ({error}); run sudo fer-edge model install"
             ) from error
-    yield f"{part} {manifest.id} is installed as {target}" + ("" if key else "; nobody's signature was asked for")
+    yield f"{part} {manifest.id} is installed as {target}" + (
+        "" if key else ", unsigned: inference.public_key names no key"
+    )
     yield from _restart(part, target)
 
 
@@ -102,7 +104,7 @@ def _restart(part: Part, release: Path | None) -> Iterator[str]:
     for unit, state in trials.items():
         while not (known := read_trial(state, part)) or known["name"] != release.name or not known["proven"]:
             if known and known["name"] == release.name and known["failed"]:
-                own_store(part).roll_back()
+                own_store(part).give_up()
                 raise ModelError(
                     f"{part} {release.name} did not prove itself in {unit}, and the one before it is back; "
                     f"see journalctl -u {unit}"

@@ -112,6 +112,16 @@ class Store:
             self._link("current", after.name)
         return after
 
+    def give_up(self) -> None:
+        """Go back for good: the current release has failed. Before the one before it comes that in the package."""
+        before = self.previous
+        (self._folder / "previous").unlink(missing_ok=True)
+        if before is None:
+            (self._folder / "current").unlink(missing_ok=True)
+        else:
+            self._link("previous", PACKAGED)
+            self._link("current", before.name)
+
     def _follow(self, name: str) -> Path | None:
         link = self._folder / name
         return link.resolve() if link.exists() else None

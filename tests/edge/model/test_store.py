@@ -130,6 +130,16 @@ def test_a_rollback_goes_to_the_release_before_and_at_last_to_the_package(store:
     assert store.current == first
 
 
+def test_a_release_that_failed_is_not_gone_back_to(store: Store, manifest: Manifest) -> None:
+    first = store.adopt(TINY / "grey", manifest)
+    store.adopt(TINY / "grey", manifest)
+
+    store.give_up()
+    assert (store.current, store.previous, store.can_roll_back) == (first, None, True)
+    store.give_up()
+    assert (store.current, store.can_roll_back) == (None, False)
+
+
 def test_without_an_installed_model_there_is_nothing_to_go_back_to(store: Store) -> None:
     with pytest.raises(ModelError, match="none to go back to"):
         store.roll_back()
