@@ -91,6 +91,52 @@ function toCsv(windows) {
   return [Object.keys(CSV_COLUMNS), ...rows].map((row) => `${row.join(",")}\r\n`).join("");
 }
 
+/** The windows of a CSV file of this page or of fer-edge report, checked like messages; what is not one is left out. */
+function fromCsv(text) {
+  const [names, ...rows] = parseCsv(text);
+  if (!["id", "device", "source", "end"].every((name) => names?.includes(name))) return null;
+  const windows = rows.map((row) => toWindow(Object.fromEntries(names.map((name, i) => [name, row[i] ?? ""]))));
+  return windows.filter((window) => window !== null);
+}
+
+function toWindow(row) {
+  const number = (name) => (row[name] === "" ? null : Number(row[name]));
+  const text = (name) => (row[name]?.startsWith("'") && isFormula(row[name].slice(1)) ? row[name].slice(1) : row[name]);
+  const shares = LABELS.filter((name) => row[name]).map((name) => [name, number(name)]);
+  const message = {
+    id: row.id,
+    device: row.device,
+    source: row.source,
+    seq: number("seq"),
+    window: { start: row.start || null, end: row.end || null, duration_s: number("duration_s") },
+    historical: true, // it was delivered long ago
+    frames: { captured: number("captured"), analysed: number("analysed"), dropped: number("dropped") },
+    faces: { people: number("people"), max_at_once: number("max_at_once"), mean_at_once: number("mean_at_once") },
+    emotions: shares.length ? Object.fromEntries(shares) : null,
+    uncertain: number("uncertain"),
+    suppressed: row.suppressed || null,
+    model: { id: text("model") ?? "" },
+  };
+  try {
+    const payload = new TextEncoder().encode(JSON.stringify(message));
+    const { device, source, body } = parseMessage(`fer/v1/${row.device}/${row.source}/aggregate`, payload);
+    return body.end === null ? null : { ...body, device, source, received: body.end };
+  } catch (error) {
+    if (error instanceof MalformedMessage) return null;
+    throw error;
+  }
+}
+
+/** The cells of RFC 4180, row by row. */
+function parseCsv(text) {
+  const rows = [[]];
+  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
+    rows.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end !== "," && end !== "") rows.push([]);
+  }
+  return rows.filter((row) => row.some((cell) => cell !== ""));
+}
+
 function download(name, csv) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));

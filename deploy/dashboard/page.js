@@ -110,6 +110,19 @@ function renderTotals(now) {
   setText(byId("ignored"), ignored ? sentence : "");
 }
 
+/** Show the windows of a file beside those of the broker, and keep those of the last day. */
+async function openRecord(file) {
+  const windows = fromCsv(await file.text());
+  if (!windows) return setText(byId("opened"), `${file.name} is no CSV file of this page or of fer-edge report.`);
+  const now = Date.now();
+  const added = windows.filter((window) => registry.addWindow(window, now));
+  for (const window of added) windowHistory.add(window);
+  const rest = windows.length - added.length;
+  const older = rest ? `; ${rest} are known already, or older than a day` : "";
+  setText(byId("opened"), `${added.length} windows of ${file.name}${older}.`);
+  render(true);
+}
+
 for (const name of EMOTIONS) {
   const entry = document.querySelector(".legend").appendChild(document.createElement("li"));
   entry.className = name;
@@ -118,6 +131,16 @@ for (const name of EMOTIONS) {
 byId("range").addEventListener("change", (event) => {
   hours = Number(event.target.value);
   render(true);
+});
+byId("open-record").addEventListener("click", () => byId("record").click());
+byId("record").addEventListener("change", (event) => {
+  if (event.target.files[0]) openRecord(event.target.files[0]);
+  event.target.value = "";
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer.files[0]) openRecord(event.dataTransfer.files[0]);
 });
 addEventListener("hashchange", navigate);
 addEventListener("keydown", (event) => {

@@ -16,9 +16,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.labels import EMOTIONS
 from edge.mqtt import compose
 from edge.mqtt.codec import Message, encode
-from edge.mqtt.messages import Availability, Context, Device, Model, Privacy
+from edge.mqtt.messages import Availability, Context, Deployment, Device, Model, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
+    Basis,
     CameraHealth,
     DeliveryHealth,
     EmotionScores,
@@ -100,7 +101,10 @@ class FakeDevice:
             "uncertain": 0.1 if people else None,
             "suppressed": None,
         }
-        window = compose.aggregate(self.device, "5eed0001", seq, WindowSummary(**fields | changes), clock)
+        fields |= changes
+        if fields["emotions"] is not None:
+            fields.setdefault("basis", Basis("room", max(people, 1), fields["start_s"], fields["end_s"]))
+        window = compose.aggregate(self.device, "5eed0001", seq, WindowSummary(**fields), clock)
         return encode(window.replayed() if historical else window)
 
     def day(self, phase: float, until_s: float = 0.0) -> list[Message]:
@@ -159,6 +163,7 @@ def fake_device() -> MakeDevice:
             "labels": EMOTIONS,
             "privacy": Privacy(min_people, counts_only),
             "context": Context("City Museum", room) if room else Context(),
+            "deployment": Deployment("event"),
         }
         return FakeDevice(Device(**fields | changes))
 

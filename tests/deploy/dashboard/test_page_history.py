@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import math
-from datetime import datetime, timedelta
+from contextlib import closing
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.commands.record_file import RecordFile
+from edge.commands.report import report, write_csv
 from edge.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -108,3 +111,70 @@ def test_other_texts_are_saved_as_they_are(page: Page) -> None:
     saved = page.ask(f"toCsv({json.dumps([{'model': text} for text in texts])})")
 
     assert [row["model"] for row in csv.DictReader(io.StringIO(saved, newline=""))] == texts
+
+
+def choose(page: Page, file: Path) -> None:
+    """Choose a file with the page's button."""
+    root = page.call("DOM.getDocument")["root"]["nodeId"]
+    chooser = page.call("DOM.querySelector", nodeId=root, selector="#record")["nodeId"]
+    page.call("DOM.setFileInputFiles", files=[str(file)], nodeId=chooser)
+
+
+def test_a_record_of_the_day_is_shown_beside_what_the_page_hears(
+    broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice, tmp_path: Path
+) -> None:
+    who = fake_device("fer-record", "Foyer")
+    windows = [who.window(seq, ago_s=60 * (60 - seq)) for seq in range(1, 60)]
+    with closing(RecordFile(tmp_path / "windows.db")) as file:
+        for message in windows:
+            file.keep(message.topic, message.payload)
+    today, yesterday = date.today(), date.today() - timedelta(days=1)
+    for day in (today, yesterday):
+        write_csv(report(tmp_path / "windows.db", span="day", day=day), tmp_path / f"{day}.csv")
+    page.enter(broker.page)
+    fleet.publish(*who.retained(), windows[-1])
+    page.wait("registry.rooms.get('fer-record/cam0').windows.length === 1")
+
+    for day in (today, yesterday):
+        choose(page, tmp_path / f"{day}.csv")
+        page.wait(f"document.getElementById('opened').innerText.includes('windows of {day}.csv')")
+
+    shown = "registry.rooms.get('fer-record/cam0').windows"
+    assert page.ask(f"{shown}.map((window) => window.seq)") == list(range(1, 60))
+    assert page.ask(f"{shown}[0].emotions.happy") == json.loads(windows[0].payload)["emotions"]["happy"]
+    assert page.ask("registry.devices.get('fer-record').missing") == 0
+
+
+def test_what_the_page_saved_it_can_open_again(page: Page) -> None:
+    page.open(PAGE)
+    page.wait("typeof fromCsv === 'function'")
+
+    again = page.ask(
+        "(() => { const window = { id: 'fer-a1b-000000000007', device: 'fer-a1b', source: 'cam0', seq: 7, start: 60000,"
+        " end: 120000, durationS: 60, historical: true, captured: 9, analysed: 9, dropped: 0, people: 3, maxAtOnce: 3,"
+        " meanAtOnce: 2.5, emotions: null, suppressed: 'too_few_people', uncertain: null, model: '=1+\"1\",2' };"
+        " const same = (read) => Object.keys(window).every((key) => read[key] === window[key]);"
+        " return fromCsv(toCsv([window])).map(same) })()"
+    )
+
+    assert again == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b\r\n1,2\r\n", "notes.csv is no CSV file of this page or of fer-edge report."),
+        ("id,device,source,end\r\nx,fer-<b>,cam0,soon\r\n", "0 windows of notes.csv."),
+        ("", "notes.csv is no CSV file of this page or of fer-edge report."),
+    ],
+)
+def test_a_file_that_is_no_record_changes_nothing(
+    broker: WebBroker, page: Page, tmp_path: Path, text: str, sentence: str
+) -> None:
+    (tmp_path / "notes.csv").write_text(text)
+    page.enter(broker.page)
+
+    choose(page, tmp_path / "notes.csv")
+
+    page.wait(f"document.getElementById('opened').innerText === {json.dumps(sentence)}")
+    assert page.ask("registry.rooms.size") == 0
