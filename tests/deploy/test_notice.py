@@ -1,8 +1,12 @@
-"""The sign in a real browser: printed it is one page of A4, and its QR code can be read."""
+"""The sign in a real browser: printed it is one page of A4, and its QR code can be read.
+
+``FER_PICTURES=docs/pictures`` renews its picture.
+"""
 
 from __future__ import annotations
 
 import base64
+import os
 import re
 from pathlib import Path
 
@@ -69,6 +73,22 @@ def test_the_qr_code_leads_to_the_contact(page: Page, tmp_path: Path, contact: s
     # OpenCV's reader does not find every code at every size.
     sizes = [cv2.resize(picture[800:, :300], None, fx=scale, fy=scale) for scale in (1, 2, 3)]
     assert read in [cv2.QRCodeDetector().detectAndDecode(size)[0] for size in sizes]
+
+
+def test_the_sign_of_a_kiosk_fits_its_screen(page: Page, tmp_path: Path) -> None:
+    kiosk = Config(
+        device=DeviceConfig("fer-1a2b3c4d", "City Museum", "Foyer"),
+        camera=CameraConfig(mask=(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)),)),
+        deployment=DeploymentConfig("kiosk", contact="privacy@museum.example"),
+        privacy=PrivacyConfig(
+            mode="visits", min_people=5, quiet_hours=("22:00-06:00", "sat,sun 00:00-24:00"), pause_button="GPIO17"
+        ),
+    )
+
+    show(page, kiosk, "en", tmp_path)
+    page.picture(Path(os.environ.get("FER_PICTURES", tmp_path)) / "notice.png")
+
+    assert page.ask("document.documentElement.scrollHeight") <= A4_PX[1]
 
 
 def test_it_asks_the_network_for_nothing(page: Page, tmp_path: Path) -> None:
