@@ -40,9 +40,11 @@ def interview(present: Config) -> Answers:
     return answers
 
 
-def confirm(question: str) -> bool:
-    """Yes or no; an empty answer is yes."""
-    return _ask(f"{question} (y/n)", "y", lambda answer: "" if answer.lower()[:1] in ("y", "n") else "y or n") != "n"
+def confirm(question: str, default: bool = True) -> bool:
+    """Yes or no; an empty answer is ``default``."""
+    shown = "y" if default else "n"
+    answer = _ask(f"{question} (y/n)", shown, lambda answer: "" if answer.lower()[:1] in ("y", "n") else "y or n")
+    return answer.lower().startswith("y")
 
 
 def _ask_camera(present: CameraConfig, answers: Answers) -> None:
@@ -104,7 +106,7 @@ def _ask_broker(present: MqttConfig, answers: Answers) -> None:
         match = ADDRESS.fullmatch(_ask("Its name or address, with :port unless that is 1883", shown, _host))
         assert match is not None
         port = int(match["port"] or 1883)
-        chosen = Broker("", match["host"].strip("[]"), port, tls=port == 8883 or chosen.tls)
+        chosen = Broker("", match["host"].strip("[]"), port, confirm("Does it speak TLS", port == 8883 or chosen.tls))
     answers.set("mqtt", host=chosen.host, port=chosen.port)
     if present.hosts:
         answers.set("mqtt", hosts=[])
@@ -132,7 +134,7 @@ def _ask_files(present: MqttConfig) -> dict[str, Path]:
         if key == "tls_key" and "tls_cert" not in files:
             continue
         known = getattr(present, key)
-        answer = _ask(told, known or ("" if key == "tls_ca" else "-"), _file)
+        answer = _ask(told, known or ("-" if key == "tls_cert" else ""), _file)
         if answer not in ("-", "", known):
             files[key] = Path(answer)
     return files
@@ -195,7 +197,7 @@ def _host(answer: str) -> str:
 
 
 def _file(answer: str) -> str:
-    return "" if answer == "-" or Path(answer).is_file() else "the path of a file in PEM form"
+    return "" if answer == "-" or Path(answer or "/").is_file() else "the path of a file in PEM form"
 
 
 def _say(sentence: str) -> None:

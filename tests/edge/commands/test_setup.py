@@ -15,6 +15,7 @@ import pytest
 
 from edge.config import load
 from edge.mqtt.nearby import find_brokers
+from tests.edge.conftest import Certificates
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import CLIP, ROOT
 from tests.support.terminal import Terminal
@@ -62,6 +63,7 @@ def reach_password(terminal: Terminal, broker: Mosquitto) -> None:
     if find_brokers(0):  # another broker on this machine
         terminal.answer(r"Number.*: ", "2")
     terminal.answer("1883.*: ", f"127.0.0.1:{broker.port}")
+    terminal.answer(r"TLS \(y/n\) \[n\]: ", "")
     terminal.answer("User name.*: ", "foyer")
 
 
@@ -89,6 +91,41 @@ def test_answers_on_a_terminal_lead_to_a_configuration_that_works(config: Path, 
     assert config.with_name("fer-edge.toml.bak").read_text().startswith("# ours")
 
 
+def test_a_broker_with_certificates_is_set_up_on_a_terminal_too(
+    config: Path, mosquitto: StartMosquitto, certificates: Certificates
+) -> None:
+    running = mosquitto(
+        f"certfile {certificates.certificate}",
+        f"keyfile {certificates.key}",
+        f"cafile {certificates.ca}",
+        "require_certificate true",
+        "use_identity_as_username true",
+    )
+
+    with Terminal(command(config)) as terminal:
+        terminal.answer(r"Number \[2\]: ", "")
+        terminal.answer("Room.*: ", "")
+        terminal.answer("Number: ", "4")
+        terminal.answer(r"Number \[1\]: ", "")
+        terminal.answer("phone: ", "")
+        terminal.wait_for("Looking for MQTT brokers")
+        if find_brokers(0):
+            terminal.answer(r"Number.*: ", "2")
+        terminal.answer("1883.*: ", f"127.0.0.1:{running.port}")
+        terminal.answer("TLS.*: ", "y")
+        terminal.answer("authority.*: ", "no-such-file.pem")
+        told = terminal.answer("authority.*: ", str(certificates.ca))
+        terminal.answer("own certificate.*: ", str(certificates.certificate))
+        terminal.answer("key: ", str(certificates.key))
+        terminal.answer("User name.*: ", "")
+        terminal.answer("Write.*: ", "")
+        terminal.end()
+
+    assert "expected the path of a file in PEM form" in told
+    assert "takes and acknowledges what we publish" in terminal.shown
+    assert config.with_name("fer-edge.key.pem").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_second_run_offers_what_is_set_and_keeps_it(config: Path, broker: Mosquitto) -> None:
     answers = (
         f'[device]\nroom = "Foyer"\n[deployment]\ncontext = "event"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}'
@@ -106,6 +143,7 @@ def test_a_second_run_offers_what_is_set_and_keeps_it(config: Path, broker: Mosq
         if find_brokers(0):
             terminal.answer(r"Number.*: ", "")
         terminal.answer(rf"1883 \[127.0.0.1:{broker.port}\]: ", "")
+        terminal.answer("TLS.*: ", "")
         terminal.answer(r"User name.* \[foyer\]: ", "")
         terminal.answer(r"Password \[unchanged\]: ", "")
         terminal.answer(r"Write .*: ", "y")
@@ -185,6 +223,7 @@ def test_one_person_at_a_kiosk_is_measured_by_visits(config: Path, broker: Mosqu
         if find_brokers(0):
             terminal.answer(r"Number.*: ", "2")
         terminal.answer("1883.*: ", f"127.0.0.1:{broker.port}")
+        terminal.answer("TLS.*: ", "n")
         terminal.answer("User name.*: ", "foyer")
         terminal.answer("Password: ", "s3cret")
         terminal.answer(r"Write .*: ", "")
