@@ -2,9 +2,10 @@
 
 import { overlap } from "./detector.js";
 
-const MIN_AFFINITY = -1;
+const MIN_AFFINITY = -1.75;
 const MIN_SIZE_RATIO = 0.5;
 const RESTING = -0.5;
+const OLD_PACE = 0.3; // weight of a person's pace before the newest step
 const REST_S = 1;
 const MAX_MISSING_S = 1;
 const MAX_AWAY_S = 10;
@@ -33,10 +34,18 @@ export class Tracker {
   #newPerson(face, nowS) {
     this.#lastId += 1;
     const track = { id: this.#lastId, face, confirmed: false };
-    return { track, seenAtS: nowS, place: face, restingSinceS: nowS };
+    return { track, seenAtS: nowS, place: face, restingSinceS: nowS, pace: [0, 0] };
   }
 
   #see(person, face, nowS) {
+    const passedS = nowS - person.seenAtS;
+    if (passedS > 0) {
+      const old = person.track.confirmed ? OLD_PACE : 0;
+      const before = centre(person.track.face);
+      person.pace = centre(face).map(
+        (at, axis) => old * person.pace[axis] + ((1 - old) * (at - before[axis])) / passedS,
+      );
+    }
     person.track = { id: person.track.id, face, confirmed: true };
     person.seenAtS = nowS;
     if (likeness(person.place, face) <= RESTING) {
@@ -66,8 +75,14 @@ export class Tracker {
   }
 
   #affinity(person, face, nowS) {
-    if (nowS - person.seenAtS <= MAX_MISSING_S || person.seenAtS === this.#detectedAtS)
-      return likeness(person.track.face, face);
+    const passedS = nowS - person.seenAtS;
+    if (passedS <= MAX_MISSING_S || person.seenAtS === this.#detectedAtS) {
+      const ahead = moved(
+        person.track.face,
+        person.pace.map((pace) => pace * passedS),
+      );
+      return Math.max(likeness(person.track.face, face), likeness(ahead, face));
+    }
     const affinity = likeness(person.place, face);
     return affinity > RESTING && remembers(person, nowS) ? affinity : Number.NEGATIVE_INFINITY;
   }
@@ -78,10 +93,18 @@ function remembers(person, nowS) {
   return nowS - person.seenAtS <= (rests ? MAX_AWAY_S : MAX_MISSING_S);
 }
 
+function centre({ left, top, right, bottom }) {
+  return [(left + right) / 2, (top + bottom) / 2];
+}
+
+function moved({ left, top, right, bottom }, [x, y]) {
+  return { left: left + x, top: top + y, right: right + x, bottom: bottom + y };
+}
+
 /** Intersection over union less the distance of the centres in heights; never for unlike sizes. */
 function likeness(a, b) {
   const [smaller, larger] = [a.bottom - a.top, b.bottom - b.top].sort((x, y) => x - y);
   if (smaller < MIN_SIZE_RATIO * larger) return Number.NEGATIVE_INFINITY;
-  const distance = Math.hypot((a.left + a.right - b.left - b.right) / 2, (a.top + a.bottom - b.top - b.bottom) / 2);
-  return overlap(a, b) - distance / larger;
+  const [[ax, ay], [bx, by]] = [centre(a), centre(b)];
+  return overlap(a, b) - Math.hypot(ax - bx, ay - by) / larger;
 }
