@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -32,7 +32,7 @@ class Hours:
 
     ``people`` adds up the windows: who stays for several is in each. ``covered_s`` is how long windows lasted, and
     ``looked_s`` how long of it the camera delivered images. ``weights`` are window people, so that each person of a
-    window has the same weight.
+    window has the same weight. ``still`` are faces that never moved, ``unread`` readings left out, by reason.
     """
 
     kind: Kind = "gap"
@@ -44,6 +44,8 @@ class Hours:
     withheld_s: float = 0.0
     person_s: float = 0.0
     reasons: set[str] = field(default_factory=set)
+    still: int = 0
+    unread: dict[str, int] = field(default_factory=dict)
     weight: float = 0.0
     sums: dict[str, float] = field(default_factory=dict)
 
@@ -59,6 +61,9 @@ class Hours:
         if kind != "no_images":
             self.looked_s += duration_s
             self.person_s += window.faces.mean_at_once * duration_s
+        self.still += window.faces.still
+        for reason, count in asdict(window.faces.unread).items():
+            self.unread[reason] = self.unread.get(reason, 0) + count
         if window.suppressed is not None:
             self.withheld_s += duration_s
             self.reasons.add(window.suppressed)

@@ -28,6 +28,13 @@ _REASONS = {
 }
 
 
+_UNREAD = {
+    "too_small": "that were too small",
+    "blurred": "that were blurred",
+    "dark": "that were too dark",
+    "turned": "that were turned away",
+}
+
 Cell: TypeAlias = Callable[[Hours], tuple[str, str, str]]
 """How an hour is drawn: class, further attributes, and words."""
 
@@ -96,7 +103,7 @@ def _section(section: Section) -> str:
     )
     return (
         f"<article><h2>{escape(section.name)} <small>{escape(where)}</small></h2>"
-        f'<ul class="tiles">{_tiles(period)}</ul>{drawn}</article>'
+        f'<ul class="tiles">{_tiles(period)}</ul>{_left_out(period.total)}{drawn}</article>'
     )
 
 
@@ -139,6 +146,16 @@ def _tiles(period: Period) -> str:
         f"<li><span>{escape(name)}</span><b>{escape(value)}</b><small>{escape(more)}</small></li>"
         for name, value, more in tiles
     )
+
+
+def _left_out(total: Hours) -> str:
+    """What was seen and is in no figure; nothing where there is nothing."""
+    told = [
+        f"{count} readings of faces {_UNREAD.get(reason, reason)}" for reason, count in total.unread.items() if count
+    ]
+    if total.still:
+        told.append(f"{total.still} faces that never moved, such as posters")
+    return f'<p class="soft">Left out: {escape("; ".join(told))}.</p>' if told else ""
 
 
 def _heat_map(period: Period, cell: Cell) -> str:

@@ -21,6 +21,7 @@ from edge.commands.report_hours import Period, bounds, local_zone, previous, sum
 from edge.errors import ConfigError, DataError
 from edge.mqtt.codec import encode
 from edge.mqtt.messages import Aggregate, Context, Device
+from edge.records import Unread
 from tests.support.days import window
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -138,6 +139,19 @@ def test_the_page_says_what_is_missing_and_what_is_withheld(
     assert tiles["strongest expression"] == "happy"
     assert "no window arrived" in page
     assert "expressions withheld: too few people" in page
+
+
+def test_the_page_says_what_was_seen_and_left_out(record: Callable[..., Path], device: Device, tmp_path: Path) -> None:
+    plain = window(device, 1, at(9), 4)
+    faces = replace(plain.faces, still=2, unread=Unread(too_small=30, turned=5))
+    path = record(device, replace(plain, faces=faces), window(device, 2, at(10), 4))
+
+    write_page(report(path, span="day", day=MONDAY.date(), timezone="Europe/Berlin"), tmp_path / "page.html")
+
+    assert (
+        "Left out: 30 readings of faces that were too small; 5 readings of faces that were turned away; "
+        "2 faces that never moved, such as posters." in (tmp_path / "page.html").read_text("utf-8")
+    )
 
 
 def test_two_periods_are_compared(record: Callable[..., Path], device: Device, tmp_path: Path) -> None:
