@@ -49,7 +49,10 @@ install() {
 quiet=yes
 [[ ! -t 2 ]] || quiet= # bars for a person only
 
-[[ $(uname -s) == Linux ]] || die "runs on Linux, this is $(uname -s): ai-edge-litert has no build for it"
+case $(uname -sm) in
+Linux* | "Darwin arm64") ;;
+*) die "runs on Linux, and on Macs with Apple silicon; this is $(uname -sm), for which the libraries have no builds" ;;
+esac
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python)
