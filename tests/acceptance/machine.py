@@ -57,8 +57,8 @@ class Machine:
             (disk / name).mkdir(parents=True)
 
     @contextmanager
-    def booted(self) -> Iterator[None]:
-        """From the end of its start to its shutdown."""
+    def booted(self, *options: str) -> Iterator[None]:
+        """From the end of its start to its shutdown; ``options`` are those of systemd-nspawn."""
         layers = f"lowerdir={self._root},upperdir={self._disk / 'upper'},workdir={self._disk / 'work'}"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.files], check=True)
         nspawn: list[str | Path] = [
@@ -69,11 +69,9 @@ class Machine:
             "--private-network",
             "--register=no",
         ]
-        options = ["--keep-unit", "--console=read-only", "--resolv-conf=off", "--machine=fer-edge-acceptance"]
+        nspawn += ["--keep-unit", "--console=read-only", "--resolv-conf=off", "--machine=fer-edge", *options]
         with (self._disk / "console.log").open("ab") as console:
-            process = subprocess.Popen(
-                [*nspawn, *options], stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen(nspawn, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
         try:
             self._leader = self._find_leader(process)
             self.run("systemctl is-system-running --wait", check=False)
