@@ -310,6 +310,7 @@ def build_pipeline(
 ) -> Pipeline:
     """The pipeline between a started capture and an outlet."""
     from edge.pipeline import Pipeline
+    from edge.vision.liveness import Liveness
     from edge.vision.tracker import FaceTracker
     from edge.vision.window import EmotionWindow
 
@@ -321,7 +322,7 @@ def build_pipeline(
         mode=cast("PrivacyMode", config.privacy.mode),
         uncertain_below=config.model.uncertain_below,
     )
-    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle, onlooker)
+    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle, Liveness(), onlooker)
 
 
 def _path(name: str) -> Path | None:

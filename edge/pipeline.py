@@ -10,10 +10,12 @@ from typing import Protocol
 from edge.camera.capture import Capture
 from edge.health import Meter
 from edge.host.thermal import Throttle
-from edge.records import Frame, Observation, Reading, RoomReading, Track, WindowSummary
+from edge.records import Frame, Observation, Reading, RoomReading, Track, UnreadFace, WindowSummary
 from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
+from edge.vision.liveness import Liveness
+from edge.vision.readable import why_unreadable
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 
@@ -51,9 +53,11 @@ class Pipeline:
         outlet: Outlet,
         meter: Meter,
         throttle: Throttle,
+        liveness: Liveness,
         onlooker: Onlooker | None = None,
     ) -> None:
         self.capture, self.detector, self.tracker = capture, detector, tracker
+        self.liveness = liveness
         self.classifier, self.window, self.outlet = classifier, window, outlet
         self.meter, self.throttle, self.onlooker = meter, throttle, onlooker
         self._live_at_s = float("-inf")
@@ -94,11 +98,13 @@ class Pipeline:
             self.outlet.publish_window(summary)
 
     def observe(self, frame: Frame) -> Observation:
-        """Analyse one frame: the readings of everybody who is confirmed and in view."""
-        tracks = self._track(frame)
+        """Analyse one frame: the readings of everybody who is confirmed, has moved and is in view."""
+        now_s, tracks = frame.captured_at_s, self._track(frame)
         confirmed = [track for track in tracks if track.confirmed]
-        readings = self._classify(frame, confirmed) if confirmed else ()
-        observation = Observation(frame.sequence, frame.captured_at_s, readings)
+        people = [track for track in confirmed if self.liveness.is_alive(track, now_s)]
+        readings, unread = self._classify(frame, people) if people else ((), ())
+        still = tuple(track for track in confirmed if self.liveness.is_still(track, now_s))
+        observation = Observation(frame.sequence, now_s, readings, unread, still)
         if self.onlooker is not None:
             self.onlooker.see(frame, tracks, observation)
         return observation
@@ -107,12 +113,16 @@ class Pipeline:
         if not self.tracker.detection_due(frame):
             return self.tracker.carry()
         with self.meter.time("detect"):
-            faces = self.detector.detect(frame.pixels)
-        return self.tracker.update(frame, faces)
+            tracks = self.tracker.update(frame, self.detector.detect(frame.pixels))
+            self.liveness.look(frame.pixels, [track for track in tracks if track.confirmed], frame.captured_at_s)
+        return tracks
 
-    def _classify(self, frame: Frame, tracks: list[Track]) -> tuple[Reading, ...]:
+    def _classify(self, frame: Frame, people: list[Track]) -> tuple[tuple[Reading, ...], tuple[UnreadFace, ...]]:
         size_px, rule = self.classifier.input_size_px, self.detector.crop_rule
         with self.meter.time("classify"):
-            crops = [crop_face(frame.pixels, track.face, rule, size_px) for track in tracks]
-            scores = self.classifier.classify(crops)
-        return tuple(Reading(track, score) for track, score in zip(tracks, scores, strict=True))
+            crops = [crop_face(frame.pixels, track.face, rule, size_px) for track in people]
+            reasons = [why_unreadable(track.face, crop) for track, crop in zip(people, crops, strict=True)]
+            scores = self.classifier.classify([crop for crop, reason in zip(crops, reasons, strict=True) if not reason])
+        readable = [track for track, reason in zip(people, reasons, strict=True) if not reason]
+        unread = [UnreadFace(track, reason) for track, reason in zip(people, reasons, strict=True) if reason]
+        return tuple(map(Reading, readable, scores)), tuple(unread)

@@ -89,9 +89,22 @@ const PARSERS = {
     meanAtOnce: nonNegative(json.faces?.mean_at_once),
     uncertain: optional(json.uncertain, nonNegative),
     model: text(json.model?.id),
+    basis: optional(json.basis, parseBasis),
+    gathered: optional(json.gathering?.visits, nonNegative),
+    needed: optional(json.gathering?.needed, nonNegative),
+    visits: optional(json.faces?.visits, nonNegative),
+    still: optional(json.faces?.still, nonNegative) ?? 0,
     ...parseEmotions(json),
   }),
 };
+
+/** Over whom the emotions are a mean: at least `people` at a time, or so many visits. */
+const parseBasis = (json) => ({
+  kind: word(json.kind),
+  people: nonNegative(json.people),
+  from: optional(json.from, timestamp),
+  to: optional(json.to, timestamp),
+});
 
 function parseEmotions(json) {
   return { emotions: optional(json.emotions, parseShares), suppressed: optional(json.suppressed, word) };

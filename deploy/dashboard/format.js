@@ -71,12 +71,28 @@ function formatPeriod(window) {
   return start === formatTime(window.at) ? `at ${start}` : `${start} to ${formatTime(window.at)}`;
 }
 
+/** Over whom a mood is a mean. */
+function formatBasis(basis) {
+  if (!basis) return "";
+  if (basis.kind === "room") return basis.people > 1 ? `of ${basis.people} or more in view` : "";
+  if (basis.kind !== "visits") return "";
+  const since = basis.from === null ? "" : ` since ${formatTime(basis.from)}`;
+  return basis.people === 1 ? `of one visit${since}` : `of ${basis.people} visits${since}`;
+}
+
 /** Why a window has no emotions: a mark, a sentence and a detail. */
 function explainNoEmotions(window, device) {
   if (!window) return ["◌", "Waiting for the first window.", ""];
   const least = device.info?.minPeople;
   if (window.suppressed === "too_few_people")
     return ["◇", "Too few people.", `Emotions are withheld${least ? ` unless ${least} are in view` : ""}.`];
+  if (window.suppressed === "unreadable")
+    return ["◇", "Faces could not be read.", "Too small, blurred, dark or turned."];
+  if (window.suppressed === "gathering") {
+    const { gathered, needed } = window;
+    const detail = needed ? `${gathered} of ${needed} have ended.` : "";
+    return ["◇", "Waiting for more visits.", detail];
+  }
   if (window.suppressed === "counts_only") return ["◇", "This device only counts people.", ""];
   if (window.suppressed === "context") return explainContext(device.info);
   if (window.suppressed) return ["◇", "Emotions are withheld.", ""];

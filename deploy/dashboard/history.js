@@ -71,6 +71,11 @@ const CSV_COLUMNS = {
   dominant: (w) => dominant(w.emotions),
   uncertain: (w) => w.uncertain,
   suppressed: (w) => w.suppressed,
+  basis: (w) => w.basis?.kind,
+  basis_people: (w) => w.basis?.people,
+  visits: (w) => w.visits,
+  gathered: (w) => w.gathered,
+  still: (w) => w.still,
   model: (w) => w.model,
 };
 

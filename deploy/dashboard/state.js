@@ -58,7 +58,8 @@ class StateView {
     const emotions = reading?.emotions ?? null;
     const largest = dominant(emotions);
     const isWindow = reading?.id !== undefined;
-    const period = isWindow ? `${emotions ? "mood" : "window"} ${formatPeriod(reading)}` : "";
+    const what = [emotions ? "mood" : "window", emotions && formatBasis(reading.basis)].filter(Boolean).join(" ");
+    const period = isWindow ? `${what} ${formatPeriod(reading)}` : "";
     setText(this.#find(".mostly"), largest ? `mostly ${largest}` : "");
     setText(this.#find(".when"), reading && !isWindow ? "mood now" : period);
     this.#find(".bars").hidden = this.#find(".mix").hidden = !emotions;

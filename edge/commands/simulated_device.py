@@ -1,8 +1,7 @@
 """A simulated device: people and moods are random walks, everything from the publisher on is the real code.
 
-Every fourth device has no privacy threshold, every tenth publishes counts only, every second of those because it stands
-in a workplace, and one in twenty is too hot, so that a
-dashboard has each case to show.
+Every fourth device has no privacy threshold, every fifth is a kiosk, every tenth publishes counts only, and one in
+twenty is too hot, so that a dashboard has each case to show.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from edge.records import (
     HostHealth,
     InferenceHealth,
     Percentiles,
+    PrivacyMode,
     Problem,
     RoomReading,
     RoomSuppression,
@@ -63,8 +63,16 @@ class Plan:
 class SimulatedRoom:
     """People and moods as slow random walks around a daily cycle; each room has its own noon, so some are busy."""
 
-    def __init__(self, random: Random, *, min_people: int = 3, counts_only: CountsOnly | None = None) -> None:
+    def __init__(
+        self,
+        random: Random,
+        *,
+        min_people: int = 3,
+        counts_only: CountsOnly | None = None,
+        mode: PrivacyMode = "room",
+    ) -> None:
         self._random, self._min_people, self._counts_only = random, min_people, counts_only
+        self._is_kiosk, self._gathered = mode == "visits", 0
         self._size = random.uniform(2.0, 12.0)
         self._noon_s = random.uniform(0.0, _DAY_S)
         self._crowd = random.gauss(0.0, 1.0)
@@ -85,8 +93,20 @@ class SimulatedRoom:
         mean = min(at_once, most)
         people = most + round(mean * (end_s - start_s) / _STAY_S)
         captured = round((end_s - start_s) * FPS)
-        shown = most >= self._min_people and not self._counts_only
-        why: Suppression = self._counts_only or "too_few_people"
+        at_least = visits = gathered = None
+        if self._is_kiosk:
+            visits = people
+            self._gathered += visits
+            at_least, gathered = (
+                self._gathered // self._min_people * self._min_people,
+                self._gathered % self._min_people,
+            )
+            self._gathered = gathered
+        fewest = max(at_least if at_least is not None else most - 1, self._min_people)
+        enough = most >= self._min_people if at_least is None else at_least > 0
+        shown = enough and not self._counts_only
+        why: Suppression = self._counts_only or ("gathering" if self._is_kiosk else "too_few_people")
+        parts = 20 if self._min_people > 1 else 1000
         return WindowSummary(
             start_s=start_s,
             end_s=end_s,
@@ -95,10 +115,12 @@ class SimulatedRoom:
             people=people,
             max_at_once=most,
             mean_at_once=mean,
-            emotions=self._emotions() if shown else None,
-            uncertain=random.uniform(0.0, 0.3) if shown else None,
-            basis=Basis("room", most, start_s, end_s) if shown else None,
+            emotions=self._emotions().rounded(parts) if shown else None,
+            uncertain=round(random.uniform(0.0, 0.3) * parts) / parts if shown else None,
             suppressed=why if people and not shown else None,
+            basis=Basis("visits" if self._is_kiosk else "room", fewest, start_s, end_s) if shown else None,
+            visits=visits,
+            gathered=None if self._counts_only else gathered,
         )
 
     def _present(self, now_s: float) -> float:
@@ -125,6 +147,7 @@ class SimulatedDevice:
 
     def __init__(self, plan: Plan, number: int) -> None:
         min_people = 1 if number % 4 == 0 else 3
+        mode: PrivacyMode = "visits" if number % 5 == 0 else "room"
         at_work = number % 20 == 0
         counts_only: CountsOnly | None = "context" if at_work else "counts_only" if number % 10 == 0 else None
         self.device = Device(
@@ -136,7 +159,7 @@ class SimulatedDevice:
             model=Model("simulated", "0" * 64, "simulated", "cpu"),
             window_s=plan.window_s,
             labels=EMOTIONS,
-            privacy=Privacy(min_people, counts_only is not None),
+            privacy=Privacy(min_people, counts_only is not None, mode),
             context=Context("simulation", f"room {number}"),
             deployment=Deployment("workplace" if at_work else "event"),
         )
@@ -145,7 +168,7 @@ class SimulatedDevice:
         self.publisher = Publisher(plan.broker, self.device, self.outbox, WallClock(), discoverable=plan.discoverable)
         self._window_s = plan.window_s
         random = Random(f"{plan.seed} {number}")
-        self._room = SimulatedRoom(random, min_people=min_people, counts_only=counts_only)
+        self._room = SimulatedRoom(random, min_people=min_people, counts_only=counts_only, mode=mode)
         self._is_hot = number % 20 == 7
         self._started_s = time.monotonic()
         self.windows = 0

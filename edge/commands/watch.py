@@ -68,6 +68,7 @@ def line(room: Room, window: Window) -> str:
     if mood.emotions is not None:
         shares = sorted(((share, name) for name, share in mood.emotions.items() if share >= 0.005), reverse=True)
         people += ": " + ", ".join(f"{name} {share:.0%}" for share, name in shares)
+        people += f" ({mood.basis})" if mood.basis else ""
     elif mood.withheld is not None:
         people += f" ({mood.withheld})"
     replayed = " (replayed)" if window.historical else ""

@@ -25,18 +25,22 @@ _WITHHELD = {
     "too_few_people": "emotions withheld: too few people for privacy",
     "counts_only": "emotions withheld: this device only counts",
     "context": "emotions withheld: not allowed in this kind of place",
+    "unreadable": "emotions withheld: too few faces could be read",
+    "gathering": "emotions withheld until more visits have ended",
     "windows_only": None,
 }
+_BASIS = {"room": "of at least {} in view together", "visits": "of {} visits"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """What an aggregate or a live reading says: people, and the share of each emotion or why there is none."""
+    """What an aggregate or a live reading says: people, the share of each emotion and of whom, or why there is none."""
 
     people: int
     emotions: Mapping[str, float] | None
     dominant: str | None
     withheld: str | None
+    basis: str = ""
 
     @property
     def counted(self) -> str:
@@ -54,7 +58,13 @@ class Mood:
         withheld = None
         if record.suppressed is not None:
             withheld = _WITHHELD.get(record.suppressed, f"emotions withheld: {_printable(record.suppressed)}")
-        return cls(people, shares, max(shares, key=shares.__getitem__) if shares else None, withheld)
+        basis = ""
+        if isinstance(record, Aggregate):
+            if record.suppressed == "gathering" and (gathering := record.gathering) is not None:
+                withheld = f"emotions withheld: {gathering.visits} of {gathering.needed} visits have ended"
+            if record.basis is not None:
+                basis = _BASIS.get(record.basis.kind, _printable(record.basis.kind)).format(record.basis.people)
+        return cls(people, shares, max(shares, key=shares.__getitem__) if shares else None, withheld, basis)
 
 
 @dataclass(frozen=True, slots=True)

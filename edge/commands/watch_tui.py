@@ -189,6 +189,7 @@ def _heading(room: Room, now_s: float) -> Text:
             text.append(f", at most {room.window.max_at_once} at once", "dim")
         if mood.dominant is not None:
             text.append("  mostly ", "dim").append(mood.dominant, f"bold {_colour(mood.dominant)}")
+            text.append(f" {mood.basis}" if mood.basis else "", "dim")
     if (now := room.mood_now(now_s)) is not None:
         text.append("  now " if text else "now ", "dim").append(f"{now.people} in view")
     return text

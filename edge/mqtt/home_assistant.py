@@ -91,9 +91,32 @@ def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
             "icon": "mdi:emoticon-outline",
             "device_class": "enum",
             "options": EMOTIONS,
-            "value_template": _unless_replayed("value_json.dominant"),
+            "value_template": _mood(device, "value_json.dominant"),
+        },
+        "basis": {
+            **window,
+            "name": "Basis of the mood",
+            "icon": "mdi:account-eye",
+            "value_template": _unless_replayed(
+                "value_json.suppressed or (value_json.basis.kind if value_json.basis else 'nobody')"
+            ),
+            "json_attributes_topic": window["state_topic"],
+            "json_attributes_template": "{{ {'basis': value_json.basis, 'gathering': value_json.gathering} | tojson }}",
+        },
+        "still": {
+            **number,
+            "name": "Still faces",
+            "icon": "mdi:image-frame",
+            "value_template": _unless_replayed("value_json.faces.still"),
         },
     }
+    if device.privacy.mode == "visits":
+        components["visits"] = {
+            **number,
+            "name": "Visits",
+            "icon": "mdi:walk",
+            "value_template": _unless_replayed("value_json.faces.visits"),
+        }
     for emotion in EMOTIONS:
         share = f"(value_json.emotions.{emotion} * 100) | round(1) if value_json.emotions else None"
         components[emotion] = {
@@ -102,7 +125,7 @@ def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
             "icon": f"mdi:emoticon-{_ICONS[emotion]}",
             "unit_of_measurement": "%",
             "suggested_display_precision": 0,
-            "value_template": _unless_replayed(share),
+            "value_template": _mood(device, share),
         }
     return components
 
@@ -178,11 +201,18 @@ def _switches(device: Device) -> dict[str, dict[str, Any]]:
     }
 
 
-def _unless_replayed(expression: str) -> str:
+def _mood(device: Device, expression: str) -> str:
+    """The newest mood. One of visits stays until the next has gathered, which takes several windows."""
+    if device.privacy.mode != "visits":
+        return _unless_replayed(expression)
+    return _unless_replayed(expression, "value_json.historical or value_json.emotions is none")
+
+
+def _unless_replayed(expression: str, kept_if: str = "value_json.historical") -> str:
     """A template that keeps the entity's state when a window is replayed.
 
     An expired entity becomes unknown: Home Assistant restarts the expiry on every message, before it evaluates the
     template (``MqttSensor._update_state``), and would show the value from before the outage as if it were fresh.
     """
     kept = "None if this.state in ('unavailable', 'unknown') else this.state"
-    return f"{{% if value_json.historical %}}{{{{ {kept} }}}}{{% else %}}{{{{ {expression} }}}}{{% endif %}}"
+    return f"{{% if {kept_if} %}}{{{{ {kept} }}}}{{% else %}}{{{{ {expression} }}}}{{% endif %}}"

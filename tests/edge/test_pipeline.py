@@ -17,6 +17,7 @@ from edge.host.thermal import LOWER_AFTER_S, Throttle
 from edge.pipeline import Onlooker, Pipeline
 from edge.records import Face, Frame, HostHealth, Image, Observation, Percentiles, RoomReading, Track, WindowSummary
 from edge.vision.classifier import EmotionClassifier, load_release
+from edge.vision.liveness import Liveness
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 from tests.support.camera import ScriptedCamera
@@ -27,9 +28,29 @@ from tests.support.waiting import eventually
 FACE = Face(20, 10, 80, 70, 0.9)
 
 
-def camera(frames: int, end: CameraError | None = None, *, interval_s: float = 0.1) -> ScriptedCamera:
+class SharpCamera(ScriptedCamera):
+    """Its pictures have enough contrast to be read as faces; their first pixel is the grey level of the script."""
+
+    def _image(self, level: int) -> Image:
+        image = super()._image(level)
+        image.pixels[:, 1::2] += 40
+        image.pixels[1::2] += 40
+        return image
+
+
+def camera(frames: int, end: CameraError | None = None, *, interval_s: float = 0.1) -> SharpCamera:
     """Shows an image every ``interval_s`` of its own clock, then ends or fails."""
-    return ScriptedCamera([*range(frames), end], live=False, size_px=(160, 120), interval_s=interval_s)
+    return SharpCamera([*range(frames), end], live=False, size_px=(160, 120), interval_s=interval_s)
+
+
+class EverybodyMoves(Liveness):
+    """For faces that a test draws and leaves where they are."""
+
+    def is_alive(self, track: Track, now_s: float) -> bool:
+        return True
+
+    def is_still(self, track: Track, now_s: float) -> bool:
+        return False
 
 
 @dataclass
@@ -72,7 +93,7 @@ def run(
     capture.start()
     try:
         tracker = FaceTracker(detect_every=detect_every)
-        parts = classifier, window, results, meter or Meter(), throttle or Throttle()
+        parts = classifier, window, results, meter or Meter(), throttle or Throttle(), EverybodyMoves()
         Pipeline(capture, detector, tracker, *parts, onlooker).run(results.stop)
     finally:
         camera.released.set()
@@ -240,7 +261,15 @@ def test_a_pause_ends_the_window_and_nothing_is_published_until_it_is_over() -> 
     window = EmotionWindow(duration_s=60.0, min_people=1, counts_only=None, uncertain_below=0.5)
     classifier = EmotionClassifier(load_release(TINY / "grey"))
     pipeline = Pipeline(
-        capture, SteadyDetector((FACE,)), FaceTracker(), classifier, window, results, Meter(), Throttle()
+        capture,
+        SteadyDetector((FACE,)),
+        FaceTracker(),
+        classifier,
+        window,
+        results,
+        Meter(),
+        Throttle(),
+        EverybodyMoves(),
     )
     capture.start()
     worker = threading.Thread(target=pipeline.run, args=(results.stop,))

@@ -14,6 +14,8 @@ from tests.support.dashboard import Dashboard, OpenDashboard
 from tests.support.mosquitto import StartMosquitto
 
 ALONE = {"min_people": 1}
+PROVEN = 2
+"""Windows of a second after which the face of the clip has been seen to move."""
 
 
 def aggregates(board: Dashboard) -> list[dict[str, Any]]:
@@ -33,8 +35,8 @@ def test_a_clip_arrives_as_windows_without_a_gap(
     assert running.finish(20) == 0
     assert [window["seq"] for window in windows] == [1, 2, 3, 4, 5]
     assert sum(window["frames"]["captured"] for window in windows) == 50
-    assert {window["dominant"] for window in windows} == {"happy"}
-    assert {window["faces"]["people"] for window in windows} == {1}
+    assert {window["dominant"] for window in windows[PROVEN:]} == {"happy"}
+    assert {window["faces"]["people"] for window in windows[PROVEN:]} == {1}
 
 
 def test_alone_in_the_room_emotions_are_withheld(
@@ -46,7 +48,7 @@ def test_alone_in_the_room_emotions_are_withheld(
     daemon(broker.port, camera=replay(pace="fast"))
     board.wait(lambda: len(aggregates(board)) == 5, 60)
 
-    assert {window["suppressed"] for window in aggregates(board)} == {"too_few_people"}
+    assert {window["suppressed"] for window in aggregates(board)[PROVEN:]} == {"too_few_people"}
     assert {window["emotions"] for window in aggregates(board)} == {None}
     assert {room["emotions"] for room in board.payloads("/live")} <= {None}
 
@@ -151,8 +153,9 @@ def test_at_work_people_are_counted_and_every_message_says_why_there_is_no_mood(
     board.wait(lambda: len(aggregates(board)) == 5, 60)
 
     assert running.said("moods are withheld and people only counted: deployment.context is 'workplace'")
-    assert {(window["suppressed"], window["emotions"]) for window in aggregates(board)} == {("context", None)}
-    assert {window["faces"]["people"] for window in aggregates(board)} == {1}
+    windows = aggregates(board)[PROVEN:]
+    assert {(window["suppressed"], window["emotions"]) for window in windows} == {("context", None)}
+    assert {window["faces"]["people"] for window in windows} == {1}
     assert {room["suppressed"] for room in board.payloads("/live") if room["people"]} <= {"context"}
     assert [info["deployment"] for info in board.payloads("/info")] == [{"context": "workplace"}]
 
@@ -167,7 +170,7 @@ def test_a_lawful_basis_is_published_with_the_moods_that_it_allows(
     daemon(broker.port, camera=replay(pace="fast"), privacy=ALONE, deployment=place)
     board.wait(lambda: len(aggregates(board)) == 5, 60)
 
-    assert {window["dominant"] for window in aggregates(board)} == {"happy"}
+    assert {window["dominant"] for window in aggregates(board)[PROVEN:]} == {"happy"}
     assert [info["deployment"] for info in board.payloads("/info")] == [place]
 
 

@@ -5,6 +5,7 @@ Wu, Peng and Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector", https://d
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -65,5 +66,14 @@ class YuNetDetector:
         # A row is left, top, width, height, the x and y of five landmarks, score.
         boxes_px, scores = from_opencv(rows[:, :4] / scale), rows[:, -1].tolist()
         faces = [clip_box(pixels, box, score) for box, score in zip(boxes_px, scores, strict=True)]
-        tall = (face for face in faces if face and face.height_px >= self._min_face_px)
+        turned = [face and replace(face, turn=_turn(row)) for face, row in zip(faces, rows, strict=True)]
+        tall = (face for face in turned if face and face.height_px >= self._min_face_px)
         return tuple(sorted(tall, key=lambda face: face.confidence, reverse=True))
+
+
+def _turn(row: npt.NDArray[np.float32]) -> float:
+    """How far the head is turned to a side, see ``Face``: from the eyes and the nose, three points of a row."""
+    right_eye, left_eye, nose = row[4:10].reshape(3, 2)
+    between = left_eye - right_eye
+    distance = float(np.hypot(*between))
+    return abs(float((nose - (right_eye + left_eye) / 2) @ between)) / distance**2 if distance else 0.0

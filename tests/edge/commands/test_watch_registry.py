@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from edge.mqtt.codec import encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.messages import Availability, Context, Device, Record
 from edge.mqtt.wallclock import WallClock
-from edge.records import Health, Paused, Problem, RoomReading, Suppression, WindowSummary
+from edge.records import Basis, Health, Paused, Problem, RoomReading, Suppression, WindowSummary
 from tests.edge.conftest import Summary
 
 CLOCK, EPOCH = WallClock(), "0a1b2c3d"
@@ -123,14 +124,35 @@ def test_an_empty_window_and_a_withheld_one_are_told_apart(
     assert only_window(registry).mood.withheld == sentence
 
 
+def test_visits_that_gather_are_counted(registry: DeviceRegistry, device: Device, summary: Summary) -> None:
+    gathering = summary(emotions=None, uncertain=None, suppressed="gathering", visits=1, gathered=2)
+
+    receive(registry, aggregate(device, "5eed0001", 1, gathering, CLOCK))
+
+    assert only_window(registry).mood.withheld == "emotions withheld: 2 of 3 visits have ended"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("room", "of at least 3 in view together"), ("visits", "of 3 visits"), ("crowd", "crowd")]
+)
+def test_a_mood_tells_whose_it_is(
+    registry: DeviceRegistry, device: Device, summary: Summary, kind: Any, words: str
+) -> None:
+    window = aggregate(device, "5eed0001", 1, summary(basis=Basis(kind, 3, 100.0, 160.0)), CLOCK)
+
+    receive(registry, window)
+
+    assert only_window(registry).mood.basis == words
+
+
 def test_a_reason_of_a_newer_device_is_shown_as_it_is(
     registry: DeviceRegistry, device: Device, summary: Summary
 ) -> None:
     window = aggregate(device, "5eed0001", 1, summary(emotions=None, uncertain=None), CLOCK)
 
-    receive(registry, replace(window, suppressed="gathering"))
+    receive(registry, replace(window, suppressed="shyness"))
 
-    assert only_window(registry).mood.withheld == "emotions withheld: gathering"
+    assert only_window(registry).mood.withheld == "emotions withheld: shyness"
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"\xff", b"[" * 50_000])

@@ -92,7 +92,7 @@ def test_a_foreign_subscriber_hears_the_whole_contract_in_both_versions_of_mqtt(
             contract(topic, payload.encode())
         windows = [json.loads(payload) for topic, *_, payload in messages if topic.endswith("/aggregate")]
         assert [window["seq"] for window in windows] == [1, 2, 3, 4, 5]
-        assert {window["dominant"] for window in windows} == {"happy"}
+        assert {window["dominant"] for window in windows[2:]} == {"happy"}  # then it has been seen to move
         assert {(topic.rpartition("/")[2], qos) for topic, qos, _, _ in messages} >= {
             ("availability", "1"),
             ("status", "1"),

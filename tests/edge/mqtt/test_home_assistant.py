@@ -19,7 +19,7 @@ from edge.labels import EMOTIONS
 from edge.mqtt.codec import decode_pause, encode
 from edge.mqtt.compose import aggregate, status
 from edge.mqtt.home_assistant import discovery
-from edge.mqtt.messages import Context, Device, PauseCommand
+from edge.mqtt.messages import Context, Device, PauseCommand, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Paused, Problem
 
@@ -126,9 +126,30 @@ def test_one_message_describes_the_whole_device(device: Device) -> None:
     assert (body["device"]["identifiers"], body["device"]["suggested_area"]) == (["fer-1a2b3c4d"], "Foyer")
     assert body["availability"] == [{"topic": "fer/v1/fer-1a2b3c4d/availability"}]
     assert set(body["components"]) == {
-        *("people", "dominant", *EMOTIONS),
+        *("people", "dominant", "basis", "still", *EMOTIONS),
         *("problem", "state", "fps", "cpu_temperature", "outbox"),
     }
+
+
+def test_the_basis_of_a_mood_or_the_reason_for_none_is_an_entity(device: Device, summary: Any) -> None:
+    basis = ExpiringEntity(device, "basis")
+
+    assert basis.hear(encode(aggregate(device, "5eed0001", 1, summary(), CLOCK)).payload) == "room"
+    few = summary(**WITHHELD, suppressed="too_few_people")
+    assert basis.hear(encode(aggregate(device, "5eed0001", 2, few, CLOCK)).payload) == "too_few_people"
+    nobody = summary(**WITHHELD, people=0)
+    assert basis.hear(encode(aggregate(device, "5eed0001", 3, nobody, CLOCK)).payload) == "nobody"
+
+
+def test_a_kiosk_keeps_the_mood_of_its_last_visits_until_the_next_have_gathered(device: Device, summary: Any) -> None:
+    kiosk = replace(device, privacy=Privacy(3, counts_only=False, mode="visits"))
+    dominant, visits = ExpiringEntity(kiosk, "dominant"), ExpiringEntity(kiosk, "visits")
+    gathering = summary(**WITHHELD, suppressed="gathering", visits=1, gathered=1)
+
+    assert dominant.hear(encode(aggregate(kiosk, "5eed0001", 1, summary(), CLOCK)).payload) == "neutral"
+    message = encode(aggregate(kiosk, "5eed0001", 2, gathering, CLOCK)).payload
+
+    assert (dominant.hear(message), visits.hear(message)) == ("neutral", "1")
 
 
 def test_an_unchanged_device_is_described_by_the_same_bytes(device: Device) -> None:
