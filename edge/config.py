@@ -405,6 +405,9 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("mqtt.tls_cert and mqtt.tls_key belong together; set both or neither")
     if mqtt.password_file and not mqtt.username:
         problems.append("mqtt.username is empty but mqtt.password_file is set; set both or neither")
+    if config.privacy.pause_button.isdecimal():  # a number means another line on every chip
+        number = config.privacy.pause_button
+        problems.append(f"privacy.pause_button is {number!r}; expected the name of a line, such as 'GPIO{number}'")
     if camera.stall_s < 2 / camera.fps:
         problems.append(
             f"camera.stall_s is {camera.stall_s:g}, but at camera.fps {camera.fps:g} an image comes every "

@@ -34,8 +34,8 @@ class Line(Protocol):
 class GpioLine:
     """A line of the Pi's header by its name, such as ``GPIO17``, with the internal pull-up resistor."""
 
-    def __init__(self, name: str) -> None:
-        """Take the line.
+    def __init__(self, name: str, devices: Path = Path("/dev")) -> None:
+        """Take the line of the chip among ``devices`` that has it.
 
         Raises:
             ConfigError: gpiod is not installed, there is no such line, or it is in use.
@@ -50,12 +50,13 @@ class GpioLine:
                 f"privacy.pause_button is {name!r}, but the package gpiod 2 is missing; install fer-edge[button]"
             ) from None
         settings = gpiod.LineSettings(
+            direction=gpiod.line.Direction.INPUT,
             edge_detection=gpiod.line.Edge.RISING,
             bias=gpiod.line.Bias.PULL_UP,
             active_low=True,
             debounce_period=DEBOUNCE,
         )
-        chip = _chip_with(gpiod, name)
+        chip = _chip_with(gpiod, name, devices)
         try:
             self._request = gpiod.request_lines(str(chip), {name: settings}, consumer="fer-edge")
         except OSError as error:
@@ -95,9 +96,9 @@ class Button(threading.Thread):
         self._line.close()
 
 
-def _chip_with(gpiod: Any, name: str) -> Path:
+def _chip_with(gpiod: Any, name: str, devices: Path) -> Path:
     """The GPIO chip that has the line; which number the header's has differs between models and kernels."""
-    chips = sorted(Path("/dev").glob("gpiochip*"))
+    chips = sorted(devices.glob("gpiochip*"))
     refused = None
     for path in chips:
         try:

@@ -106,6 +106,10 @@ def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_p
         ("[deployment]\nlawful_basis = 'yes'", "lawful_basis is 'yes'; expected the reason in words, 20 to 300"),
         ("[privacy]\nquiet_hours = '22:00-06:00'", "privacy.quiet_hours is '22:00-06:00'; expected a list of texts"),
         ("[privacy]\nquiet_hours = ['22-06']", "privacy.quiet_hours has '22-06'; expected times such as '22:00-06:00'"),
+        (
+            "[privacy]\npause_button = '17'",
+            "pause_button is '17'; expected the name of a line, such as 'GPIO17'",
+        ),
         ("[mqtt]\ncommands = 'pause'", "mqtt.commands is 'pause'; expected true or false"),
         ("[mqtt]\nport = 70000", "mqtt.port is 70000; expected a whole number from 1 to 65535"),
         ("[mqtt]\nhosts = 'a'", "mqtt.hosts is 'a'; expected a list of texts in quotes"),
