@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.commands.demo_broker import mosquitto
 from edge.commands.watch import watch
 from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError, FerEdgeError
@@ -51,8 +52,11 @@ def run_demo(
         ConfigError: the embedded broker is not installed.
         FerEdgeError: the daemon ended; the message holds its last lines.
     """
-    if find_spec("amqtt") is None:
-        raise ConfigError("the demo needs the package amqtt; install fer-edge[demo]")
+    if find_spec("amqtt") is None and mosquitto() is None:
+        raise ConfigError(
+            "the demo needs a broker; sudo apt install mosquitto, or install the wheel again with its extra: "
+            "pip install 'fer_edge-VERSION-py3-none-any.whl[demo]'"
+        )
     camera = WEBCAM if webcam and WEBCAM.exists() else CLIP
     sys.stderr.write(
         f"camera: {camera}\n"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import sys
 
 import pytest
 
 from edge.commands.demo import run_demo
+from edge.commands.demo_broker import mosquitto
 from edge.errors import FerEdgeError
 
 pytest.importorskip("amqtt", reason="needs the extra fer-edge[demo]")
@@ -53,3 +56,25 @@ def test_a_daemon_that_ends_is_reported_with_its_last_lines() -> None:
         run_demo(windows=1, json=True, webcam=False, daemon=[sys.executable, "-c", DYING_DAEMON])
 
     assert caught.value.exit_code == 1
+
+
+@pytest.mark.broker
+@pytest.mark.skipif(mosquitto() is None, reason="needs the program mosquitto")
+def test_without_amqtt_the_broker_of_the_demo_is_mosquitto_and_ends_with_its_standard_input() -> None:
+    program = "from edge.commands.demo_broker import mosquitto, run_mosquitto; run_mosquitto(mosquitto())"
+
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        ports = [int(port) for port in process.stdout.readline().split()]
+        reached = []
+        for port in ports:
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                reached.append(port)
+        process.communicate()
+
+    assert reached == ports
+    assert len(ports) == 2
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", ports[0]), timeout=5)
