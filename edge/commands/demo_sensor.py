@@ -7,7 +7,6 @@ that page. ``WEB_PORT`` is where the broker speaks MQTT over WebSockets, for the
 from __future__ import annotations
 
 import logging
-import math
 import signal
 import sys
 from pathlib import Path
@@ -33,7 +32,7 @@ def serve(path: Path, web_port: int) -> None:
     broker = quote(f"ws://127.0.0.1:{web_port}", safe=":/")
     room = f"dashboard/index.html?broker={broker}#{config.device.id}/{config.camera.source}"
     view = View(config, room if dashboard else "")
-    server = PreviewServer(view, "127.0.0.1", 0, on_idle=lambda: None, idle_s=math.inf, dashboard=dashboard)
+    server = PreviewServer(view, "127.0.0.1", 0, dashboard=dashboard)
     server.start()
     address = path.with_name(ADDRESS_FILE)
     address.with_suffix(".new").write_text(server.url, "ascii")

@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 from edge.camera.capture import Capture
 from edge.commands.preview.server import PreviewServer
 from edge.commands.preview.view import View
 from edge.config import Config, device_id
+from edge.errors import ConfigError
 from edge.health import Meter
+from edge.host.quiet_hours import QuietHours
 from edge.host.thermal import Throttle
 from edge.parts import build_pipeline, open_camera, open_classifier, open_detector, reserve_camera
 from edge.service import describe
@@ -23,18 +26,31 @@ IDLE_S = 600.0
 
 
 def preview(config: Config, stop: threading.Event, *, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Serve the page until ``stop``, the end of a clip, or ``IDLE_S`` without a viewer.
+    """Serve the page until ``stop``, the end of a clip, ``IDLE_S`` without a viewer or the beginning of quiet hours.
 
     Raises:
-        ConfigError: the page cannot be served at ``host`` and ``port``.
+        ConfigError: the page cannot be served at ``host`` and ``port``, or these are quiet hours.
         FerEdgeError: as at a start of the daemon.
     """
+    quiet, view, meter = QuietHours(config.privacy.quiet_hours), View(config), Meter()
+    if quiet.include(datetime.now(UTC)):
+        raise ConfigError("preview: privacy.quiet_hours keep the camera closed now")
+    ended = ""
+
+    def end_in_time() -> None:
+        nonlocal ended
+        if view.idle_s > IDLE_S:
+            ended = f"nobody watched for {IDLE_S / 60:.0f} minutes"
+        elif quiet.include(datetime.now(UTC)):
+            ended = "privacy.quiet_hours have begun"
+        if ended:
+            stop.set()
+
     with ExitStack() as parts:
         detector, _ = open_detector(config.detector, config.inference)
         classifier, _ = open_classifier(config.model, config.inference)
         parts.enter_context(reserve_camera(config.camera))
-        view, meter = View(config), Meter()
-        server = PreviewServer(view, host, port, on_idle=stop.set, idle_s=IDLE_S)
+        server = PreviewServer(view, host, port, tick=end_in_time)
         parts.callback(server.stop)
         capture = Capture(
             lambda: open_camera(config.camera),
@@ -49,8 +65,8 @@ def preview(config: Config, stop: threading.Event, *, host: str = "127.0.0.1", p
         sys.stderr.write(f"preview: {server.url}\n{_advice(server)}")
         sys.stderr.flush()
         build_pipeline(config, capture, detector, classifier, view, meter, Throttle(), view).run(stop)
-    if server.went_idle:
-        sys.stderr.write(f"preview: nobody watched for {IDLE_S / 60:.0f} minutes; stopped\n")
+    if ended:
+        sys.stderr.write(f"preview: {ended}; stopped\n")
 
 
 def _advice(server: PreviewServer) -> str:

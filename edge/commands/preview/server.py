@@ -17,6 +17,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -48,7 +49,6 @@ class PreviewServer:
         url: the page's address with the token.
         port: where it listens.
         is_local: whether only this machine reaches it.
-        went_idle: whether it called ``on_idle``.
     """
 
     def __init__(
@@ -57,8 +57,7 @@ class PreviewServer:
         host: str,
         port: int,
         *,
-        on_idle: Callable[[], None],
-        idle_s: float,
+        tick: Callable[[], None] = lambda: None,
         dashboard: Path | None = None,
     ) -> None:
         """Listen at ``host`` and ``port`` (0: any that is free).
@@ -67,8 +66,7 @@ class PreviewServer:
             view: what is shown.
             host: an address or a name of this machine.
             port: where to listen.
-            on_idle: called once when nobody has watched for ``idle_s``.
-            idle_s: how long.
+            tick: called twice a second.
             dashboard: the folder of the dashboard page, to be served below ``/dashboard/``.
 
         Raises:
@@ -89,18 +87,13 @@ class PreviewServer:
                 f"preview: cannot listen at {host} port {port} ({error.strerror or error}); "
                 "name another with --host or --port"
             ) from error
-        self._http.begin(view, on_idle, idle_s)
+        self._http.tick = tick
         self.port = int(self._http.server_address[1])
         self.is_local = ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
         shown = socket.gethostname() if ipaddress.ip_address(str(address[0]).partition("%")[0]).is_unspecified else host
         self.origin = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
         self.url = f"{self.origin}/#{self._token}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.5,), name="preview", daemon=True)
-
-    @property
-    def went_idle(self) -> bool:
-        """Whether nobody had watched for too long."""
-        return self._http.went_idle
 
     def start(self) -> None:
         """Answer from now on."""
@@ -119,21 +112,20 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
-    went_idle = False
+    tick: Callable[[], None]
 
     def __init__(self, family: int, address: Any, handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = family
         self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__(address, handler)
 
-    def begin(self, view: View, on_idle: Callable[[], None], idle_s: float) -> None:
-        self._view, self._on_idle, self._idle_s = view, on_idle, idle_s
+    def server_bind(self) -> None:
+        """Without asking the DNS for our own name, which takes long where there is none."""
+        TCPServer.server_bind(self)
 
     def service_actions(self) -> None:
-        """Called twice a second by ``serve_forever``."""
-        if not self.went_idle and self._view.idle_s > self._idle_s:
-            self.went_idle = True
-            self._on_idle()
+        """Called by ``serve_forever`` twice a second."""
+        self.tick()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._places.acquire(blocking=False):

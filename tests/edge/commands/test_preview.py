@@ -19,10 +19,11 @@ import pytest
 import edge.commands.preview as command
 from edge.commands.preview import preview as run_preview
 from edge.commands.preview.view import View
-from edge.config import CameraConfig, Config
+from edge.config import CameraConfig, Config, PrivacyConfig
 from edge.errors import ConfigError
 from edge.health import Meter
 from edge.host.camera_lock import hold_camera
+from edge.host.quiet_hours import QuietHours
 from edge.labels import EMOTIONS
 from edge.mqtt.messages import Device
 from edge.records import Face, Frame, Observation, Track, UnreadFace
@@ -189,6 +190,21 @@ def test_it_ends_when_nobody_has_watched_for_long(
 
     assert stop.is_set()
     assert "nobody watched" in capsys.readouterr().err
+
+
+def test_in_quiet_hours_nobody_is_seen_and_when_they_begin_it_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = CameraConfig(kind="replay", path=str(CLIP), loop=True)
+    always = Config(camera=clip, privacy=PrivacyConfig(quiet_hours=("00:00-24:00",)))
+    begun = iter([False, False])
+    monkeypatch.setattr(QuietHours, "include", lambda *_: next(begun, True))
+
+    run_preview(Config(camera=clip), threading.Event())
+
+    assert "privacy.quiet_hours have begun; stopped" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="keep the camera closed now"):
+        run_preview(always, threading.Event())
 
 
 def test_a_port_that_is_taken_is_told_before_the_camera_opens(shown: Preview, tmp_path: Path) -> None:
