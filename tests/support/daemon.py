@@ -21,6 +21,7 @@ import psutil
 
 from tests.support.journal import Journal
 from tests.support.paths import CLIP, ROOT
+from tests.support.waiting import PATIENCE
 
 Section = Mapping[str, object]
 """Keys of one section of the configuration."""
@@ -160,7 +161,7 @@ class Daemon:
     def stop(self, timeout_s: float = 20.0) -> int:
         """SIGTERM; the exit status."""
         self.process.terminate()
-        return self.process.wait(timeout_s)
+        return self.process.wait(PATIENCE * timeout_s)
 
     def run(self, timeout_s: float = 60.0) -> int:
         """Start, wait for the end, and for the last line of the journal; the exit status."""
@@ -169,7 +170,7 @@ class Daemon:
 
     def finish(self, timeout_s: float = 60.0) -> int:
         """Wait for the end, and for the last line of the journal; the exit status."""
-        status = self.process.wait(timeout_s)
+        status = self.process.wait(PATIENCE * timeout_s)
         self._reader.join(10)
         return status
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from tests.support.waiting import PATIENCE
+
 T = TypeVar("T")
 
 
@@ -42,7 +44,7 @@ class Journal(Generic[T]):
             return bool(found)
 
         with self._changed:
-            assert self._changed.wait_for(look, timeout_s), "\n".join(
+            assert self._changed.wait_for(look, PATIENCE * timeout_s), "\n".join(
                 f"{entry}"[:200] for _, entry in self._entries[-40:]
             )
         return found[0]
