@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tests.support.daemon import StartDaemon, last_seq, replay
 from tests.support.fake_broker import MakeFakeBroker
 from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.paths import ROOT
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 
@@ -69,7 +70,7 @@ def test_what_cannot_be_sent_is_set_aside_and_the_rest_arrives(
     running.start()
     begun_s = time.monotonic()
     witness.windows.wait(lambda window: not window["historical"])
-    running.wait("no window waits")
+    running.wait("made, no window waits", since_s=begun_s)
     _, status = witness.status(since_s=begun_s)
 
     windows = witness.windows.entries()
@@ -216,13 +217,17 @@ def test_a_fleet_loses_nothing_to_a_broker_without_persistence(
     time.sleep(40)
     broker.start()
     report = json.loads(fleet.communicate(timeout=180)[0])
-    time.sleep(5)  # the archive stores what the broker has queued for it
 
-    with closing(sqlite3.connect(database)) as table:
-        ((stored,),) = table.execute("SELECT count(*) FROM windows").fetchall()
-    figures(lost=report["windows"] - stored, note=f"{report['windows']} windows, {report['undelivered']} undelivered")
+    def stored() -> int:
+        with closing(sqlite3.connect(database)) as table:
+            ((windows,),) = table.execute("SELECT count(*) FROM windows").fetchall()
+            return int(windows)
+
+    with suppress(AssertionError):  # the archive stores what the broker has queued for it
+        eventually(lambda: stored() >= report["windows"], 60)
+    figures(lost=report["windows"] - stored(), note=f"{report['windows']} windows, {report['undelivered']} undelivered")
     assert report["windows"] > 2900
-    assert stored == report["windows"]
+    assert stored() == report["windows"]
 
 
 @pytest.mark.parametrize(
@@ -349,9 +354,9 @@ def test_a_brokers_limits_cost_no_window(
     running = daemon(broker.port)
     witness.wait(5)
     running.wait("STATUS=degraded" if problem else "STATUS=running")
-    witness.close()
 
     account = witness.account()
+    witness.close()
     figures(**account | ({"problem": problem} if problem else {}))
     assert any(message.topic.endswith("/status") for message in witness.others.entries())
     assert account["lost"] == 0

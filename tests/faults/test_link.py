@@ -176,8 +176,8 @@ def test_a_broker_that_cannot_prove_itself_gets_nothing(
     returned_s = time.monotonic()
     recovery_s = witness.wait(3) - returned_s
 
-    witness.close()
     account = witness.account()
+    witness.close()
     figures(recovery_s=recovery_s, problem="broker_unavailable", note=f"said: {said}", **account)
     assert told_before == []
     assert account["lost"] == 0

@@ -127,6 +127,7 @@ def test_a_model_that_is_not_what_it_says_is_refused_in_one_sentence(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.row(13, "one of 25 bits flipped, each once")
 def test_no_flipped_bit_is_run(daemon: StartDaemon, release: Path, figures: Figures) -> None:
     for seed in range(25):

