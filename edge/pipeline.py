@@ -75,6 +75,7 @@ class Pipeline:
                 if self.capture.paused and now_s is not None:
                     self._close_window(now_s)
                     self.tracker.forget()
+                    self.liveness.forget()
                     now_s = None
                 if not self.capture.live or now_s is None:
                     continue

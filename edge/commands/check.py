@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from edge.model.store import Part
     from edge.vision.detector import FaceDetector
 
-DISCOVERY_BYTES = 9500
+DISCOVERY_BYTES = 11_000
 """Home Assistant's discovery with everything around it; a test holds it against the real message."""
 
 _ANSWER_S = 10.0

@@ -185,6 +185,10 @@ class Liveness:
         self._shakes = False
         self._unseen = 0
 
+    def forget(self) -> None:
+        """Keep nothing of any face or of the room: the camera was closed."""
+        self._suspects, self._backdrop, self._unseen = {}, None, 0
+
     def look(self, pixels: Pixels, tracks: Sequence[Track], now_s: float) -> None:
         """Take in a frame in which ``tracks`` were detected, not carried."""
         for track in tracks:

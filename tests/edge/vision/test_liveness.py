@@ -118,6 +118,17 @@ RENEWED_LATEST_S = 12.0
 """The jump to the place where the head rests is a movement too, and may be the last proof."""
 
 
+def test_after_a_pause_a_face_has_to_prove_itself_anew_and_no_pixel_is_kept() -> None:
+    liveness, proven_s = watch(3, lambda now_s: picture(now_s, sway))
+
+    liveness.forget()
+
+    assert proven_s is not None
+    assert not liveness.is_alive(FACE, 3.0)
+    assert not liveness.is_still(FACE, 3.0 + STILL_S)
+    assert vars(liveness) == vars(Liveness()) | {"_camera_px": liveness._camera_px}
+
+
 def test_a_track_that_was_never_seen_is_neither() -> None:
     liveness = Liveness()
 
