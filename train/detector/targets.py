@@ -20,6 +20,16 @@ DOUBTFUL = 1.5
 CORE = 0.25
 """The cells this close to the centre of a face predict it, as a share of its width and height."""
 
+NEAR, INSIDE = 0.7, 0.42
+"""So do those within ``NEAR`` strides, as far as they lie within ``INSIDE`` of its width and height: a face of ten
+pixels would have one cell, and the cell beside it, which sees nearly the same, would be told that it is nothing."""
+
+AROUND = 0.75
+"""Cells this close, in strides, that do not predict the face are ignored."""
+
+LEAST_PX = 7.5
+"""Lower faces are ignored: nobody asks for them, and they are too small to be told from other things."""
+
 FACE, NOTHING, DOUBT = 1.0, 0.0, -1.0
 """What a cell should predict; doubtful cells do not count in the loss."""
 
@@ -59,17 +69,32 @@ class Grid:
                 low = 0.0 if index == 0 else SMALLEST * STRIDES[index - 1]
                 high = math.inf if index == len(maps) - 1 else LARGEST * stride
                 if low / DOUBTFUL <= height <= high * DOUBTFUL:
-                    core = cells[_core(face[1], face[3], stride), _core(face[0], face[2], stride)]
-                    if low <= height <= high:
-                        core[..., 0], core[..., 1:] = FACE, face
-                    else:
+                    core, ring = (
+                        cells[cut(face[1], face[3], stride), cut(face[0], face[2], stride)] for cut in (_core, _ring)
+                    )
+                    if not low <= height <= high:
                         core[..., 0] = DOUBT
+                    elif height < LEAST_PX:
+                        ring[..., 0] = DOUBT
+                    else:
+                        ring[..., 0][ring[..., 0] == NOTHING] = DOUBT
+                        core[..., 0], core[..., 1:] = FACE, face
         return np.concatenate([cells.reshape(-1, 5) for cells in maps])
 
 
 def _core(low: float, high: float, stride: int) -> slice:
-    """The cells with centres in the core of a face between ``low`` and ``high``, or the nearest cell."""
-    middle, reach = (low + high) / 2, CORE * (high - low)
+    """The cells that predict a face between ``low`` and ``high``."""
+    return _within(low, high, stride, max(CORE * (high - low), min(NEAR * stride, INSIDE * (high - low))))
+
+
+def _ring(low: float, high: float, stride: int) -> slice:
+    """The same cells and those beside them that are ignored."""
+    return _within(low, high, stride, max(CORE * (high - low), AROUND * stride))
+
+
+def _within(low: float, high: float, stride: int, reach: float) -> slice:
+    """The cells with centres within ``reach`` of the middle, or the nearest cell."""
+    middle = (low + high) / 2
     first = math.ceil((middle - reach) / stride - 0.5)
     last = math.floor((middle + reach) / stride - 0.5)
     if first > last:

@@ -14,7 +14,7 @@ def face(x: float, y: float, height: float) -> np.ndarray:
     return np.array([[x - 0.38 * height, y - height / 2, x + 0.38 * height, y + height / 2]], np.float32)
 
 
-@pytest.mark.parametrize("height", [4, 8, 12, 20, 30, 41, 60, 81, 120, 190])
+@pytest.mark.parametrize("height", [8, 12, 20, 30, 41, 60, 81, 120, 190])
 @pytest.mark.parametrize(("x", "y"), [(100, 90), (103.9, 95.9), (20, 180)])
 def test_every_face_has_cells_that_predict_it_and_lie_in_it(height: float, x: float, y: float) -> None:
     (box,) = face(x, y, height)
@@ -42,6 +42,21 @@ def test_neighbouring_maps_ignore_a_face_of_nearly_their_size() -> None:
     cells = GRID.assign(face(128, 96, 45))
 
     assert set(GRID.centres()[cells[:, 0] == DOUBT, 2].astype(int)) == {8, 32}
+
+
+def test_the_cell_beside_a_small_face_is_not_told_that_it_is_nothing() -> None:
+    cells = GRID.assign(face(103.9, 92, 10))  # between the cells with centres at 100 and 108
+
+    beside = np.abs(GRID.centres() - [108, 92, 8]).sum(axis=1) == 0
+    assert cells[beside, 0] == DOUBT
+    assert (cells[:, 0] == FACE).sum() == 1
+
+
+def test_a_face_too_small_to_be_told_is_ignored() -> None:
+    cells = GRID.assign(face(100, 92, 6))
+
+    assert (cells[:, 0] == DOUBT).any()
+    assert not (cells[:, 0] == FACE).any()
 
 
 def test_of_overlapping_faces_the_smaller_has_the_cell() -> None:

@@ -6,6 +6,7 @@ again at any time, on any machine, in any order.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -37,6 +38,9 @@ CUT = 0.25
 
 SHOWN = 0.3
 """Share of a face that must be seen."""
+
+DENSE, DENSE_PX = (8, 22), 90.0
+"""Heads of a dense scene, from the first number to before the second, and the height of the largest face."""
 
 BESIDE = 0.35
 """Share of the scenes without a face that a part of a person fills."""
@@ -74,7 +78,21 @@ class SceneGenerator:
         return canvas
 
     def scene(self, key: Key, backdrop: Key | None = None) -> Frame:
-        """A scene with faces or none, on the backdrop of ``key`` unless another is named."""
+        """A scene with faces or none, on the backdrop of ``key`` unless another is named; or four, half as large."""
+        if backdrop is None and np.random.default_rng((*key, 2)).random() < self.options.quartered:
+            return self._four([self._one((*key, 3, quarter), None) for quarter in range(4)])
+        return self._one(key, backdrop)
+
+    def _four(self, scenes: list[Frame]) -> Frame:
+        canvas, (rows, columns) = np.full(self.size_px, MARGIN_GREY, np.uint8), np.array(self.size_px) // 2
+        faces = []
+        for scene, (top, left) in zip(scenes, itertools.product((0, rows), (0, columns)), strict=True):
+            half = cv2.resize(scene.pixels, (int(columns), int(rows)), interpolation=cv2.INTER_AREA)
+            canvas[top : top + rows, left : left + columns] = half
+            faces.append(scene.faces / 2 + np.array([left, top, left, top]))
+        return Frame(canvas, np.concatenate(faces).astype(np.float32))
+
+    def _one(self, key: Key, backdrop: Key | None) -> Frame:
         random = np.random.default_rng((*key, 1))
         options = self.options
         canvas = self.backdrop(backdrop or key)
@@ -96,7 +114,12 @@ class SceneGenerator:
             sizes = [size * float(random.uniform(0.8, 1.25)) for _ in range(random.integers(6, 20))]
             faces = self._cast(canvas, sizes, faces, random)
         else:
-            sizes = [self._height(random) for _ in range(random.integers(1, options.most_faces + 1))]
+            if options.dense and random.random() < options.dense:
+                smallest = options.smallest_px
+                shares = random.random(int(random.integers(*DENSE))) ** 1.2
+                sizes = list(smallest * (max(DENSE_PX, smallest) / smallest) ** shares)
+            else:
+                sizes = [self._height(random) for _ in range(random.integers(1, options.most_faces + 1))]
             faces = self._cast(canvas, sizes, faces, random, whole=kind > 1 - options.tiles)
         if random.random() < options.degraded:
             canvas = degrade(canvas, random)

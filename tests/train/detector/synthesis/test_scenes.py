@@ -50,6 +50,7 @@ def test_faces_lie_in_the_image_and_do_not_hide_each_other(painter: SceneGenerat
 def test_faces_are_where_they_are_said_to_be(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
     options = Synthesis(nobody=0, close=0, crowds=0, tiles=1, margins=0, covered=0, worn=0, most_faces=1)
+    options = replace(options, quartered=0, dense=0)
     options = replace(options, smallest_px=40, largest_px=40)
     painter = SceneGenerator(replace(collection, tight=[]), SIZE, options)
 
@@ -63,6 +64,28 @@ def test_faces_are_where_they_are_said_to_be(collection: Collection, monkeypatch
         assert min(bottom, SIZE[0]) - 1 <= rows[-1] + 1
         assert columns[0] <= max(left, 0) + 1
         assert min(right, SIZE[1]) - 1 <= columns[-1] + 1
+
+
+def test_four_scenes_at_half_their_size_make_one(painter: SceneGenerator) -> None:
+    painter.options = replace(painter.options, quartered=1, nobody=0, close=0, crowds=0, tiles=0, dense=0, most_faces=1)
+
+    frames = [painter.scene((0, number)) for number in range(10)]
+
+    assert {frame.pixels.shape for frame in frames} == {SIZE}
+    assert max(np.ptp(frame.faces[:, 1::2], axis=1).max(initial=0) for frame in frames) < 0.7 * 80
+    assert np.mean([len(frame.faces) for frame in frames]) > 2
+    centres = np.concatenate([(frame.faces[:, :2] + frame.faces[:, 2:]) / 2 for frame in frames])
+    assert {(x > SIZE[1] / 2, y > SIZE[0] / 2) for x, y in centres.tolist()} == {(a, b) for a in (0, 1) for b in (0, 1)}
+
+
+def test_a_dense_scene_has_many_small_faces(collection: Collection) -> None:
+    options = Synthesis(quartered=0, nobody=0, close=0, crowds=0, margins=0, smallest_px=8)
+    counts = [
+        np.mean([len(painter.scene((0, number)).faces) for number in range(10)])
+        for painter in (SceneGenerator(collection, (192, 256), replace(options, dense=share)) for share in (0, 1))
+    ]
+
+    assert counts[1] > 1.5 * counts[0]
 
 
 def test_a_scene_can_be_drawn_on_the_backdrop_of_another(
@@ -81,7 +104,9 @@ def test_a_scene_can_be_drawn_on_the_backdrop_of_another(
 def test_a_close_face_may_overflow_the_picture_and_its_box_says_so(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = Synthesis(nobody=0, close=1, margins=0, close_heights=(1.2, 1.3), bowed=0, rotation_deg=0, squeezed=0)
+    options = Synthesis(
+        quartered=0, nobody=0, close=1, margins=0, close_heights=(1.2, 1.3), bowed=0, rotation_deg=0, squeezed=0
+    )
     monkeypatch.setattr("train.detector.synthesis.poses.LYING", 0)
     painter = SceneGenerator(collection, SIZE, options)
 
@@ -95,7 +120,7 @@ def test_a_scene_may_leave_a_margin_as_a_frame_of_another_shape_does(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
-    painter = SceneGenerator(collection, SIZE, Synthesis(margins=1, nobody=1))
+    painter = SceneGenerator(collection, SIZE, Synthesis(margins=1, nobody=1, quartered=0))
 
     for number in range(10):
         pixels = painter.scene((2, number)).pixels
