@@ -218,7 +218,7 @@ class HealthReporter(threading.Thread):
 
 
 def _summarise(health: Health, windows: int) -> str:
-    """One line for ``systemctl status`` and the journal; the trial of a new version looks for "no window yet" in it."""
+    """One line for ``systemctl status`` and the journal; the trial of a new version looks for "windows made" in it."""
     made = f"{windows} windows made" if windows else "no window yet"
     waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
     problems = "".join(f" {problem.sentence}" for problem in health.problems)
