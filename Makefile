@@ -52,7 +52,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check cameras pictures faults clusters soak fuzz mutants format lint types docs configuration schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check cameras pictures faults clusters soak attacks fuzz mutants format lint types docs configuration schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -94,6 +94,9 @@ soak: .venv/.dev  ## half an hour under a dying broker, into docs/faults.md (mak
 cameras: .venv/.dev .venv-pi/.bookworm  ## every kind of camera at every rate for five minutes, into docs/cameras.md
 	FER_CAMERA_S=$${FER_CAMERA_S:-300} FER_CAMERA_TABLE=docs/cameras.md $(bin)/pytest \
 	  tests/edge/camera/test_endurance.py -m slow $(ARGS)
+
+attacks: .venv/.dev  ## compute single people from what is published, docs/privacy.md (4 minutes)
+	$(bin)/python -m tests.attacks.report
 
 fuzz: .venv/.dev  ## hostile input for hours (make fuzz EXAMPLES=5000: shorter)
 	$(bin)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)

@@ -44,8 +44,20 @@ CREATE TABLE IF NOT EXISTS fer.windows (
     uncertain double precision,
     suppressed text,
     model text NOT NULL,
+    basis text,
+    basis_people integer,
+    visits integer,
+    gathered integer,
+    still integer,
     PRIMARY KEY (device, id)
 );
+-- Earlier versions had none of these.
+ALTER TABLE fer.windows
+    ADD COLUMN IF NOT EXISTS basis text,
+    ADD COLUMN IF NOT EXISTS basis_people integer,
+    ADD COLUMN IF NOT EXISTS visits integer,
+    ADD COLUMN IF NOT EXISTS gathered integer,
+    ADD COLUMN IF NOT EXISTS still integer;
 CREATE INDEX IF NOT EXISTS windows_by_time ON fer.windows (time DESC);
 CREATE INDEX IF NOT EXISTS windows_by_device ON fer.windows (device, seq);
 
@@ -151,7 +163,12 @@ LANGUAGE sql AS $$
         body->>'dominant',
         (body->>'uncertain')::double precision,
         body->>'suppressed',
-        body #>> '{model,id}'
+        body #>> '{model,id}',
+        body #>> '{basis,kind}',
+        (body #>> '{basis,people}')::integer,
+        (body #>> '{faces,visits}')::integer,
+        (body #>> '{gathering,visits}')::integer,
+        (body #>> '{faces,still}')::integer
     -- With TimescaleDB the time is part of the key, and that of an unset clock is another at each arrival.
     WHERE body #>> '{window,end}' IS NOT NULL
         OR NOT EXISTS (

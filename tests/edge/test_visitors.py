@@ -16,10 +16,11 @@ from edge.labels import EMOTIONS
 from edge.parts import open_classifier, open_detector
 from edge.pipeline import Pipeline
 from edge.records import Frame, RoomReading, WindowSummary
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.liveness import Liveness
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
-from tests.support.film import SIDES_PX, Actor, Expression, background, clear_expressions, film
+from tests.support.film import Actor, Expression, background, clear_expressions, film, is_found
 
 K = 3
 
@@ -67,13 +68,16 @@ def watch(frames: Iterable[Frame], mode: str, *, window_s: float = 60.0, min_peo
 def twelve_visits(expressions: Iterable[Expression], seed: int) -> tuple[list[Actor], list[str], float]:
     """Each stays for 5 to 9 s and is followed after 12.5 to 15 s by one who stands a little to the side."""
     random, faces = Random(seed), list(expressions)
-    now_s, actors, moods = 1.0, [], []
-    for _ in range(12):
+    detector = BuiltinDetector(load_detector(PACKAGED_DETECTOR, None))
+    now_s, actors, moods = 1.0, list[Actor](), list[str]()
+    while len(actors) < 12:
         expression, stay_s = random.choice(faces), random.uniform(5, 9)
         at_px = 320 + random.randint(-60, 60), 220 + random.randint(-30, 30)
-        actors.append(Actor(expression.pixels, now_s, now_s + stay_s, at_px, random.choice(SIDES_PX)))
-        moods.append(expression.emotion)
-        now_s += stay_s + random.uniform(12.5, 15)
+        visitor = Actor(expression.pixels, now_s, now_s + stay_s, at_px, random.randint(100, 170))
+        if is_found(visitor, detector):
+            actors.append(visitor)
+            moods.append(expression.emotion)
+            now_s += stay_s + random.uniform(12.5, 15)
     return actors, moods, now_s
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.mqtt.messages import Deployment, Model
+from edge.mqtt.messages import Deployment, Model, Privacy
 from edge.mqtt.wallclock import WallClock
-from edge.records import Paused, Problem
+from edge.records import Basis, Paused, Problem
 
 PAGE = (Path(__file__).parents[3] / "deploy" / "dashboard" / "index.html").as_uri()
 
@@ -34,6 +35,24 @@ def test_before_the_first_window_the_mood_is_that_of_now(
 
     page.wait(f"{page.text_of('fer-1a2b3c4d/cam0', '.mostly')} === 'mostly happy'")
     assert page.text("fer-1a2b3c4d/cam0", ".when") == "mood now"
+
+
+def test_a_kiosk_tells_how_many_visits_a_mood_has_and_how_many_are_missing_for_the_next(
+    broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice
+) -> None:
+    kiosk = fake_device("fer-kiosk", privacy=Privacy(3, counts_only=False, mode="visits"))
+    page.enter(broker.page)
+
+    fleet.publish(
+        *kiosk.retained(),
+        kiosk.window(1, people=1, emotions=None, suppressed="gathering", visits=1, gathered=2),
+    )
+    page.wait(f"{page.text_of('fer-kiosk/cam0', '.explanation .more')} === '2 of 3 have ended.'")
+    assert page.text("fer-kiosk/cam0", ".explanation .word") == "Waiting for more visits."
+    now_s = time.monotonic()
+    fleet.publish(kiosk.window(2, visits=1, gathered=0, basis=Basis("visits", 3, now_s - 300, now_s)))
+
+    page.wait(f"{page.text_of('fer-kiosk/cam0', '.when')}.startsWith('mood of 3 visits since ')")
 
 
 def test_every_state_of_a_room_is_shown(broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice) -> None:
