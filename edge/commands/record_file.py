@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -39,12 +39,16 @@ class RecordFile:
         """
         try:
             self._table = sqlite3.connect(path, isolation_level=None, timeout=60, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise _unusable(path, error) from error
+        self._sources: defaultdict[str, set[str]] = defaultdict(set)
+        try:
             self._prepare()
-            self._sources: defaultdict[str, set[str]] = defaultdict(set)
             for device, source in self._table.execute("SELECT device, source FROM sources"):
                 self._sources[device].add(source)
         except sqlite3.Error as error:
-            raise ConfigError(f"record {path}: cannot be used ({error}); name another file") from error
+            self._table.close()
+            raise _unusable(path, error) from error
 
     def _prepare(self) -> None:
         for table in _TABLES:
@@ -134,16 +138,19 @@ def read_windows(path: Path, device: str, source: str, start: datetime, end: dat
                 yield window
 
 
-class _reading(closing[sqlite3.Connection]):  # noqa: N801 - used like a function
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     """The record at a path, read only."""
-
-    def __init__(self, path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"record {path}: does not exist; fer-edge record makes one")
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as table:
         try:
-            if not path.is_file():
-                raise DataError(f"record {path}: does not exist; fer-edge record makes one")
-            table = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)
             table.execute("SELECT at FROM windows LIMIT 1")
             table.execute("SELECT body FROM devices LIMIT 1")
         except sqlite3.Error as error:
             raise DataError(f"record {path}: cannot be read ({error}); expected a file of fer-edge record") from error
-        super().__init__(table)
+        yield table
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> ConfigError:
+    return ConfigError(f"record {path}: cannot be used ({error}); name another file")
