@@ -110,7 +110,9 @@ def test_batches_depend_on_seed_and_epoch_alone(collection: Collection) -> None:
 
 
 def test_the_second_half_of_an_epoch_shows_the_first_again_mirrored(collection: Collection) -> None:
-    alone = replace(RECIPE.synthesis, nobody=0, close=0, crowds=0, tiles=0, margins=0, most_faces=1)
+    alone = replace(
+        RECIPE.synthesis, nobody=0, close=0, crowds=0, tiles=0, margins=0, most_faces=1, quartered=0, dense=0
+    )
     generator = SceneGenerator(collection, RECIPE.canvas_px, alone)
     epoch = [
         batch[0] for batch in itertools.islice(batches(generator, RECIPE, 5, 0, lambda number: (), 1), RECIPE.steps)
