@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.commands.check import ask
+from edge.commands.check_network import ask
 from edge.config import Config, device_id
 from edge.errors import BrokerError
 from edge.mqtt.codec import KINDS, Message

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.commands.check import DISCOVERY_BYTES, Finding, check
+from edge.commands.check import Finding, check
+from edge.commands.check_network import DISCOVERY_BYTES
 from edge.config import Config, DeploymentConfig, DeviceConfig, MqttConfig, OutboxConfig, PrivacyConfig
 from edge.mqtt.home_assistant import discovery
 from edge.mqtt.messages import Device
@@ -132,7 +133,7 @@ def test_what_a_brokers_limits_mean_is_told(mosquitto: StartMosquitto, setting: 
 def test_a_broker_that_ends_the_connection_or_says_nothing_is_wrong(
     fake_broker: Callable[..., FakeBroker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.commands.check._ANSWER_S", 1.0)
+    monkeypatch.setattr("edge.commands.check_network._ANSWER_S", 1.0)
     silent = fake_broker()
     silent.withholding.set()
 

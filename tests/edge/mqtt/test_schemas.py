@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 from msgspec.structs import replace
 
-from edge.commands.check import probe
+from edge.commands.check_network import probe
 from edge.mqtt.codec import Message, encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.home_assistant import discovery, discovery_in_parts
