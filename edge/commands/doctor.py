@@ -35,6 +35,7 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ("dns", "", "resolvectl status; sudo fer-edge setup"),
     ("broker", "certificate", "openssl s_client -connect {broker} -showcerts </dev/null | openssl x509 -noout -dates"),
     ("tls|broker", "", "sudo fer-edge setup"),
+    ("config", "Permission denied", "sudo chgrp fer-edge {config} && sudo chmod 640 {config}"),
 )
 """Part, what its sentence holds, and the command that mends that or shows more; the first that fits is told."""
 
@@ -92,17 +93,18 @@ def _inside(config: Path, unit: Unit) -> Iterator[Finding]:
     command = [sys.executable, "-m", "edge", "check", "--json", "--config", str(config)]
     if unit.runs:
         command.append("--beside-service")
-    complaints, any_found = [], False
+    complaints, last = [], ""
     for line in run_in_sandbox(unit.name, command):
         try:
             finding = Finding(**json.loads(line))
         except (ValueError, TypeError):
             complaints.append(line)
         else:
-            any_found = True
+            last = finding.part
             yield finding
-    if not any_found:
-        yield Finding("config", " ".join(complaints)[-400:] or "the sandbox cannot be entered", EXIT_CONFIG)
+    if last != "broker":  # the last part of all
+        told = " ".join(complaints)[-400:] or "the sandbox cannot be entered"
+        yield Finding("check" if last else "config", told, EXIT_CONFIG)
 
 
 def _here(config: Path) -> Iterator[Finding]:
@@ -117,11 +119,10 @@ def _remedy(finding: Finding, name: str) -> str:
     """The command that mends what was found, or shows more of it; empty where nothing is wrong."""
     if not finding.exit_code:
         return ""
+    named = {"device": r"(/dev/[\w/.-]+)", "broker": r"broker (\S+:\d+)", "config": r"config (\S+\.toml)"}
+    found = {key: match[1] for key, holds in named.items() if (match := re.search(holds, finding.sentence))}
+    unknown = {"device": "/dev/video0", "broker": "BROKER:8883", "config": f"/etc/fer-edge/{name}.toml"}
     for part, holds, command in _REMEDIES:
         if re.fullmatch(part, finding.part) and re.search(holds, finding.sentence):
-            device = re.search(r"/dev/[\w/.-]+", finding.sentence)
-            broker = re.search(r"broker (\S+:\d+)", finding.sentence)
-            return command.format(
-                unit=name, device=device[0] if device else "/dev/video0", broker=broker[1] if broker else "BROKER:8883"
-            )
+            return command.format(unit=name, **unknown | found)
     return ""

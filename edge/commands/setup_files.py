@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,9 @@ def install(config: Path, drafts: Path) -> None:
         known = config.stat()
         os.chown(drafts / config.name, known.st_uid, known.st_gid)
         (drafts / config.name).chmod(known.st_mode & 0o777)
+    else:
+        with suppress(LookupError, PermissionError):  # no such group, where the package is not installed
+            shutil.chown(drafts / config.name, group="fer-edge")
     secrets = sorted(path.name for path in drafts.iterdir() if path.name != config.name)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:

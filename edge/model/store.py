@@ -57,7 +57,10 @@ class Store:
     @property
     def can_roll_back(self) -> bool:
         """Whether there was another before."""
-        return (self._folder / "previous").is_symlink()
+        try:
+            return (self._folder / "previous").is_symlink()
+        except PermissionError:
+            return False
 
     @property
     def highest(self) -> int:
@@ -124,7 +127,10 @@ class Store:
 
     def _follow(self, name: str) -> Path | None:
         link = self._folder / name
-        return link.resolve() if link.exists() else None
+        try:
+            return link.resolve() if link.exists() else None
+        except PermissionError:  # a home folder that the service's sandbox closes
+            return None
 
     def _link(self, name: str, target: str) -> None:
         draft = self._folder / f".{name}"

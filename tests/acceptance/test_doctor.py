@@ -39,6 +39,7 @@ path = "/opt/clip.mp4"
 loop = true
 [deployment]
 context = "event"
+contact = "hall@example.org"
 [window]
 duration_s = 2
 [mqtt]

@@ -28,7 +28,7 @@ class Terminal:
         os.close(theirs)
         return self
 
-    def wait_for(self, pattern: str, timeout_s: float = 30.0) -> str:
+    def wait_for(self, pattern: str, timeout_s: float = 60.0) -> str:
         """What is shown up to and including ``pattern``, which comes after what was waited for before."""
         deadline_s = time.monotonic() + timeout_s
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -177,6 +179,21 @@ def test_everybody_can_read_what_root_installed(store: Store, manifest: Manifest
     for path in (installed, installed.parent, installed.parent.parent):
         assert path.stat().st_mode & 0o777 == 0o755
     assert {path.stat().st_mode & 0o777 for path in installed.iterdir()} == {0o644}
+
+
+def test_a_home_folder_that_may_not_be_entered_holds_no_models(tmp_path: Path) -> None:
+    (tmp_path / "models" / "classifier").mkdir(parents=True)
+    (tmp_path / "models").chmod(0)
+    as_anybody = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    program = "import sys, pathlib; from edge.model.store import Store; "
+    program += "store = Store('classifier', pathlib.Path(sys.argv[1])); print(store.current, store.can_roll_back)"
+
+    told = subprocess.run(
+        [*as_anybody, sys.executable, "-c", program, tmp_path / "models"], capture_output=True, text=True, check=False
+    )
+    (tmp_path / "models").chmod(0o755)
+
+    assert (told.stdout, told.stderr) == ("None False\n", "")
 
 
 class TestTrial:
