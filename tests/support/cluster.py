@@ -16,7 +16,7 @@ from typing import Protocol
 
 from tests.support.mosquitto import free_port
 from tests.support.paths import ROOT
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 FLEET = ROOT / "deploy" / "fleet"
 UNPACKED = ROOT / "build" / "brokers"
@@ -154,7 +154,8 @@ class RabbitCluster:
     def _is_critical(self, node: Node) -> bool:
         program = self._programs / "usr" / "lib" / "rabbitmq" / "bin" / "rabbitmq-queues"
         asked = [str(program), "check_if_node_is_quorum_critical"]
-        done = subprocess.run(asked, env=os.environ | node.environment, capture_output=True, check=False, timeout=60)
+        environment = os.environ | node.environment
+        done = subprocess.run(asked, env=environment, capture_output=True, check=False, timeout=60 * PATIENCE)
         return done.returncode != 0
 
     def close(self) -> None:
