@@ -137,7 +137,7 @@ class OutboxFile:
     def _open(self) -> None:
         self._db = _connect(self._path)
         try:
-            # A window has up to 1000 bytes and has to fit into a page; larger pages only have more to write.
+            # A window has about 1000 bytes and has to fit into a page; larger pages only have more to write.
             self._db.execute("PRAGMA page_size = 2048")
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA synchronous = FULL")
