@@ -1,7 +1,7 @@
-"""Which faces can be read honestly: beyond these bounds the classifier is right for fewer than two faces of three.
+"""Which faces can be read honestly: beyond these bounds the classifier is right for about two faces of three or fewer.
 
 Each bound was measured with the packaged classifier on 1,200 faces of FER2013's PublicTest with a FER+ majority, of
-which it gets 84.6 % right; docs/accuracy.md has the table.
+which it gets 84.6 % right; docs/privacy.md has the figures.
 """
 
 from __future__ import annotations

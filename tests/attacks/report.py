@@ -50,7 +50,7 @@ def draw(rows: list[tuple[str, float, float]], guess: float) -> None:
     axes.set_yticks(places, [name for name, _, _ in rows])
     axes.set_xlabel("strongest emotion of the one person guessed right, %")
     axes.set_xlim(0, 100)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     figure.savefig(PICTURE, dpi=100)
 
 

@@ -196,7 +196,6 @@ ATTACKS = (
         _joins_others_who_change,
         _subtract,
     ),
-    Attack("two cameras, one sees three and the other these and one more", "room", 2 * WINDOW_S, _joins, _subtract),
     Attack("one person and two reflections", "room", WINDOW_S, _mirror, _only),
     Attack("a visitor between two visits of a clerk whose mood is known", "visits", 80.0, _clerk, _know_clerk),
     Attack("one visitor three times, 8 s apart", "visits", 80.0, _returns(8.0), _only),
