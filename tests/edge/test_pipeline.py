@@ -83,6 +83,7 @@ def run(
     detect_every: int = 1,
     detector: SteadyDetector | None = None,
     onlooker: Onlooker | None = None,
+    liveness: Liveness | None = None,
 ) -> Results:
     results, capture = Results(enough=enough), Capture(lambda: camera, max_reopens=0)
     detector = detector or SteadyDetector(faces)
@@ -93,7 +94,7 @@ def run(
     capture.start()
     try:
         tracker = FaceTracker(detect_every=detect_every)
-        parts = classifier, window, results, meter or Meter(), throttle or Throttle(), EverybodyMoves()
+        parts = classifier, window, results, meter or Meter(), throttle or Throttle(), liveness or EverybodyMoves()
         Pipeline(capture, detector, tracker, *parts, onlooker).run(results.stop)
     finally:
         camera.released.set()
@@ -290,3 +291,30 @@ def test_a_pause_ends_the_window_and_nothing_is_published_until_it_is_over() -> 
     assert results.windows[0].people == 1
     assert len(results.windows) == 2
     assert results.windows[1].start_s >= results.windows[0].end_s
+
+
+class NobodyMoves(EverybodyMoves):
+    """For posters."""
+
+    def is_alive(self, track: Track, now_s: float) -> bool:
+        return False
+
+    def is_still(self, track: Track, now_s: float) -> bool:
+        return True
+
+
+def test_who_never_moves_is_reported_as_still_and_counts_nowhere_else() -> None:
+    results = run(camera(10), (FACE,), liveness=NobodyMoves())
+
+    assert [(window.still, window.people, window.max_at_once) for window in results.windows] == [(1, 0, 0)]
+    assert {window.emotions for window in results.windows} == {None}
+
+
+def test_a_face_without_contrast_is_a_person_who_is_not_read() -> None:
+    plain = ScriptedCamera([*range(10), None], live=False, size_px=(160, 120), interval_s=0.1)
+
+    results = run(plain, (FACE,))
+
+    assert [window.people for window in results.windows] == [1]
+    assert [window.unread.dark for window in results.windows] == [9]
+    assert [window.suppressed for window in results.windows] == ["unreadable"]

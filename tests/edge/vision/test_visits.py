@@ -229,3 +229,17 @@ def test_many_at_once_are_bounded() -> None:
 
     assert summary is not None
     assert summary.visits == 3
+
+
+def test_twelve_visitors_one_at_a_time_are_four_moods_within_a_tenth_of_the_truth() -> None:
+    moods = [HAPPY, SAD, HAPPY, ANGRY, ANGRY, SAD, HAPPY, HAPPY, HAPPY, SAD, ANGRY, HAPPY]
+
+    windows = watch(one_by_one(*moods, every_s=21.0), 260.0, window_s=20.0)
+
+    assert sum(window.visits or 0 for window in windows) == 12
+    published = [window for window in windows if window.emotions is not None]
+    for group, window in enumerate(published):
+        members = moods[3 * group : 3 * group + 3]
+        for emotion, mood in (("happy", HAPPY), ("sad", SAD), ("angry", ANGRY)):
+            assert share(window, emotion) == pytest.approx(members.count(mood) / 3, abs=0.1)
+    assert len(published) == 4
