@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.cli import main
-from edge.vision.classifier import PACKAGED_MODEL
+from edge.vision.classifier import PACKAGED_MODEL, load_release
 from tests.support.paths import CLIP
 
 
@@ -91,7 +91,7 @@ def test_the_packaged_model_is_accepted(capsys: pytest.CaptureFixture[str]) -> N
     status = main(["check", "--model", str(PACKAGED_MODEL / "model.tflite")])
 
     assert status == 0
-    assert capsys.readouterr().out.startswith("ok    classifier student-")
+    assert capsys.readouterr().out.startswith(f"ok    classifier {load_release(PACKAGED_MODEL).manifest.id}, ")
 
 
 def test_a_recording_that_does_not_exist_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
