@@ -29,7 +29,7 @@ _WITHHELD = {
     "gathering": "emotions withheld until more visits have ended",
     "windows_only": None,
 }
-_BASIS = {"room": "of at least {} in view together", "visits": "of {} visits"}
+_BASIS = {"room": "of at least {} together", "visits": "of {} visits"}
 
 
 @dataclass(frozen=True, slots=True)

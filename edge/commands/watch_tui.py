@@ -150,12 +150,15 @@ def _panel(room: Room, now_s: float, width: int) -> Panel:
         lines += [Text(), _spark(room, now_s, width - 16, "last hour "), _letters(room, now_s, width - 16)]
     lines += [Text(f"▲ {problem}", "yellow") for problem in room.device_state.problems]
     replayed = "  replayed" if window and window.historical else ""
+    basis = f"mood {window.mood.basis}  " if window and window.mood.basis else ""
     age = f"{max(0.0, now_s - window.received_s):.0f} s ago" if window else ""
     return Panel(
         Group(*lines),
         title=title,
         title_align="left",
-        subtitle=Text(f"window {window.seq}  {window.duration_s:.0f} s  {age}{replayed}" if window else "", "dim"),
+        subtitle=Text(
+            f"{basis}window {window.seq}  {window.duration_s:.0f} s  {age}{replayed}" if window else "", "dim"
+        ),
         subtitle_align="right",
         box=box.ROUNDED,
         border_style="bright_black" if colour == "green" else colour,
@@ -189,7 +192,6 @@ def _heading(room: Room, now_s: float) -> Text:
             text.append(f", at most {room.window.max_at_once} at once", "dim")
         if mood.dominant is not None:
             text.append("  mostly ", "dim").append(mood.dominant, f"bold {_colour(mood.dominant)}")
-            text.append(f" {mood.basis}" if mood.basis else "", "dim")
     if (now := room.mood_now(now_s)) is not None:
         text.append("  now " if text else "now ", "dim").append(f"{now.people} in view")
     return text

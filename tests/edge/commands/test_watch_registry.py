@@ -133,7 +133,7 @@ def test_visits_that_gather_are_counted(registry: DeviceRegistry, device: Device
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [("room", "of at least 3 in view together"), ("visits", "of 3 visits"), ("crowd", "crowd")]
+    ("kind", "words"), [("room", "of at least 3 together"), ("visits", "of 3 visits"), ("crowd", "crowd")]
 )
 def test_a_mood_tells_whose_it_is(
     registry: DeviceRegistry, device: Device, summary: Summary, kind: Any, words: str
