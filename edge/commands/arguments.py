@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
@@ -299,7 +300,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         manifests = sorted((Path(__file__).parents[1] / "models").rglob("model.json"))
         ids = [str(json.loads(manifest.read_bytes())["id"]) for manifest in manifests]
-        parser.exit(message=f"fer-edge {__version__}\nmodels {', '.join(ids)}\n")
+        sys.stdout.write(f"fer-edge {__version__}\nmodels {', '.join(ids)}\n")  # exit() would write to stderr
+        parser.exit()
 
 
 def _add_broker_options(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,9 @@ but its loopback: what apt needs lies in its archive folder, as if downloaded be
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -72,6 +74,7 @@ class Machine:
         nspawn += ["--keep-unit", "--console=read-only", "--resolv-conf=off", "--machine=fer-edge", *options]
         with (self._disk / "console.log").open("ab") as console:
             process = subprocess.Popen(nspawn, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
+        self._leader = ""
         try:
             self._leader = self._find_leader(process)
             self.run("systemctl is-system-running --wait", check=False)
@@ -80,8 +83,11 @@ class Machine:
             self.run("systemctl poweroff", check=False)
             process.wait(_BOOT_S)
         finally:
-            process.kill()
-            process.wait()
+            if process.poll() is None:
+                if self._leader:  # nspawn alone would leave the machine running
+                    os.kill(int(self._leader), signal.SIGKILL)
+                process.kill()
+                process.wait()
             subprocess.run(["umount", self.files], check=False)
 
     def run(self, command: str, *, check: bool = True, timeout_s: float = 600) -> str:

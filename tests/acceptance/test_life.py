@@ -72,6 +72,7 @@ REFUSED = ("service.py", "version=__version__,", "version=str(1 / 0),")
 
 def build(folder: Path, suite: str) -> Path:
     """The package of the sources."""
+
     options = [f"--suite={suite}", "--architecture=amd64", "--preset=0", f"--dist={folder}"]
     subprocess.run([sys.executable, "-m", "deploy.debian.build", *options], cwd=ROOT, check=True)
     (package,) = folder.glob("*.deb")
@@ -83,6 +84,7 @@ def later(package: Path, folder: Path, *changes: tuple[str, str, str]) -> Path:
     before = version_of(package)
     after = re.sub(r"\+\d+", lambda stamp: f"+{int(stamp[0][1:]) + len(changes)}", before)
     root = folder / "root"
+    folder.mkdir()
     subprocess.run(["dpkg-deb", "--raw-extract", package, root], check=True)
     site = root / "usr/lib/fer-edge/app/site"
     for name, text, replacement in (("__init__.py", before, after), *changes):
@@ -182,6 +184,7 @@ def test_a_device_lives_from_its_installation_to_its_removal(suite: str, tmp_pat
                 device.wait_for_windows(1)
             assert device.version() == version_of(first)
             assert device.run("stat -c '%a %U %G' /etc/fer-edge/fer-edge.toml") == "640 root fer-edge\n"
+            device.run("fer-edge demo --clip --json --windows 1")  # with the broker that is installed
             exposure = device.run("systemd-analyze security --no-pager fer-edge | tail -n 1")
             assert float(re.search(r"level.*: ([\d.]+)", exposure)[1]) <= 1.5  # type: ignore[index]
             assert "fer-edge setup" in device.run("zcat /usr/share/man/man1/fer-edge.1.gz").replace("\\-", "-")

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+import edge
 from edge.cli import main
 from edge.vision.classifier import PACKAGED_MODEL, load_release
 from tests.support.paths import CLIP
@@ -164,3 +165,14 @@ def test_a_demo_without_a_terminal_ends_by_itself(
 
     assert status == 0
     assert asked == {"windows": windows, "json": False, "webcam": False, "browse": False}
+
+
+def test_the_version_names_the_models_on_the_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    shown = capsys.readouterr()
+    model = json.loads((Path(edge.__file__).parent / "models/model.json").read_bytes())["id"]
+    assert (ended.value.code, shown.err) == (0, "")
+    assert shown.out.startswith(f"fer-edge {edge.__version__}\nmodels ")
+    assert model in shown.out
