@@ -16,13 +16,13 @@ from tests.support.paths import ROOT
 DOCS = ROOT / "docs"
 TYPED = ("quickstart.md", "deploy.md", "models.md", "coral.md", "cameras.md", "preview.md")
 """Pages whose commands people type on a device."""
-_BLOCK = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _UNITS = ("fer-edge", "fer-edge-prove", "fer-edge@door")
 
 
 def commands(page: str) -> list[str]:
     """The lines of a page's blocks of commands, without comments and ``sudo``."""
-    blocks = _BLOCK.findall((DOCS / page).read_text("utf-8"))
+    blocks = [block for kind, block in _BLOCK.findall((DOCS / page).read_text("utf-8")) if not kind]
     lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
     return [line.removeprefix("sudo ") for line in lines if re.match(r"(sudo |\.venv/bin/)?[a-z-]+( |$)", line)]
 

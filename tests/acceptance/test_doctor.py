@@ -181,8 +181,8 @@ def test_a_model_proves_itself_and_one_that_ends_the_service_is_followed_by_the_
 
 def test_every_command_of_the_quick_start_works(bare: Machine) -> None:
     page = (ROOT / "docs" / "quickstart.md").read_text("utf-8")
-    blocks = re.findall(r"^```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    lines = [line.removeprefix("sudo ") for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    lines = [line.removeprefix("sudo ") for kind, block in blocks if not kind for line in block.splitlines()]
 
     typed = 0
     for line in lines:
