@@ -71,7 +71,7 @@ check: lint types docs test test-bookworm test-other-python  ## all that CI runs
 pictures: .venv/.dev .venv-js/.tools  ## the screenshots of the documentation, made again by the tests that look at them
 	FER_PICTURES=docs/pictures $(bin)/pytest tests/deploy -k 'page_look or watch_screen or fits_its_screen' $(ARGS)
 
-faults: .venv/.dev build/brokers/usr build/vm/boot  ## break everything and write down what it costs, docs/faults.md (45 minutes)
+faults: .venv/.dev build/brokers/usr build/vm/boot  ## break everything and write down what it costs, docs/faults.md (an hour)
 	status=0; FER_FAULTS=docs/faults.json $(bin)/pytest tests/faults tests/edge tests/deploy \
 	  -m '(faults or row) and not soak' $(ARGS) || status=$$?; \
 	  $(bin)/python tests/faults/report.py; exit $$status

@@ -147,7 +147,9 @@ def page(document: dict[str, Any]) -> str:
     """docs/faults.md."""
     tests = document["tests"].values()
     dates = sorted({test["date"] for test in tests})
-    table = [test for test in tests if test["row"] in ROWS and test["row"] != SOAK]
+    table = _together(
+        {name: test for name, test in document["tests"].items() if test["row"] in ROWS and test["row"] != SOAK}
+    )
     return PAGE.format(
         dates=dates[-1] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
         machine=document["machine"],
@@ -157,6 +159,23 @@ def page(document: dict[str, Any]) -> str:
         soak="\n".join(_soak(test) for test in tests if test["row"] == SOAK),
         written="\n".join(_written(test) for test in tests if test["row"] == WRITTEN),
     )
+
+
+def _together(tests: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tests, and one line for all cases of a test that passed without a figure."""
+    silent: dict[str, list[dict[str, Any]]] = {}
+    table = []
+    for name, test in tests.items():
+        function, _, case = name.partition("[")
+        if test["figures"] or test["outcome"] != "passed":
+            table.append(test)
+        else:
+            what = test["injected"].removesuffix(": " + case.removesuffix("]"))
+            silent.setdefault(function, []).append(test | {"injected": what})
+    for cases in silent.values():
+        number = f": {len(cases)} cases" if len(cases) > 1 else ""
+        table.append(cases[0] | {"injected": cases[0]["injected"] + number})
+    return table
 
 
 def _line(test: dict[str, Any]) -> str:
