@@ -12,6 +12,7 @@ import pytest
 
 from edge.mqtt import publisher as publisher_module
 from edge.mqtt import sender as sender_module
+from edge.mqtt.home_assistant import discovery_in_parts
 from edge.mqtt.messages import Device
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.publisher import Publisher
@@ -235,6 +236,7 @@ def test_a_brokers_limits_are_kept_and_windows_go_on(
     make_publisher: MakePublisher,
     summary: Summary,
     health: Health,
+    device: Device,
     setting: str,
     problem: str | None,
 ) -> None:
@@ -252,7 +254,7 @@ def test_a_brokers_limits_are_kept_and_windows_go_on(
     assert codes(publisher) == (["broker_limited"] if problem else [])
     assert problem is None or problem in publisher.problems[0].sentence
     assert publisher.health.reconnects == 0
-    assert len(board.payloads("/config")) == (1 if problem else 14)
+    assert len(board.payloads("/config")) == (1 if problem else len(discovery_in_parts(device)))
 
 
 def test_what_is_larger_than_the_broker_takes_is_not_sent_but_refused(
