@@ -242,7 +242,7 @@ def test_a_device_lives_from_its_installation_to_its_removal(suite: str, tmp_pat
             device.run("systemctl start mosquitto")
             device.install(second)
             device.wait_for_windows(2)
-            numbers = device.windows()
+            numbers = sorted(set(device.windows()))  # at least once: a killed process may send one again
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
             assert "homeassistant/device/fer-acceptance/config" in device.retained()
