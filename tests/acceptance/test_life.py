@@ -140,7 +140,7 @@ class Device(Machine):
         """What the broker keeps, by topic."""
         topics = "-t 'fer/v1/#' -t 'homeassistant/#'"
         heard = self.run(f"mosquitto_sub -u device -P 'a secret' -v -W 2 --retained-only {topics}", check=False)
-        return dict(line.partition(" ")[::2] for line in heard.splitlines() if " " in line)
+        return dict(line.partition(" ")[::2] for line in heard.splitlines() if "/" in line)
 
 
 def version_of(package: Path) -> str:
