@@ -34,7 +34,7 @@ class Expression:
 class Actor:
     """Somebody in view from ``from_s`` to ``to_s``; the square of the face has ``side_px`` and its middle at ``at_px``.
 
-    ``sway_px`` is how far the head moves to and fro: 0 for a poster. A mirrored one moves the other way.
+    ``sway_px`` is how far the head moves from side to side: 0 for a poster. A mirrored one moves the other way.
     """
 
     face: Pixels
