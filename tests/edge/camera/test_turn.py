@@ -43,6 +43,6 @@ def test_every_kind_of_camera_is_turned(tmp_path: Path) -> None:
 
     assert image is not None
     assert np.array_equal(image.pixels, ramp()[::-1].T)
-    assert camera.name == f"replay {tmp_path}"
+    assert camera.name == f"replay {tmp_path.name}"
     assert not camera.live
     assert camera.bad_frames == 0
