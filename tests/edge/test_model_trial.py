@@ -183,6 +183,7 @@ def test_a_release_is_fetched_from_a_server_and_only_if_it_is_of_a_models_size(
 
 
 def test_signed_and_counted_releases_are_installed_in_their_order_only(tmp_path: Path, store: Store) -> None:
+    pytest.importorskip("cryptography", reason="needs fer-edge[sign]")
     pack = pytest.importorskip("quantize.pack", reason="needs the workstation's half")
     for command in ("genpkey -algorithm ed25519 -out key.pem", "pkey -in key.pem -pubout -out public.pem"):
         subprocess.run(["openssl", *command.split()], cwd=tmp_path, check=True, capture_output=True)
