@@ -34,8 +34,13 @@ APP = Path("usr/lib/fer-edge/app")
 DOC = Path("usr/share/doc/fer-edge")
 MODES = {"etc/fer-edge/fer-edge.toml": 0o640}
 EXAMPLES = ("fer-edge.toml", "broker", "dashboard", "grafana", "home-assistant")
-# The GPU driver of the runtime and its converters: 20 MB that the daemon never opens.
-UNUSED = ("ai_edge_litert/libLiteRtWebGpuAccelerator.so", "ai_edge_litert/aot", "ai_edge_litert/tools")
+# The GPU driver of the runtime and its converters, 20 MB that the daemon never opens, and the command line of segno.
+UNUSED = (
+    "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
+    "ai_edge_litert/aot",
+    "ai_edge_litert/tools",
+    "segno/cli.py",
+)
 
 
 @dataclass(frozen=True)
