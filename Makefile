@@ -10,6 +10,8 @@ export PYTHON
 DATA ?= data/fer2013.csv
 VOTES ?= data/fer2013new.csv
 FACES ?= data/faces
+CLIPS ?= data/clips
+YUNET ?= data/face_detection_yunet_2023mar.onnx
 RECIPE ?= first
 RUN ?=
 OUT ?= $(RUN)/release
@@ -32,6 +34,7 @@ help:  ## this page
 	@printf '  %-9s %s\n' PYTHON 'the interpreter for .venv, 3.11 to 3.13 (found by itself)' \
 	  DATA 'FER2013: csv, .gz, .xz or folder ($(DATA))' VOTES 'FER+ votes beside it ($(VOTES))' \
 	  FACES 'portraits, noface and dev for the detector ($(FACES))' \
+	  CLIPS 'folder of films of people, for make limits ($(CLIPS))' YUNET 'what fer-edge model fetch yunet brings ($(YUNET))' \
 	  RECIPE 'what to train ($(RECIPE))' RUN 'a folder of make train, runs/...' OUT 'where the release goes (RUN/release)' \
 	  MODEL 'what to evaluate ($(MODEL))' \
 	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
@@ -52,7 +55,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check cameras pictures faults clusters soak attacks fuzz mutants format lint types docs configuration schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check cameras pictures faults clusters soak attacks limits fuzz mutants format lint types docs configuration schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -97,6 +100,10 @@ cameras: .venv/.dev .venv-pi/.bookworm  ## every kind of camera at every rate fo
 
 attacks: .venv/.dev  ## compute single people from what is published, docs/privacy.md (4 minutes)
 	$(bin)/python -m tests.attacks.report
+
+limits: have-data .venv/.dev  ## who counts as a person and which faces are read, docs/privacy.md (10 minutes)
+	$(bin)/python -m tests.limits.still --clips $(CLIPS) --faces $(FACES)
+	$(bin)/python -m tests.limits.unreadable --data $(DATA) $(votes) --yunet $(YUNET)
 
 fuzz: .venv/.dev  ## hostile input for hours (make fuzz EXAMPLES=5000: shorter)
 	$(bin)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)

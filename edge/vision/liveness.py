@@ -21,7 +21,7 @@ import numpy.typing as npt
 from edge.records import Face, Pixels, Track
 
 MOVED = 0.004
-"""Shift in face heights that is a movement, a millimetre; noise of cameras and JPEG stays below half of that."""
+"""Shift in face heights that is a movement, a millimetre; ``make limits`` tries it in the noise of cameras and JPEG."""
 
 CHANGED = 0.3
 """Part of a patch's contrast that differs after the shift: a face that turned, speaks, or is not there any more."""

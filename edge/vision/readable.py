@@ -1,7 +1,6 @@
-"""Which faces can be read honestly: beyond these bounds the classifier is right for about two faces of three or fewer.
+"""Which faces can be read honestly: beyond these bounds the classifier is right for about three of four or fewer.
 
-Each bound was measured with the packaged classifier on 1,200 faces of FER2013's PublicTest with a FER+ majority, of
-which it gets 84.6 % right; docs/privacy.md has the figures.
+docs/privacy.md has the figures of the packaged classifier on each side of every bound; ``make limits`` measures them.
 """
 
 from __future__ import annotations
@@ -11,17 +10,15 @@ import numpy as np
 from edge.records import Face, Pixels, Unreadable
 
 MIN_HEIGHT_PX = 16
-"""73 % are right at 16 px, 63 % at 12."""
 
 MIN_CONTRAST = 8.0
-"""Standard deviation of the crop's luma. At 13 80 % are right, at 6.5 70 %, with noise 61 %. Lit ones have over 33."""
+"""Standard deviation of the crop's luma."""
 
 MIN_SHARPNESS = 0.08
-"""Second difference of the crop along the blurrier axis, in contrasts. 67 % are right after a Gaussian blur of 2 px of
-the 48, half of which have less, and 59 % after a movement of 9 px. Sharp faces have 0.24 to 0.65."""
+"""Second difference of the crop along the blurrier axis, in contrasts."""
 
 MAX_TURN = 0.6
-"""How far the nose is from between the eyes, in distances of the eyes. 72 % are right beyond; 90 % below 0.05."""
+"""How far the nose is from between the eyes, in distances of the eyes."""
 
 
 def why_unreadable(face: Face, crop: Pixels) -> Unreadable | None:

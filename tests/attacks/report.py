@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import matplotlib as mpl
 import numpy as np
 
 from tests.attacks.scenes import ATTACKS, POSTERS, Attack, Scene, Vector, after, before, guessing
+from tests.support.page import replace_section
 
 PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
 PICTURE = PAGE.parent / "pictures" / "attacks.png"
-BEGIN, END = "<!-- attacks: written by make attacks -->\n", "<!-- end of attacks -->"
 
 
 def without_posters(attack: Attack) -> float:
@@ -57,10 +56,8 @@ def draw(rows: list[tuple[str, float, float]], guess: float) -> None:
 def main() -> None:
     """Write both."""
     rows, guess = figures(), guessing()
-    text = PAGE.read_text("utf-8")
     body = f"Guessing the commonest emotion is right in {guess:.0%} of the tries.\n\n{table(rows)}"
-    text = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: BEGIN + body + END, text, flags=re.DOTALL)
-    PAGE.write_text(text, "utf-8")
+    replace_section(PAGE, "attacks", body)
     draw(rows, guess)
 
 
