@@ -207,7 +207,7 @@ def _pause(config: Config, *, beside_service: bool) -> str:
     if config.mqtt.commands:
         who = "" if config.mqtt.username or config.mqtt.tls_cert else ", and that may be anybody: there is no password"
         told.append(f"who may write {BASE_TOPIC}/{device_id(config.device)}/command/pause{who}")
-    return f"the camera is closed by {'; '.join(told)}" if told else ""
+    return f"the camera can be closed by {'; '.join(told)}" if told else ""
 
 
 def _outbox(config: Config, *, beside_service: bool) -> str:

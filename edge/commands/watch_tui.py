@@ -78,13 +78,15 @@ class Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Panels if they fit, else lines."""
-        yield self._head()
+        head = self._head()
+        yield head
         yield Text()
         rooms = sorted(self.registry.rooms.values(), key=lambda room: (room.name.casefold(), room.source))
         if not rooms:
             yield Text("No message from any device yet.", "dim")
             return
-        width, left = options.max_width, (options.height or console.height) - 2
+        width = options.max_width
+        left = (options.height or console.height) - 1 - len(head.wrap(console, width))
         beside = max(1, (width + 2) // (_PANEL + 2))
         if -(-len(rooms) // beside) * _PANEL_LINES <= left:
             panels = [_panel(room, self.now_s, min(width, _PANEL)) for room in rooms]
@@ -101,9 +103,8 @@ class Screen:
         problems = sum(bool(room.device_state.problems) for room in rooms)
         parts = [count, f"{away} away" if away else "", f"{problems} with problems" if problems else "", self.note]
         words = " · ".join(part for part in parts if part)
-        return Text.assemble(
-            (" fer-edge watch ", "bold reverse"), "  ", (words, "dim"), overflow="ellipsis", no_wrap=True
-        )
+        # The note may be an address to copy, so none of it is cut off.
+        return Text.assemble((" fer-edge watch ", "bold reverse"), "  ", (words, "dim"), overflow="fold")
 
 
 def _grid(panels: list[Panel]) -> Columns:

@@ -248,4 +248,4 @@ def test_a_button_that_cannot_be_used_is_wrong_unless_the_service_holds_it() -> 
     config = Config(device=DeviceConfig(DEVICE), privacy=PrivacyConfig(pause_button="GPIO99"))
 
     assert finding("pause", config).exit_code == 78
-    assert finding("pause", config, beside_service=True).sentence == "the camera is closed by a button on GPIO99"
+    assert finding("pause", config, beside_service=True).sentence == "the camera can be closed by a button on GPIO99"

@@ -19,10 +19,10 @@ WITHHELD = Mood(2, None, None, "emotions withheld: too few people for privacy")
 HOT = "The processor is slowed down by heat."
 
 
-def drawn(*rooms: Room, width: int = 66, height: int = 40) -> str:
+def drawn(*rooms: Room, width: int = 66, height: int = 40, note: str = "connected") -> str:
     output = io.StringIO()
     registry = DeviceRegistry({(room.device, room.source): room for room in rooms})
-    Console(file=output, width=width, height=height).print(Screen(registry, "connected", now_s=112.0))
+    Console(file=output, width=width, height=height).print(Screen(registry, note, now_s=112.0))
     return output.getvalue()
 
 
@@ -122,7 +122,7 @@ def test_rooms_with_problems_come_first_and_the_rest_is_counted() -> None:
         a_room(device="fer-away", online=False),
     ]
 
-    text = drawn(*rooms, width=60, height=12).splitlines()
+    text = drawn(*rooms, width=70, height=12).splitlines()
 
     assert "32 rooms · 1 away · 1 with problems" in text[0]
     assert len(text) == 12
@@ -141,6 +141,16 @@ def test_nothing_is_wider_than_the_terminal_or_higher(width: int, count: int) ->
 
     assert max(map(len, lines)) <= width
     assert len(lines) <= 12
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_an_address_in_the_first_line_is_never_cut_off(count: int) -> None:
+    address = "http://127.0.0.1:40001/#" + "0123456789abcdef" * 4
+
+    text = drawn(*many(count), width=50, height=24, note=f"pictures at {address}")
+
+    assert address in text.replace("\n", "")
+    assert len(text.splitlines()) <= 24
 
 
 def test_no_rooms_are_one_sentence() -> None:
