@@ -34,11 +34,13 @@ APP = Path("usr/lib/fer-edge/app")
 DOC = Path("usr/share/doc/fer-edge")
 MODES = {"etc/fer-edge/fer-edge.toml": 0o640}
 EXAMPLES = ("fer-edge.toml", "broker", "dashboard", "grafana", "home-assistant")
-# The GPU driver of the runtime and its converters, 20 MB that the daemon never opens, and the command line of segno.
+# The GPU driver of the runtime, its converters and plugins for other chips, 25 MB that the daemon never opens, and the
+# command line of segno.
 UNUSED = (
     "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
     "ai_edge_litert/aot",
     "ai_edge_litert/tools",
+    "ai_edge_litert/vendors",
     "segno/cli.py",
 )
 
