@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.machine import NEEDED, Machine, make_root
+from tests.support.paths import TINY
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -31,6 +32,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 SUITES = ("bookworm", "trixie")
 CLIP = "/usr/lib/fer-edge/app/site/edge/media/astronaut.mp4"
+LIGHT_MODEL = "/usr/lib/fer-edge/app/site/edge/models/light"
 ANSWERS = f"""\
 [device]
 id = "fer-acceptance"
@@ -128,6 +130,11 @@ class Device(Machine):
         """The numbers of the windows that reached the subscriber, in their order."""
         return [json.loads(line)["seq"] for line in self.run("cat /var/tmp/windows").splitlines()]
 
+    def model(self) -> str:
+        """The classifier that made the last window."""
+        model: str = json.loads(self.run("tail -n 1 /var/tmp/windows"))["model"]["id"]
+        return model
+
     def wait_for_windows(self, number: int, timeout_s: float = 60) -> None:
         """Until so many more have arrived."""
         until_s, target = time.monotonic() + timeout_s, len(self.windows()) + number
@@ -203,6 +210,7 @@ def test_a_device_lives_from_its_installation_to_its_removal(suite: str, tmp_pat
                 with timed(f"upgrade that is broken ({name}) until the version before is back"):
                     device.install(broken)
                     device.wait("systemctl show -P ActiveState fer-edge-prove", "failed", 300)
+                    device.wait("systemctl show -P SubState fer-edge", "running")
                     device.wait_for_windows(1)
                 assert device.version() == version_of(second)
                 status = json.loads(device.retained()["fer/v1/fer-acceptance/status"])
@@ -226,6 +234,21 @@ def test_a_device_lives_from_its_installation_to_its_removal(suite: str, tmp_pat
             device.wait("systemctl show -P ActiveState fer-edge-prove", "inactive")
             assert device.version() == version_of(first)
             assert "version_rolled_back" not in device.retained()["fer/v1/fer-acceptance/status"]
+
+            packaged = device.model()
+            with timed("model update until it has proved itself"):
+                assert "works with it" in device.run(f"fer-edge model install {LIGHT_MODEL}")
+            device.wait_for_windows(1)
+            light = device.model()
+            assert light != packaged
+
+            shutil.copytree(TINY / "fragile", device.files / "var/tmp/fragile")
+            with timed("model that ends the service until the one before is back"):
+                said = device.run("fer-edge model install /var/tmp/fragile", check=False)
+                assert "did not prove itself" in said, said
+                device.wait_for_windows(1)
+            assert device.model() == light
+            assert "model_rolled_back" in device.retained()["fer/v1/fer-acceptance/status"]
 
         with device.booted("--volatile=state"):  # a read-only root, with an empty /var in memory
             assert "ro," in device.run("findmnt -no OPTIONS /")
