@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from tests.support.preview import Preview, StartPreview, start_preview
 from tests.support.recorder import RunningRecorder, StartRecorder, start_recorder
 
 record = Record()
+
+
+def pytest_configure() -> None:
+    # A shell ignores Ctrl-C in what it runs in the background, and so would the programs that tests send it to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
