@@ -55,8 +55,9 @@ async function watch() {
 async function show(body) {
   const bytes = new Uint8Array(body);
   const end = bytes.indexOf(10);
-  facts = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
+  const told = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
   const picture = await createImageBitmap(new Blob([bytes.subarray(end + 1)], { type: "image/jpeg" }));
+  facts = told; // only now, with no wait until all is drawn: a click in between would find half of it
   const canvas = byId("picture");
   if (canvas.width !== facts.width || canvas.height !== facts.height) {
     [canvas.width, canvas.height] = [facts.width, facts.height];
