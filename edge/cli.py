@@ -18,7 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edge.commands.arguments import CONFIG, parse
-from edge.config import CameraConfig, Config, MqttConfig, load
+from edge.config import CameraConfig, Config, MqttConfig
+from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
 from edge.model.download import DOWNLOADS, folders
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from edge.commands.demo import ADDRESS_FILE
 from edge.commands.preview.server import PreviewServer
 from edge.commands.preview.view import View
-from edge.config import load
+from edge.config_file import load
 from edge.errors import FerEdgeError
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.stderr import native_code_silenced

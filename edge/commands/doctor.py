@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge.commands.check import Finding, check
 from edge.commands.doctor_machine import CLEAR_DISK, look_at_machine
-from edge.config import load
+from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError
 from edge.host.systemd import Unit, read_unit, run_in_sandbox, unit_name
 

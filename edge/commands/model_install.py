@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edge.commands.check import check_release
-from edge.config import Config, load
+from edge.config import Config
+from edge.config_file import load
 from edge.errors import ConfigError, ModelError
 from edge.host.systemd import restart, running_units
 from edge.model.download import SYSTEM_FOLDER, download

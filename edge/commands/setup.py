@@ -11,7 +11,8 @@ from edge.commands.check import Finding, try_camera
 from edge.commands.doctor import doctor
 from edge.commands.setup_files import drafted, install, read_answers
 from edge.commands.setup_interview import confirm, interview
-from edge.config import Config, load
+from edge.config import Config
+from edge.config_file import load
 from edge.errors import ConfigError
 from edge.host.systemd import enable, read_unit, unit_name
 

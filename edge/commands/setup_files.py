@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.config import Config, load
+from edge.config import Config
+from edge.config_file import load
 from edge.errors import ConfigError
 from edge.host.systemd import BOOTED, drop_in, unit_name
 from edge.tomlfile import read_toml, with_values

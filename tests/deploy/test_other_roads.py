@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge.config import load
+from edge.config_file import load
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, DeviceConfig, MqttConfig, device_id, load
+from edge.config import Config, DeviceConfig, MqttConfig, device_id
+from edge.config_file import load
 from edge.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -189,7 +190,7 @@ def test_a_configured_device_id_wins(tmp_path: Path) -> None:
 
 
 def test_without_one_the_file_and_the_machine_name_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.config.derived_id", lambda name: f"fer-of-{name}")
+    monkeypatch.setattr("edge.config_file.derived_id", lambda name: f"fer-of-{name}")
     (tmp_path / "door.toml").write_text("", "utf-8")
 
     assert device_id(load(tmp_path / "door.toml").device) == "fer-of-door"

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.config import Config, load
+from edge.config import Config
+from edge.config_file import load
 from edge.errors import ConfigError
 from tests.fuzz.mutation import corpus, damaged
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.camera.mask import MaskedCamera, keep
-from edge.config import CameraConfig, DetectorConfig, InferenceConfig, load
+from edge.config import CameraConfig, DetectorConfig, InferenceConfig
+from edge.config_file import load
 from edge.errors import ConfigError
 from edge.parts import open_camera, open_detector
 from edge.polygons import Polygon

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load
+from edge.config_file import load
 from edge.mqtt.nearby import find_brokers
 from tests.edge.conftest import Certificates
 from tests.support.mosquitto import Mosquitto, StartMosquitto
