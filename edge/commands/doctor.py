@@ -52,7 +52,9 @@ def doctor(config: Path) -> Iterator[Finding]:
             f"doctor looks into the sandbox of {unit.name}, which only root may; run sudo fer-edge doctor"
         )
     yield from look_at_machine()
-    if unit is not None:
+    if unit is None:
+        yield Finding("service", "systemd does not run here; what follows was tried as this user")
+    else:
         yield _service(unit)
     found = _here(config) if unit is None or unit.load in ("not-found", "masked") else _inside(config, unit)
     name = unit_name(config).removesuffix(".service")

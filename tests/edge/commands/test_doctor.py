@@ -226,3 +226,9 @@ def test_a_configuration_that_cannot_be_read_is_a_finding(config: Path) -> None:
 
     assert finding.exit_code == 78
     assert "mqtt.hots is unknown" in finding.sentence
+
+
+def test_without_systemd_it_says_that_no_service_was_looked_at(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.commands.doctor.read_unit", lambda _: None)
+
+    assert found(config, "service").sentence == "systemd does not run here; what follows was tried as this user"
