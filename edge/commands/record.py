@@ -59,14 +59,18 @@ class Recorder:
 
     def run(self) -> None:
         """Record until ``stop``."""
+        told = set[str]()  # what keeps the brokers away is said once
         for subscriber in itertools.cycle(self._subscribers):
             self._current = subscriber
             if self._stop.is_set():
                 break
             try:
                 subscriber.listen()
+                told.clear()
             except BrokerError as error:
-                _log.info("%s", error)
+                if str(error) not in told:
+                    _log.warning("%s; trying again until it works", error)
+                told.add(str(error))
             self._forget_old()
             self._stop.wait(PAUSE_S)
         self._file.close()

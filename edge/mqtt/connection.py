@@ -286,7 +286,7 @@ class Connection:
         try:
             self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, properties=self._our_limits())
         except (OSError, ValueError) as error:
-            raise BrokerError(f"{self.name} cannot be reached: {_explain(error)}") from error
+            raise BrokerError(f"{self.name} cannot be reached: {explain(error)}") from error
         self._client.loop_start()
         try:
             answer = self._events.get(timeout=_CONNACK_TIMEOUT_S)
@@ -341,7 +341,8 @@ def connect(broker: MqttConfig, client_id: str) -> Connection:
     return Connection(last, client_id)
 
 
-def _explain(error: OSError | ValueError) -> str:
+def explain(error: OSError | ValueError) -> str:
+    """Why a broker cannot be reached, for people."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):

@@ -15,7 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError
-from edge.mqtt.connection import KEEPALIVE_S
+from edge.mqtt.connection import KEEPALIVE_S, explain
 from edge.mqtt.credentials import read_password, tls_context
 
 _log = logging.getLogger(__name__)
@@ -50,16 +50,17 @@ class Subscriber:
         """Keep what comes, until the connection is lost.
 
         Raises:
-            BrokerError: the broker cannot be reached.
+            BrokerError: the broker cannot be reached, or refuses us.
             Exception: what ``keep`` raised.
         """
         try:
             self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
         except OSError as error:
-            raise BrokerError(f"broker {self.address} cannot be reached: {error}") from error
+            raise BrokerError(f"broker {self.address} cannot be reached: {explain(error)}") from error
         self._client.loop_forever()
-        if self._failure is not None:
-            raise self._failure
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def stop(self) -> None:
         """End ``listen``; for signal handlers and other threads. The session stays."""
@@ -67,7 +68,8 @@ class Subscriber:
 
     def _subscribe(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
-            _log.warning("broker %s refused: %s", self.address, reason)
+            self._failure = BrokerError(f"broker {self.address} refuses us: {reason}")
+            client.disconnect()
         else:
             client.subscribe([(topic, 1) for topic in self._topics])
 

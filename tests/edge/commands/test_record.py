@@ -141,6 +141,16 @@ def test_a_window_that_could_not_be_written_comes_again_with_the_next_start(
     connection.close(1.0)
 
 
+def test_a_broker_that_refuses_the_recorder_is_named(
+    mosquitto: StartMosquitto, recorder: StartRecorder, path: Path
+) -> None:
+    broker = mosquitto("allow_anonymous false")
+
+    running = recorder(path, broker)
+
+    eventually(lambda: f"broker {broker.host}:{broker.port} refuses us: Not authorized" in running.log.read_text())
+
+
 def test_sigterm_ends_a_recorder_with_0(mosquitto: StartMosquitto, recorder: StartRecorder, path: Path) -> None:
     running = recorder(path, mosquitto())
     eventually(lambda: "listens to" in running.log.read_text())
