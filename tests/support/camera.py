@@ -58,3 +58,17 @@ class ScriptedCamera:
     def _image(self, level: int) -> Image:
         time_s = time.monotonic() if self._interval_s is None else next(self._count) * self._interval_s
         return Image(time_s, picture(level, self._size_px))
+
+
+class StillCamera(ScriptedCamera):
+    """Shows one image for ever, a thousand times a second."""
+
+    name = "still"
+
+    def __init__(self, level: int = 7) -> None:
+        super().__init__([])
+        self._level = level
+
+    def read(self) -> Image | None:
+        self.released.wait(0.001)
+        return self._image(self._level)
