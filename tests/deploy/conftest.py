@@ -1,4 +1,6 @@
-"""A real Chromium, driven through its DevTools protocol, and the broker example of deploy/broker, run as it is."""
+"""A real Chromium, driven through its DevTools protocol, the broker example of deploy/broker, run as it is, and a real
+PostgreSQL with the schema of deploy/grafana.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,6 +23,7 @@ from websockets.sync.client import connect
 
 from edge.config import MqttConfig
 from edge.mqtt.connection import Connection
+from tests.support.grafana import Database, Server
 from tests.support.mosquitto import Mosquitto, StartMosquitto, free_port
 from tests.support.waiting import eventually
 
@@ -246,3 +250,23 @@ def site(mosquitto: StartMosquitto, certify: Certify, tmp_path: Path) -> Iterato
     yield site
     for connection in site.connections:
         connection.close(1.0)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    found = shutil.which("initdb") or max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None)
+    if found is None:
+        pytest.skip("needs the PostgreSQL server (apt-get install postgresql)")
+    # The server refuses to run as root, and nobody else may look into root's folders.
+    user = "nobody" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory() as name:
+        if user:
+            shutil.chown(name, user)
+        running = Server(Path(found).resolve().parent, Path(name), user)
+        yield running
+        running.stop()
+
+
+@pytest.fixture
+def database(postgres: Server) -> Database:
+    return Database(postgres)

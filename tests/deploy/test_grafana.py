@@ -1,149 +1,29 @@
-"""deploy/grafana against a real PostgreSQL: what Telegraf would write is filed, and every panel's query answers.
-
-Telegraf and Grafana themselves are not here: rows come by COPY into the table and columns that Telegraf's output would
-write to, and Grafana's macros are put in as its documentation says.
-"""
+"""deploy/grafana against a real PostgreSQL: what Telegraf would write is filed, once and at its time."""
 
 from __future__ import annotations
 
-import base64
-import csv
 import json
-import os
 import re
-import shutil
-import subprocess
-import tempfile
-import tomllib
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from edge.commands.simulated_device import SimulatedRoom
 from edge.labels import EMOTIONS
-from edge.mqtt.codec import Message, decode, encode
+from edge.mqtt.codec import Message, encode
 from edge.mqtt.compose import aggregate, status
-from edge.mqtt.messages import Aggregate, Availability, Device
+from edge.mqtt.messages import Availability, Device
 from edge.mqtt.wallclock import WallClock
-from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Problem
+from edge.records import Problem
+from tests.support.grafana import GRAFANA, TELEGRAF, Database, an_hour, health, replayed
 
-GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
-DASHBOARD = json.loads((GRAFANA / "dashboard.json").read_text("utf-8"))
-TELEGRAF = tomllib.loads((GRAFANA / "telegraf.conf").read_text("utf-8"))
-PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"]}
 STUBS = """
 CREATE OR REPLACE FUNCTION create_hypertable(text, text, chunk_time_interval interval, migrate_data boolean)
 RETURNS void LANGUAGE sql AS 'SELECT';
 CREATE OR REPLACE FUNCTION add_retention_policy(text, interval) RETURNS void LANGUAGE sql AS 'SELECT';
 """
-
-
-class Server:
-    """A PostgreSQL of its own behind a Unix socket."""
-
-    def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
-        self._programs, self._folder, self._user = programs, folder, user
-        self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
-        self._run("pg_ctl", "start", "--wait", f"--options=-k {folder} -h '' -F", f"--log={folder}/log")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), *arguments, "--pgdata", str(self._folder / "data")]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=self._user, cwd=self._folder, timeout=60)
-
-    def sql(self, text: str) -> list[list[str]]:
-        """Rows as text, the first holds the names of the columns."""
-        command = [str(self._programs / "psql"), "-X", "--host", str(self._folder), "--username=postgres", "postgres"]
-        done = subprocess.run(
-            [*command, "--set=ON_ERROR_STOP=1", "--quiet", "--csv", "--pset=null=NULL"],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return list(csv.reader(done.stdout.splitlines()))
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "stop", "--mode=immediate")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    found = shutil.which("initdb") or max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None)
-    if found is None:
-        pytest.skip("needs the PostgreSQL server (apt-get install postgresql)")
-    # The server refuses to run as root, and nobody else may look into root's folders.
-    user = "nobody" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory() as name:
-        if user:
-            shutil.chown(name, user)
-        running = Server(Path(found).resolve().parent, Path(name), user)
-        yield running
-        running.stop()
-
-
-class Database:
-    """The schema, empty, and Telegraf's way into it."""
-
-    def __init__(self, server: Server) -> None:
-        self.sql = server.sql
-        self.sql("DROP SCHEMA IF EXISTS fer CASCADE;" + (GRAFANA / "schema.sql").read_text("utf-8"))
-
-    def rows(self, query: str) -> list[list[str]]:
-        return self.sql(query)[1:]
-
-    def telegraf(self, *messages: Message, at: datetime | None = None, role: str = "postgres") -> None:
-        """One batch, as Telegraf's PostgreSQL output copies it."""
-        (output,), (consumer,) = TELEGRAF["outputs"]["postgresql"], TELEGRAF["inputs"]["mqtt_consumer"]
-        table = f"{output['schema']}.{consumer['name_override']}"
-        at = at or datetime.now(UTC)
-        lines = [
-            f"{at.replace(tzinfo=None).isoformat(' ')}\t{message.topic}\t{base64.b64encode(message.payload).decode()}"
-            for message in messages
-        ]
-        self.sql("\n".join([f"SET ROLE {role};", f"COPY {table} (time, topic, value) FROM STDIN;", *lines, "\\.", ""]))
-
-
-@pytest.fixture
-def database(server: Server) -> Database:
-    return Database(server)
-
-
-def clock_at(moment: datetime) -> WallClock:
-    """Wall time such that the monotonic 0 is ``moment``."""
-    return WallClock(wall=moment.timestamp, monotonic=lambda: 0.0, is_set=lambda _now_s: True)
-
-
-def an_hour(device: Device, first_seq: int, end: datetime) -> list[Message]:
-    """A minute each, from a simulated room."""
-    room = SimulatedRoom(Random(2))
-    windows = [room.summarise(60.0 * i, 60.0 * (i + 1)) for i in range(60)]
-    clock = clock_at(end - timedelta(hours=1))
-    return [encode(aggregate(device, "5eed0001", seq, window, clock)) for seq, window in enumerate(windows, first_seq)]
-
-
-def replayed(message: Message) -> Message:
-    """The same window as it is sent after an outage."""
-    window = decode(message.topic, message.payload)
-    assert isinstance(window, Aggregate)
-    return encode(window.replayed())
-
-
-def health(*, temperature_c: float | None = 50.0, problems: tuple[Problem, ...] = (), uptime_s: float = 1.0) -> Health:
-    return Health(
-        "running",
-        problems,
-        CameraHealth("csi imx708", 9.9, 0.1, 0, 0, 0),
-        InferenceHealth("cpu", None, None),
-        DeliveryHealth(0, None, 0, 0, 0, "5eed0001", 0, None),
-        HostHealth(temperature_c, None, None, None),
-        uptime_s,
-        "0.1.0",
-    )
 
 
 def test_a_window_is_stored_once_at_its_own_time_however_often_it_comes(database: Database, device: Device) -> None:
@@ -343,110 +223,6 @@ def test_the_roles_of_the_readme_may_what_they_need_and_no_more(database: Databa
     with pytest.raises(AssertionError, match="permission denied"):
         database.sql("SET ROLE telegraf; DELETE FROM fer.windows")
     database.sql("DROP OWNED BY telegraf, grafana; DROP ROLE telegraf, grafana")
-
-
-def grafana(query: str, start: datetime, end: datetime, devices: tuple[str, ...]) -> str:
-    """A panel's query as Grafana sends it, with a time group of five minutes."""
-    query = re.sub(r"\$__timeFrom\(\)", f"'{start.isoformat()}'", query)
-    query = re.sub(r"\$__timeTo\(\)", f"'{end.isoformat()}'", query)
-    query = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 BETWEEN '{start.isoformat()}' AND '{end.isoformat()}'", query)
-    query = re.sub(
-        r"\$__timeGroupAlias\((\w+), \$__interval\)", r'floor(extract(epoch FROM \1) / 300) * 300 AS "time"', query
-    )
-    query = query.replace("$device", ", ".join(f"'{device}'" for device in devices))
-    assert "$" not in query
-    return query
-
-
-@pytest.fixture
-def filled(database: Database, device: Device) -> Callable[[str], list[list[str]]]:
-    """``filled(title)`` asks as that panel does: an hour of one device that missed three windows and is hot, and of
-    another that went offline before.
-    """
-    end = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
-    start = end - timedelta(hours=1)
-    messages = an_hour(device, 101, end)
-    database.telegraf(*messages[:20], *map(replayed, messages[23:30]), *messages[30:], at=end)
-    hot = (Problem("throttled", "It is too hot."),)
-    database.telegraf(encode(status(device, health(temperature_c=82.5, problems=hot), WallClock())), at=end)
-    database.telegraf(encode(Availability(device.id, online=True)), at=start - timedelta(hours=5))
-    other = Message("fer/v1/fer-gone/availability", b"offline")
-    database.telegraf(other, at=start + timedelta(minutes=10))
-
-    def ask(title: str) -> list[list[str]]:
-        (target,) = PANELS[title]["targets"]
-        return database.sql(grafana(target["rawSql"], start, end, (device.id, "fer-gone")))
-
-    return ask
-
-
-@pytest.mark.parametrize(
-    ("title", "figure"),
-    [
-        ("Devices online", "1"),
-        ("Devices with a problem", "1"),
-        ("Windows", "57"),
-        ("Windows replayed after an outage", "7"),
-        ("Windows missing", "3"),
-    ],
-)
-def test_a_figure_panel_tells(filled: Callable[[str], list[list[str]]], title: str, figure: str) -> None:
-    assert filled(title)[1:] == [[figure]]
-
-
-def test_the_share_of_withheld_moods_is_of_windows_with_people(
-    filled: Callable[[str], list[list[str]]], database: Database
-) -> None:
-    ((told,),) = filled("Emotions withheld")[1:]
-    ((withheld, people),) = database.rows(
-        "SELECT count(*) FILTER (WHERE suppressed <> ''), count(*) FROM fer.windows WHERE people > 0"
-    )
-
-    assert float(told) == pytest.approx(int(withheld) / int(people))
-
-
-def test_moods_sum_to_one_at_every_time(filled: Callable[[str], list[list[str]]]) -> None:
-    names, *rows = filled("Moods")
-
-    assert set(names) == {"time", *EMOTIONS}
-    assert rows
-    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
-    assert [sum(map(float, row[1:])) for row in rows] == pytest.approx([1.0] * len(rows))
-
-
-@pytest.mark.parametrize("title", ["People at once", "Processor temperature", "Availability"])
-def test_a_time_series_has_time_name_and_figure(filled: Callable[[str], list[list[str]]], title: str) -> None:
-    names, *rows = filled(title)
-
-    assert names[:2] == ["time", "metric"]
-    assert rows
-    assert PANELS[title]["targets"][0]["format"] == "time_series"
-
-
-def test_availability_begins_with_what_was_known_before(
-    filled: Callable[[str], list[list[str]]], device: Device
-) -> None:
-    rows = {name: (time[:16], online) for time, name, online in filled("Availability")[1:]}
-
-    assert rows[device.id] == ("2026-11-20 09:00", "1")
-    assert rows["fer-gone"] == ("2026-11-20 09:10", "0")
-
-
-def test_the_tables_name_the_gap_and_the_problem(filled: Callable[[str], list[list[str]]], device: Device) -> None:
-    gaps, devices = filled("Missing windows")[1:], filled("Devices")[1:]
-
-    assert [row[:4] for row in gaps] == [[device.id, "121", "123", "3"]]
-    assert [row[:4] for row in devices] == [[device.id, "running", "It is too hot.", "82.5"]]
-
-
-def test_every_panel_of_the_dashboard_is_asked_here_and_fits_the_screen() -> None:
-    asked = set(re.findall(r'"([A-Z][\w ]+)"', Path(__file__).read_text("utf-8")))
-    places = [tuple(panel["gridPos"].values()) for panel in DASHBOARD["panels"]]
-
-    assert set(PANELS) <= asked
-    assert all(x + width <= 24 for x, _, width, _ in places)
-    assert len(set(places)) == len(places)
-    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(places)
 
 
 def test_telegraf_hears_what_the_contract_publishes_and_acknowledges_what_is_written(device: Device) -> None:
