@@ -1,6 +1,4 @@
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ from edge.errors import DelegateError, ModelError
 from edge.model import interpreter
 from edge.model.interpreter import Interpreter
 from edge.model.manifest import TensorSpec
-from tests.support.paths import ROOT, TINY
+from tests.support.paths import TINY
 
 
 def model(name: str) -> bytes:
@@ -100,17 +98,6 @@ def test_a_missing_edge_tpu_library_says_what_to_install(monkeypatch: pytest.Mon
 
     with pytest.raises(DelegateError, match=r"edgetpu: library libabsent-edgetpu\.so\.1 .* install .*libedgetpu1-std"):
         Interpreter(model("grey/model.tflite"), delegate="edgetpu")
-
-
-@pytest.fixture
-def coral(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library for an accelerator that leaves the work to the CPU, see its source."""
-    if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler, cc")
-    library = tmp_path / "libedgetpu.so.1"
-    source = ROOT / "tests" / "faults" / "fake_edgetpu.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
-    monkeypatch.setitem(interpreter.DELEGATES, "edgetpu", str(library))
 
 
 def test_a_library_without_its_device_says_to_plug_it_in(coral: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,10 @@ import numpy as np
 import pytest
 
 from edge.errors import DelegateError, ModelError
-from edge.model.interpreter import DELEGATES
 from edge.model.release import EDGETPU_FILE, Network, Release
 from edge.vision.classifier import PACKAGED_MODEL, load_release
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, load_detector
-from tests.support.paths import ROOT, TINY
+from tests.support.paths import TINY
 
 Load = Callable[[Path], Release[Any]]
 
@@ -139,17 +137,6 @@ def test_a_manifest_without_its_last_line_end_or_with_another_figure_is_refused(
         path.write_bytes(changed_json)
         with pytest.raises(ModelError, match="does not match its checksum; copy the release again"):
             load_release(folder)
-
-
-@pytest.fixture
-def coral(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library for an accelerator that leaves the work to the CPU, see its source."""
-    if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler, cc")
-    library = tmp_path / "libedgetpu.so.1"
-    source = ROOT / "tests" / "faults" / "fake_edgetpu.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
-    monkeypatch.setitem(DELEGATES, "edgetpu", str(library))
 
 
 def compile_release(folder: Path, compiled: bytes) -> None:
