@@ -15,11 +15,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 ROOTS = Path(__file__).parents[2] / "build/roots"
 PACKAGES = "ca-certificates,dbus,iproute2,mosquitto,mosquitto-clients,python3,systemd,systemd-sysv,udev"
 """What the bare system and the test itself need; nothing of what fer-edge depends on."""
 DEPENDENCIES = ("python3-numpy", "python3-cryptography")
 NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "unshare")
+BOOTS_MACHINES = [
+    pytest.mark.acceptance,
+    pytest.mark.skipif(os.geteuid() != 0, reason="boots machines, which only root may"),
+    pytest.mark.skipif(
+        any(shutil.which(name) is None for name in NEEDED), reason=f"needs the programs {', '.join(NEEDED)}"
+    ),
+]
+"""The marks of tests that boot one."""
 
 _BOOT_S = 120
 

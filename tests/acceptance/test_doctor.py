@@ -6,9 +6,7 @@ Also every command of docs/quickstart.md, typed one after the other.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,16 +16,10 @@ import pytest
 
 from edge.commands.check import Finding
 from quantize.pack import pack
-from tests.acceptance.machine import NEEDED, Machine, make_root
+from tests.acceptance.machine import BOOTS_MACHINES, Machine, make_root
 from tests.support.paths import CLIP, ROOT, TINY
 
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.skipif(os.geteuid() != 0, reason="boots machines, which only root may"),
-    pytest.mark.skipif(
-        any(shutil.which(name) is None for name in NEEDED), reason=f"needs the programs {', '.join(NEEDED)}"
-    ),
-]
+pytestmark = BOOTS_MACHINES
 
 ANSWERS = """\
 [device]

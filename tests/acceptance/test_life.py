@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,16 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.machine import NEEDED, Machine, make_root
+from tests.acceptance.machine import BOOTS_MACHINES, Machine, make_root
 from tests.support.paths import TINY
 
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.skipif(os.geteuid() != 0, reason="boots machines, which only root may"),
-    pytest.mark.skipif(
-        any(shutil.which(name) is None for name in NEEDED), reason=f"needs the programs {', '.join(NEEDED)}"
-    ),
-]
+pytestmark = BOOTS_MACHINES
 
 ROOT = Path(__file__).parents[2]
 SUITES = ("bookworm", "trixie")
