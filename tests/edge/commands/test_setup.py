@@ -53,17 +53,24 @@ def run(config: Path, answers: str, *options: str) -> subprocess.CompletedProces
     return subprocess.run(line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
-def reach_password(terminal: Terminal, broker: Mosquitto) -> None:
-    """Answer everything up to the password."""
+def reach_broker(
+    terminal: Terminal, broker: Mosquitto, *, room: str = "", context: str, in_view: str = r"Number \[1\]: "
+) -> None:
+    """Answer everything up to the broker's address; ``in_view`` is the question whose default is taken."""
     terminal.answer(r"Number \[2\]: ", "")
-    terminal.answer("Room.*: ", "Foyer")
-    terminal.answer("Number: ", "3")
-    terminal.answer(r"Number \[1\]: ", "")
+    terminal.answer("Room.*: ", room)
+    terminal.answer("Number: ", context)
+    terminal.answer(in_view, "")
     terminal.answer("phone: ", "")
     terminal.wait_for("Looking for MQTT brokers")
     if find_brokers(0):  # another broker on this machine
         terminal.answer(r"Number.*: ", "2")
     terminal.answer("1883.*: ", f"127.0.0.1:{broker.port}")
+
+
+def reach_password(terminal: Terminal, broker: Mosquitto) -> None:
+    """Answer everything up to the password."""
+    reach_broker(terminal, broker, room="Foyer", context="3")
     terminal.answer(r"TLS \(y/n\) \[n\]: ", "")
     terminal.answer("User name.*: ", "foyer")
 
@@ -104,15 +111,7 @@ def test_a_broker_with_certificates_is_set_up_on_a_terminal_too(
     )
 
     with Terminal(command(config)) as terminal:
-        terminal.answer(r"Number \[2\]: ", "")
-        terminal.answer("Room.*: ", "")
-        terminal.answer("Number: ", "4")
-        terminal.answer(r"Number \[1\]: ", "")
-        terminal.answer("phone: ", "")
-        terminal.wait_for("Looking for MQTT brokers")
-        if find_brokers(0):
-            terminal.answer(r"Number.*: ", "2")
-        terminal.answer("1883.*: ", f"127.0.0.1:{running.port}")
+        reach_broker(terminal, running, context="4")
         terminal.answer("TLS.*: ", "y")
         terminal.answer("authority.*: ", "no-such-file.pem")
         told = terminal.answer("authority.*: ", str(certificates.ca))
@@ -215,15 +214,7 @@ def test_a_workplace_is_told_what_it_may_not_do(config: Path) -> None:
 
 def test_one_person_at_a_kiosk_is_measured_by_visits(config: Path, broker: Mosquitto) -> None:
     with Terminal(command(config)) as terminal:
-        terminal.answer(r"Number \[2\]: ", "")
-        terminal.answer("Room.*: ", "")
-        terminal.answer("Number: ", "1")
-        terminal.answer(r"Who is in view\?[^:]*Number \[2\]: ", "")
-        terminal.answer("phone: ", "")
-        terminal.wait_for("Looking for MQTT brokers")
-        if find_brokers(0):
-            terminal.answer(r"Number.*: ", "2")
-        terminal.answer("1883.*: ", f"127.0.0.1:{broker.port}")
+        reach_broker(terminal, broker, context="1", in_view=r"Who is in view\?[^:]*Number \[2\]: ")
         terminal.answer("TLS.*: ", "n")
         terminal.answer("User name.*: ", "foyer")
         terminal.answer("Password: ", "s3cret")
