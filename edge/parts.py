@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
@@ -54,9 +55,10 @@ def open_camera(section: CameraConfig) -> Camera:
     camera = _open_upright(section)
     if not section.mask:
         return camera
-    from edge.camera.mask import MaskedCamera
+    from edge.camera.changed import ChangedCamera
+    from edge.camera.mask import Mask
 
-    return MaskedCamera(camera, section.mask)
+    return ChangedCamera(camera, Mask(section.mask))
 
 
 def _open_upright(section: CameraConfig) -> Camera:
@@ -90,9 +92,10 @@ def _open_upright(section: CameraConfig) -> Camera:
         camera = ReplayCamera(Path(section.path), pace=pace, loop=section.loop, fps=section.fps)
     if rotate == 0 and flip == "none":
         return camera
-    from edge.camera.turn import TurnedCamera
+    from edge.camera.changed import ChangedCamera
+    from edge.camera.turn import turned
 
-    return TurnedCamera(camera, rotate, flip)
+    return ChangedCamera(camera, partial(turned, rotate=rotate, flip=flip))
 
 
 def _open_stream(section: CameraConfig) -> Camera:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from edge.camera import Camera
 from edge.polygons import Polygon
-from edge.records import Image, Pixels
+from edge.records import Pixels
 
 
 def keep(polygons: Sequence[Polygon], height_px: int, width_px: int) -> Pixels:
@@ -22,29 +20,15 @@ def keep(polygons: Sequence[Polygon], height_px: int, width_px: int) -> Pixels:
     return kept
 
 
-class MaskedCamera:
-    """``camera``, with the ``polygons`` of every image black. They are drawn once for each size of image."""
+class Mask:
+    """Makes ``polygons`` black in every image. They are drawn once for each size of image."""
 
-    def __init__(self, camera: Camera, polygons: Sequence[Polygon]) -> None:
-        self._camera, self._polygons = camera, polygons
+    def __init__(self, polygons: Sequence[Polygon]) -> None:
+        self._polygons = polygons
         self._keep: Pixels = np.empty((0, 0), np.uint8)
-        self.name, self.live = camera.name, camera.live
 
-    @property
-    def bad_frames(self) -> int:
-        """Those of the camera."""
-        return self._camera.bad_frames
-
-    def read(self) -> Image | None:
-        """The next image, with black in place of what is masked."""
-        image = self._camera.read()
-        if image is None:
-            return None
-        if self._keep.shape != image.pixels.shape:
-            self._keep = keep(self._polygons, *image.pixels.shape)
-        masked = cv2.bitwise_and(image.pixels, self._keep)
-        return replace(image, pixels=masked)  # type: ignore[arg-type]  # uint8 stays uint8
-
-    def close(self) -> None:
-        """Release the camera."""
-        self._camera.close()
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """``pixels`` with black in place of what is masked."""
+        if self._keep.shape != pixels.shape:
+            self._keep = keep(self._polygons, *pixels.shape)
+        return cv2.bitwise_and(pixels, self._keep)  # type: ignore[return-value]  # uint8 stays uint8

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 import cv2
 
-from edge.camera import Camera
-from edge.records import Image, Pixels
+from edge.records import Pixels
 
 Flip = Literal["none", "horizontal", "vertical"]
 
@@ -23,25 +21,3 @@ def turned(pixels: Pixels, rotate: int, flip: Flip) -> Pixels:
     if flip != "none":
         pixels = cv2.flip(pixels, _FLIPS[flip])  # type: ignore[assignment]
     return pixels
-
-
-class TurnedCamera:
-    """``camera``, with every image turned."""
-
-    def __init__(self, camera: Camera, rotate: int, flip: Flip) -> None:
-        self._camera, self._rotate, self._flip = camera, rotate, flip
-        self.name, self.live = camera.name, camera.live
-
-    @property
-    def bad_frames(self) -> int:
-        """Those of the camera."""
-        return self._camera.bad_frames
-
-    def read(self) -> Image | None:
-        """The next image, turned."""
-        image = self._camera.read()
-        return image and replace(image, pixels=turned(image.pixels, self._rotate, self._flip))
-
-    def close(self) -> None:
-        """Release the camera."""
-        self._camera.close()

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.mask import MaskedCamera, keep
+from edge.camera.changed import ChangedCamera
+from edge.camera.mask import Mask, keep
 from edge.config import CameraConfig, DetectorConfig, InferenceConfig
 from edge.config_file import load
 from edge.errors import ConfigError
@@ -25,7 +26,7 @@ LEFT: Polygon = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
 
 def test_what_is_masked_is_black_and_the_rest_as_it_was() -> None:
-    camera = MaskedCamera(ScriptedCamera([200], live=False, size_px=(40, 20)), [LEFT])
+    camera = ChangedCamera(ScriptedCamera([200], live=False, size_px=(40, 20)), Mask([LEFT]))
 
     image = camera.read()
 
@@ -42,7 +43,7 @@ def test_a_camera_that_changes_its_size_is_masked_in_the_same_shares() -> None:
             self._size_px = next(self.sizes)
             return super().read()
 
-    camera = MaskedCamera(Growing([200, 200], live=False), [LEFT])
+    camera = ChangedCamera(Growing([200, 200], live=False), Mask([LEFT]))
 
     small, large = camera.read(), camera.read()
 
