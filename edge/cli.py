@@ -261,7 +261,9 @@ def _bench(options: argparse.Namespace) -> int:
     print(f"{result.clip}, {result.detector}, {result.model}: {result.frames} frames")
     print(f"  {result.frames_per_s:8.1f} frames/s")
     for stage, duration in (("detect", result.detect_ms), ("classify", result.classify_ms)):
-        if duration is not None:
+        if duration is None:
+            print(f"         – ms {stage}: too few to time; give a clip that is longer, or has faces that move")
+        else:
             print(f"  {duration.p50:8.2f} ms {stage} (median; 95 % under {duration.p95:.2f} ms)")
     if looks := result.looks:
         share = 2 * looks.whole_ms / 10

@@ -135,6 +135,16 @@ def test_bench_prints_speed_and_memory(tmp_path: Path, capsys: pytest.CaptureFix
     assert (figures["looks"]["whole"], figures["looks"]["at_once"]) == (1, 1)
 
 
+def test_bench_of_one_image_says_why_it_times_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(tmp_path / "one.png"), np.zeros((48, 64), np.uint8))
+    (tmp_path / "one.toml").write_text('[camera]\nkind = "replay"\npath = "one.png"\n')
+
+    status = main(["bench", "--config", str(tmp_path / "one.toml")])
+
+    assert status == 0
+    assert "detect: too few to time; give a clip that is longer" in capsys.readouterr().out
+
+
 def test_bench_shows_what_all_of_a_large_frame_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(8):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((720, 1280), 100, np.uint8))

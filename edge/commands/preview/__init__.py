@@ -65,6 +65,8 @@ def preview(config: Config, stop: threading.Event, *, host: str = "127.0.0.1", p
         sys.stderr.write(f"preview: {server.url}\n{_advice(server)}")
         sys.stderr.flush()
         build_pipeline(config, capture, detector, classifier, view, meter, Throttle(), view).run(stop)
+        if capture.ended:
+            ended = "the recording is over; camera.loop = true plays it again and again"
     if ended:
         sys.stderr.write(f"preview: {ended}; stopped\n")
 

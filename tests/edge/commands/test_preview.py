@@ -192,6 +192,14 @@ def test_it_ends_when_nobody_has_watched_for_long(
     assert "nobody watched" in capsys.readouterr().err
 
 
+def test_the_end_of_a_recording_ends_it_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    once = Config(camera=CameraConfig(kind="replay", path=str(CLIP), pace="fast"))
+
+    run_preview(once, threading.Event())
+
+    assert "the recording is over; camera.loop = true plays it again and again" in capsys.readouterr().err
+
+
 def test_in_quiet_hours_nobody_is_seen_and_when_they_begin_it_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
