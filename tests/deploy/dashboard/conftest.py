@@ -38,9 +38,9 @@ CLOCK = WallClock(is_set=lambda _: True)
 
 
 def emotion_scores(**shares: float) -> EmotionScores:
-    """These shares, scaled to a sum of one; emotions that are not named get a little."""
+    """These shares, scaled to a sum of one and rounded as for several people; those not named get a little at first."""
     parts = [shares.get(name, 0.02) for name in EMOTIONS]
-    return EmotionScores(tuple(part / sum(parts) for part in parts))
+    return EmotionScores(tuple(part / sum(parts) for part in parts)).rounded(20)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_the_room_page_shows_the_day_hour_by_hour(
     assert [row[0] for row in rows] == hours
     assert [row[1] for row in rows] == ["7", "2", "0", "0"]
     assert [row[2] for row in rows] == ["", "withheld", "nobody", "no images"]
-    assert rows[0][3] == "happy 50 %, neutral 40 %"
+    assert rows[0][3] == "happy 50 %, neutral 40 %, angry 5 %"
 
 
 @pytest.mark.parametrize(
