@@ -69,6 +69,8 @@ class Manifest(ABC):
     """
 
     schema: ClassVar[str]
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Fields of a kind that are left out where they are empty, like ``edgetpu_sha256`` and ``counter``."""
 
     id: str
     sha256: str
@@ -99,13 +101,16 @@ class Manifest(ABC):
 
     def to_json(self) -> str:
         """The manifest as a document, see ``with_checksum``."""
+        return with_checksum(self._document())
+
+    def _document(self) -> dict[str, Any]:
         document = {"schema": self.schema, **asdict(self)}
-        for name in ("edgetpu_sha256", "counter"):  # of packed releases only
+        for name in ("edgetpu_sha256", "counter", *self.optional):
             if not document[name]:
                 del document[name]
         for name in _FOR_PEOPLE:  # at the end, because they are long
             document[name] = document.pop(name)
-        return with_checksum(document)
+        return document
 
     @classmethod
     def from_json(cls, content: bytes, path: Path) -> Self:
