@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge.commands.check_network import certificates, names, publish
 from edge.config import Config, device_id
-from edge.errors import CameraError, ConfigError, FerEdgeError, OutboxError
+from edge.errors import CameraError, ConfigError, FerEdgeError
 from edge.host.button import GpioLine
 from edge.mqtt.messages import BASE_TOPIC
 from edge.mqtt.outbox_file import IN_USE, probe_file
@@ -45,9 +45,11 @@ class Finding:
 def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
     """Try every part that the daemon needs; each finding comes as soon as it is known.
 
-    ``beside_service``: the service with this configuration runs, and holds camera and outbox. Where the libraries that
-    run the models cannot be loaded, nothing is said of the parts that need them.
+    ``beside_service``: the service with this configuration runs, and holds camera and outbox, as does a daemon that
+    was started by hand. Where the libraries that run the models cannot be loaded, nothing is said of the parts that
+    need them.
     """
+    beside_service = beside_service or _runs_here(config)
     runtime = _try("runtime", _runtime, config)
     yield runtime
     parts: dict[str, Callable[[Config], str]] = {
@@ -57,8 +59,8 @@ def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
     if not runtime.exit_code:
         parts |= {"model": _model, "detector": _detector, "camera": _held if beside_service else _camera}
     parts["pause"] = partial(_pause, beside_service=beside_service)
-    outbox, broker = partial(_outbox, beside_service=beside_service), partial(_broker, beside_service=beside_service)
-    parts |= {"outbox": outbox, "dns": names, "tls": certificates, "broker": broker}
+    broker = partial(_broker, beside_service=beside_service)
+    parts |= {"outbox": _outbox, "dns": names, "tls": certificates, "broker": broker}
     for part, try_part in parts.items():
         finding = _try(part, try_part, config)
         if finding.sentence:
@@ -192,7 +194,7 @@ def _turn_hint(config: Config, detector: FaceDetector, frames: list[Pixels]) -> 
 
 
 def _held(config: Config) -> str:
-    return f"{config.camera.kind}, in use by the running service"
+    return f"{config.camera.kind}, in use by the running fer-edge"
 
 
 def _pause(config: Config, *, beside_service: bool) -> str:
@@ -210,19 +212,16 @@ def _pause(config: Config, *, beside_service: bool) -> str:
     return f"the camera can be closed by {'; '.join(told)}" if told else ""
 
 
-def _outbox(config: Config, *, beside_service: bool) -> str:
+def _outbox(config: Config) -> str:
     path = outbox_path(config.outbox)
     if path is None:
         return "none on disk: windows wait in memory, until a restart; set outbox.path (under systemd it has a folder)"
-    found = probe_file(path)
-    if found == IN_USE and not beside_service:
-        raise OutboxError(f"{path} is in use by another process, such as a fer-edge started by hand; stop that one")
-    return f"{path} {found}"
+    return f"{path} {probe_file(path)}"
 
 
 def _broker(config: Config, *, beside_service: bool) -> str:
     device, account = device_id(config.device), config.mqtt.username or config.mqtt.tls_cert
-    if account and (beside_service or _runs_here(config)):
+    if account and beside_service:
         # Brokers that take the client id from the account, as ours in deploy/broker, would end its connection.
         return (
             "not tried: fer-edge runs, and a second connection with its account may end the first; its own status says"

@@ -15,6 +15,7 @@ from edge.commands.doctor_machine import CLEAR_DISK, look_at_machine
 from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError
 from edge.host.systemd import Unit, read_unit, run_in_sandbox, unit_name
+from edge.mqtt.outbox_file import IN_USE
 
 _REINSTALL = "sudo apt install --reinstall fer-edge"
 _REMEDIES: tuple[tuple[str, str, str], ...] = (
@@ -28,8 +29,9 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ("camera", "may not open", "sudo chgrp video {device} && sudo chmod g+rw {device}"),
     ("camera", "in use|another program", "sudo fuser -v /dev/video*"),
     ("camera", "libcamera finds no camera", "rpicam-hello --list-cameras"),
+    ("camera", "does not exist", "ls -l /dev/v4l/by-id; sudo fer-edge setup"),
     ("camera", "", "sudo fer-edge setup"),
-    ("outbox", "in use by another", "sudo fuser -v /var/lib/{unit}/outbox.sqlite"),
+    ("outbox", "started by hand", "sudo fuser -v /var/lib/{unit}/outbox.sqlite"),
     ("outbox", "full|No space", CLEAR_DISK),
     ("dns|broker|camera", "Operation not permitted", "sudo systemctl edit {unit}, with IPAddressAllow= in [Service]"),
     ("dns", "", "resolvectl status; sudo fer-edge setup"),
@@ -58,7 +60,12 @@ def doctor(config: Path) -> Iterator[Finding]:
         yield _service(unit)
     found = _here(config) if unit is None or unit.load in ("not-found", "masked") else _inside(config, unit)
     name = unit_name(config).removesuffix(".service")
-    yield from (replace(finding, remedy=_remedy(finding, name)) for finding in found)
+    idle = unit is not None and unit.load != "not-found" and not unit.runs
+    for finding in found:
+        if idle and finding.part == "outbox" and IN_USE in finding.sentence:
+            told = f"{finding.sentence}, which was started by hand; the service cannot start before that one ends"
+            finding = replace(finding, sentence=told, exit_code=EXIT_RETRY)
+        yield replace(finding, remedy=_remedy(finding, name))
 
 
 def _service(unit: Unit) -> Finding:

@@ -159,17 +159,17 @@ def test_an_outbox_that_can_be_written_is_well_and_nothing_is_left_behind(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_outbox_of_the_running_service_is_well_and_that_of_another_process_is_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("systemd", [True, False], ids=["as the service", "by hand"])
+def test_beside_a_running_daemon_its_outbox_is_well_and_its_camera_is_not_opened(tmp_path: Path, systemd: bool) -> None:
     path = tmp_path / "outbox.sqlite"
+    config = Config(device=DeviceConfig(DEVICE), outbox=OutboxConfig(str(path)))
     with closing(Outbox(path, DEVICE)):
-        running, foreign = outbox_at(path, beside_service=True), outbox_at(path)
+        running = outbox_at(path, beside_service=systemd)
+        camera = finding("camera", config, beside_service=systemd)
     stopped = outbox_at(path)
 
     assert (running.exit_code, running.sentence) == (0, f"{path} is in use by a running fer-edge")
-    assert (foreign.exit_code, foreign.sentence) == (
-        1,
-        f"{path} is in use by another process, such as a fer-edge started by hand; stop that one",
-    )
+    assert (camera.exit_code, camera.sentence) == (0, "csi, in use by the running fer-edge")
     assert (stopped.exit_code, stopped.sentence) == (0, f"{path} can be written")
 
 

@@ -17,6 +17,7 @@ import pytest
 from edge.commands.check import Finding
 from edge.commands.doctor import doctor
 from edge.commands.doctor_machine import look_at_machine
+from edge.host.systemd import Unit
 from edge.model.release import MODEL_FILE
 from edge.mqtt.outbox import Outbox
 from edge.vision.classifier import PACKAGED_MODEL
@@ -188,15 +189,29 @@ def test_libraries_that_were_built_for_another_python(config: Path, tmp_path: Pa
     assert "they were built for another Python or numpy, or are missing" in finding.sentence
 
 
-def test_an_outbox_that_another_process_uses(config: Path, tmp_path: Path) -> None:
+def test_an_outbox_that_a_daemon_started_by_hand_keeps_from_the_service(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = Unit("fer-edge.service", "masked", "inactive", "dead", "masked", "", 0, "")
+    monkeypatch.setattr("edge.commands.doctor.read_unit", lambda _: stopped)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     config.write_text(configuration(1, outbox={"path": "outbox.sqlite"}))
 
     with closing(Outbox(tmp_path / "outbox.sqlite", "test")):
         finding = found(config, "outbox")
 
     assert finding.exit_code == 1
-    assert "is in use by another process" in finding.sentence
+    assert "in use by a running fer-edge, which was started by hand" in finding.sentence
     assert finding.remedy.startswith("sudo fuser -v")
+
+
+def test_a_camera_that_is_not_there_is_mended_by_looking_for_it(config: Path, tmp_path: Path) -> None:
+    config.write_text(configuration(1, camera={"kind": "usb", "device": str(tmp_path / "video0")}))
+
+    finding = found(config, "camera")
+
+    assert finding.exit_code == 1
+    assert finding.remedy == "ls -l /dev/v4l/by-id; sudo fer-edge setup"
 
 
 @pytest.mark.parametrize(
