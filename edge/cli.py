@@ -136,7 +136,8 @@ def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
 
 
 def _tell_one(finding: Finding, *, json_lines: bool) -> int:
-    verdict, remedy = "WRONG" if finding.exit_code else "ok   ", f". Run: {finding.remedy}" if finding.remedy else ""
+    verdict, stop = "WRONG" if finding.exit_code else "ok   ", "" if finding.sentence.endswith("?") else "."
+    remedy = f"{stop} Run: {finding.remedy}" if finding.remedy else ""
     told = f"{verdict} {finding.part:9} {finding.sentence}{remedy}"
     print(json.dumps(asdict(finding)) if json_lines else told, flush=True)
     return finding.exit_code

@@ -40,8 +40,9 @@ def setup(config: Path, answers: Path | None, *, start: bool, tell: Callable[[It
     with drafted(config, given) as (drafted_config, drafts):
         if answers is None:
             sys.stderr.write("\nA test picture, of which only numbers are shown:\n")
-            tell([try_camera(drafted_config, beside_service=unit is not None and unit.runs)])
-            if not confirm(f"\nWrite {config}" + (f" and start {unit_name(config)}" if startable else "")):
+            wrong = tell([try_camera(drafted_config, beside_service=unit is not None and unit.runs)])
+            start_too = f" and start {unit_name(config)}" if startable else ""
+            if not confirm(f"\nWrite {config}{start_too}", default=not wrong):
                 sys.stderr.write("Nothing was changed.\n")
                 return 0
         install(config, drafts)

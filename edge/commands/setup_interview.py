@@ -54,6 +54,10 @@ def _ask_camera(present: CameraConfig, answers: Answers) -> None:
     ribbon = [CameraConfig(kind="csi")] * bool(models := list_ribbon_cameras())
     usb = list_cameras()
     found = [*ribbon, *(CameraConfig(kind="usb", device=device) for _, device in usb), CameraConfig(kind="stream")]
+    if not models and not usb:
+        _say(
+            "This machine finds no ribbon or USB camera. To use one, end this with Ctrl-C, connect it, and begin again."
+        )
     names = [*(f"ribbon camera {model}" for model in models[:1]), *(f"{name}, {device}" for name, device in usb)]
     if present.kind == "replay":
         found.append(present)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.camera.csi import list_cameras as list_ribbon_cameras
+from edge.camera.usb import list_cameras as list_usb_cameras
 from edge.config_file import load
 from edge.mqtt.nearby import find_brokers
 from tests.edge.conftest import Certificates
@@ -189,6 +191,31 @@ def test_no_at_the_last_question_changes_nothing(config: Path, broker: Mosquitto
     assert status == 0
     assert "Nothing was changed." in terminal.shown
     assert (config.read_text(), [path.name for path in config.parent.iterdir()]) == (before, [config.name])
+
+
+def test_after_a_camera_that_fails_the_default_is_to_write_nothing(tmp_path: Path, broker: Mosquitto) -> None:
+    config = tmp_path / "etc" / "fer-edge.toml"
+    cameras = len(list_usb_cameras()) + len(list_ribbon_cameras())
+
+    with Terminal(command(config)) as terminal:
+        found = terminal.answer("Number.*: ", str(cameras + 1))
+        terminal.answer("Its address.*: ", "http://127.0.0.1:1/")
+        terminal.answer("Room.*: ", "Foyer")
+        terminal.answer("Number: ", "8")
+        terminal.answer("phone: ", "")
+        terminal.wait_for("Looking for MQTT brokers")
+        if find_brokers(0):  # another broker on this machine
+            terminal.answer(r"Number.*: ", str(len(find_brokers(0)) + 1))
+        terminal.answer("1883.*: ", f"127.0.0.1:{broker.port}")
+        terminal.answer("TLS.*: ", "n")
+        terminal.answer("User name.*: ", "-")
+        picture = terminal.answer(r"Write .*\(y/n\) \[n\]: ", "")
+        status = terminal.end()
+
+    assert ("This machine finds no ribbon or USB camera" in found) == (cameras == 0)
+    assert "WRONG camera" in picture
+    assert "?." not in terminal.shown
+    assert (status, config.exists()) == (0, False)
 
 
 def test_an_answer_that_is_not_allowed_is_asked_for_again(config: Path) -> None:
