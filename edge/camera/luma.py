@@ -16,8 +16,12 @@ from edge.records import Pixels
 if TYPE_CHECKING:
     from cv2.typing import MatLike
 
+JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jpeg", ".jpg"})
 MAX_SIDE_PX = 1920
 """Longer sides are reduced: a detector works on far fewer pixels, and a frame stays below 4 MB."""
+
+_GIF_FRAME = b"\x21\xf9\x04"
+"""How the block begins that every picture of an animation has in front of it."""
 
 
 def as_luma(image: MatLike, stretch: float = 1.0) -> Pixels:
@@ -58,6 +62,21 @@ def read_image(path: Path) -> Pixels | None:
     except (cv2.error, OSError):  # more pixels than edge/__init__.py allows; the file is gone
         return None
     return None if image is None else as_luma(image)
+
+
+def shortcoming(path: Path) -> str:
+    """What a picture made of this file lacks, although ``read_image`` reads it; empty if nothing is known."""
+    suffix = path.suffix.lower()
+    try:
+        content = path.read_bytes() if suffix == ".gif" or suffix in JPEG_SUFFIXES else b""
+    except OSError:
+        return ""
+    # Compressed data holds neither marker, and a thumbnail comes before it: whole is what ends behind its last scan.
+    if content.startswith(b"\xff\xd8") and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
+        return "is cut off, and what is missing is shown grey"
+    if content.startswith(b"GIF8") and content.count(_GIF_FRAME) > 1:
+        return "is animated, of which a folder shows the first picture; name the file itself to play it"
+    return ""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Literal
 
 import cv2
 
-from edge.camera.luma import read_image, readable_name, shown_name
+from edge.camera.luma import JPEG_SUFFIXES, read_image, readable_name, shortcoming, shown_name
 from edge.camera.pace import Pace
 from edge.camera.video import Video, open_video
 from edge.errors import CameraError
@@ -21,9 +21,7 @@ from edge.records import Image, Pixels
 log = logging.getLogger(__name__)
 
 MIN_FPS, MAX_FPS = 1, 240
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
+IMAGE_SUFFIXES = JPEG_SUFFIXES | {".bmp", ".gif", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 RAW_SUFFIXES = frozenset({".264", ".265", ".h264", ".h265", ".hevc", ".mjpeg", ".mjpg"})
 """Video without a container: nothing in it says how fast it was recorded."""
@@ -127,17 +125,20 @@ class ReplayCamera:
         return images
 
     def _folder_images(self, readable: list[Path]) -> Iterator[Timed]:
-        count = 0
+        count, told = 0, set[Path]()
         while readable:
             for path in tuple(readable):
                 pixels = read_image(path)
-                if pixels is not None:
-                    yield count / self._fps, pixels
-                    count += 1
-                else:
+                if pixels is None:
                     readable.remove(path)
                     self.bad_frames += 1
                     log.warning("replay %s: skipped, it is not a readable image", shown_name(path))
+                    continue
+                if path not in told and (lacks := shortcoming(path)):
+                    log.warning("replay %s: %s", shown_name(path), lacks)
+                told.add(path)
+                yield count / self._fps, pixels
+                count += 1
             if not self._loop:
                 return
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.luma import MAX_SIDE_PX
+from edge.camera.luma import MAX_SIDE_PX, shortcoming
 from edge.camera.replay import ReplayCamera
 from edge.errors import CameraError
 from tests.support.replay import images_of, levels_of, next_image
@@ -157,13 +157,35 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert levels_of(ReplayCamera(tmp_path, pace="fast", loop=False)) == [200]
 
 
-def test_the_readable_part_of_a_truncated_jpeg_is_a_frame(tmp_path: Path) -> None:
+def test_the_readable_part_of_a_truncated_jpeg_is_a_frame_and_that_it_is_cut_off_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     picture = np.random.default_rng(1).integers(0, 255, (64, 64), np.uint8)
-    cv2.imwrite(str(tmp_path / "cut.jpg"), picture)
+    for name in ("cut.jpg", "whole.jpg"):
+        cv2.imwrite(str(tmp_path / name), picture)
     whole = (tmp_path / "cut.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
 
-    assert next_image(ReplayCamera(tmp_path, pace="fast", loop=False)).pixels.shape == (64, 64)
+    camera = ReplayCamera(tmp_path, pace="fast", loop=True)
+    frames = [next_image(camera).pixels for _ in range(5)]
+
+    assert {frame.shape for frame in frames} == {(64, 64)}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"replay {tmp_path / 'cut.jpg'}: is cut off, and what is missing is shown grey"
+    ]
+
+
+def test_a_photo_with_a_thumbnail_or_with_something_behind_it_is_whole(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    image.new("L", (64, 64), 90).save(tmp_path / "photo.jpg")
+    photo = (tmp_path / "photo.jpg").read_bytes()
+    thumbnail = b"\xff\xe1" + (len(photo) + 2).to_bytes(2, "big") + photo
+    (tmp_path / "photo.jpg").write_bytes(photo[:2] + thumbnail + photo[2:] + b"\0" * 100)
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(photo[:2] + thumbnail + photo[2:-2])
+
+    assert shortcoming(tmp_path / "photo.jpg") == ""
+    assert "is cut off" in shortcoming(cut)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +201,9 @@ def test_an_image_in_a_rare_colour_mode_is_a_frame_or_skipped(tmp_path: Path, mo
     assert len(levels_of(camera)) + camera.bad_frames == 2
 
 
-def test_an_animated_image_plays_as_a_video_and_counts_once_in_a_folder(tmp_path: Path) -> None:
+def test_an_animated_image_plays_as_a_video_and_counts_once_in_a_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     image = pytest.importorskip("PIL.Image")
     pictures = [image.new("L", (48, 32), level) for level in (10, 100, 200)]
     pictures[0].save(tmp_path / "moving.gif", save_all=True, append_images=pictures[1:], duration=100)
@@ -190,6 +214,8 @@ def test_an_animated_image_plays_as_a_video_and_counts_once_in_a_folder(tmp_path
 
     assert len(as_video) == 3
     assert len(levels_of(in_folder)) + in_folder.bad_frames == 2  # OpenCV 4.11 reads no GIF as an image
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "is animated, of which a folder shows the first picture" in told or "is not a readable image" in told
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
