@@ -55,6 +55,8 @@ def _reason(text: str, said: str) -> str:
         quotes = sorted(_QUOTES & set(lines[number - 1]))
         if quotes:
             return f"has typographic quotes ({' '.join(quotes)}) in line {number}; TOML needs straight ones"
+        if "\\" in lines[number - 1] and re.search(r"hex|\\", said):
+            return f"has a backslash in double quotes in line {number}; write the path with /, or in single quotes"
     return f"is not TOML ({without_secrets(said)})"
 
 

@@ -327,6 +327,11 @@ def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
         ("[device]\nroom = 'Küche'".encode("latin-1"), "is not UTF-8 in line 2; save it as UTF-8"),
         ("[device]\n\nroom = “Flur”".encode(), "has typographic quotes (“ ”) in line 3; TOML needs straight ones"),
         ("room = ‘Flur’".encode(), "has typographic quotes (‘ ’) in line 1"),
+        (rb'path = "C:\Users\me\clip.mp4"', "has a backslash in double quotes in line 1; write the path with /, or"),
+        (
+            rb'path = "C:\clips\a.mp4"',
+            "has a backslash in double quotes in line 1; write the path with /, or in single",
+        ),
     ],
 )
 def test_what_an_editor_did_to_the_file_is_told(tmp_path: Path, content: bytes, sentence: str) -> None:
