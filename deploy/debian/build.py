@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.dist.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
+        _say("building the wheel of the daemon")
         wheel, time_s = build_wheel(Path(work))
         shutil.copy2(wheel, options.dist)
         made = [options.dist / wheel.name]
@@ -79,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     (options.dist / "SHA256SUMS").write_text(sums, "utf-8")
     if options.key:
         sign(options.dist / "SHA256SUMS", options.key)
+    _say(f"done, in {options.dist}:")
     for path in made:
         sys.stdout.write(f"{path.stat().st_size / 1e6:6.1f} MB  {path}\n")
     return 0
@@ -117,6 +119,7 @@ def build_deb(
     version = f"{wheel.name.split('-')[1]}~{suite.name}"
     root = work / f"{suite.name}-{architecture}"
     site = root / APP / "site"
+    _say(f"{suite.name} {architecture}: downloading its libraries")
     wheels = download(suite, MACHINES[architecture])
     for each in wheels:
         with zipfile.ZipFile(each) as archive:
@@ -139,6 +142,7 @@ def build_deb(
     pythons = {"python": f"3.{suite.python}", "next_python": f"3.{suite.python + 1}"}
     control["control"] = control["control"].decode().format(**fields, **pythons).encode()
     package = dist / f"fer-edge_{version}_{architecture}.deb"
+    _say(f"{suite.name} {architecture}: compressing, which takes the longest")
     write_deb(package, control, root, MODES, time_s, preset)
     return [package, materials]
 
@@ -265,6 +269,11 @@ def _run(*command: str, **environment: str) -> str:
         command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
     )
     return done.stdout
+
+
+def _say(step: str) -> None:
+    sys.stderr.write(f"make deb: {step}\n")
+    sys.stderr.flush()
 
 
 def _copy(source: Path, target: Path) -> None:
