@@ -224,9 +224,10 @@ def _report(options: argparse.Namespace) -> int:
         timezone=options.timezone,
     )
     write_page(sections, options.out)
-    print(
-        f"{options.out}: {sum(len(section.period.windows) for section in sections)} windows of {len(sections)} cameras"
-    )
+    counts = [len(section.period.windows) for section in sections]
+    silent = counts.count(0)
+    others = f"; of {silent} more in the record no window arrived in this time" if silent else ""
+    print(f"{options.out}: {sum(counts)} windows of {len(counts) - silent} cameras{others}")
     if options.csv:
         write_csv(sections, options.csv)
         print(f"{options.csv}: the same as CSV")

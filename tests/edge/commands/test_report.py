@@ -168,8 +168,34 @@ def test_two_periods_are_compared(record: Callable[..., Path], device: Device, t
         name: cells
         for name, *cells in re.findall(r"<th>([^<]*)</th><td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td>", page)
     }
-    assert rows["happy"] == ["60 %", "20 %", "+40.0"]
-    assert rows["in view, as a mean"] == ["2.4", "4.8", "-2.4"]
+    assert rows["happy"] == ["60 %", "20 %", "+40 points"]
+    assert rows["sad"] == ["10 %", "10 %", "0 points"]
+    assert rows["in view, as a mean"] == ["2.4", "4.8", "−2.4"]
+    assert rows["most at once"] == ["4", "8", "−4"]
+    assert rows["measured"] == ["0.4 h", "0.4 h", "0.0 h"]
+
+
+def test_a_camera_of_which_no_window_arrived_is_named_and_not_counted(
+    record: Callable[..., Path], device: Device, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = replace(device, id="fer-gone", context=Context("", "Cellar"))
+    path = record(device, gone, window(device, 1, at(9), 4), window(gone, 1, at(9, day=-30), 4))
+    out = tmp_path / "page.html"
+
+    main(["report", str(path), "--date", "2026-11-09", "--timezone", "Europe/Berlin", "--out", str(out)])
+
+    page = out.read_text("utf-8")
+    assert page.count("<article>") == 1
+    assert "No window arrived in this time from Cellar (fer-gone/cam0)." in page
+    assert "1 windows of 1 cameras; of 1 more in the record no window arrived" in capsys.readouterr().out
+
+
+def test_a_period_without_any_window_says_so(record: Callable[..., Path], device: Device, tmp_path: Path) -> None:
+    path = record(device, window(device, 1, at(9), 4))
+
+    write_page(report(path, span="day", day=date(2027, 1, 1), timezone="Europe/Berlin"), tmp_path / "page.html")
+
+    assert "No window arrived in this time from" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_what_a_device_calls_itself_is_text(record: Callable[..., Path], device: Device, tmp_path: Path) -> None:
