@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # unpack.sh SUITE FOLDER PACKAGE...: download packages of another Debian release (bookworm, trixie) with all they need,
-# and unpack them into FOLDER. Nothing is installed, and the machine's own apt is not changed.
+# and unpack them into FOLDER. Nothing is installed, and the machine's own apt is not changed. ARCHITECTURE=arm64 takes
+# those of another processor.
 set -euo pipefail
 
 suite=$1 folder=$2
@@ -22,6 +23,8 @@ Dir::Etc::sourceparts "-";
 Dir::State::lists "$folder/apt/lists";
 Dir::State::status "/dev/null";
 Dir::Cache "$folder/apt";
+${ARCHITECTURE:+APT::Architecture "$ARCHITECTURE";}
+${ARCHITECTURE:+APT::Architectures "$ARCHITECTURE";}
 END
 export APT_CONFIG=$folder/apt/apt.conf
 apt-get update -qq

@@ -1,0 +1,1 @@
+"""What a frame costs, beside what other people use; docs/performance.md has the figures."""

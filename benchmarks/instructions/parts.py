@@ -1,0 +1,40 @@
+"""Instructions of one detection and one classification: ``run.sh arm64 benchmarks/instructions/parts.py``.
+
+A part that runs twice leaves out what the first run prepares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.mark import mark
+from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, EmotionClassifier, load_release
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+
+TIMES = 4
+
+
+def main() -> None:
+    """Say which part follows, and mark its begin and end, ``TIMES`` runs apart."""
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 256, (480, 640), np.uint8)
+    detector = BuiltinDetector(load_detector(PACKAGED_DETECTOR))
+    parts: dict[str, Callable[[], object]] = {"detect 640x480": lambda: detector.detect(frame)}
+    for name, folder in (("standard", PACKAGED_MODEL), ("light", PACKAGED_LIGHT_MODEL)):
+        classifier = EmotionClassifier(load_release(folder))
+        size_px = classifier.input_size_px
+        crop = random.integers(0, 256, (size_px, size_px), np.uint8)
+        parts[f"classify {name}"] = lambda classifier=classifier, crop=crop: classifier.classify([crop])  # type: ignore[misc]
+    for name, work in parts.items():
+        work()
+        print(f"{name}: {TIMES} times between the next two marks", flush=True)
+        mark()
+        for _ in range(TIMES):
+            work()
+        mark()
+
+
+if __name__ == "__main__":
+    main()
