@@ -45,6 +45,8 @@ _RULES: dict[str, dict[str, Any]] = {
 
 _MAY_BE_ABSENT = {"Context", "Deployment", "PauseCommand"}
 """Records that leave defaults out. Other fields are always sent: their defaults are for messages of old versions."""
+_GIVEN_BY_THE_RELEASE = {"order", "colours"}
+"""Fields of ``info`` that are absent unless the release of the classifier has them."""
 
 
 def json_schema(name: str, record_type: type) -> dict[str, Any]:
@@ -55,7 +57,9 @@ def json_schema(name: str, record_type: type) -> dict[str, Any]:
         if "properties" in definition:
             definition["additionalProperties"] = False
             if record not in _MAY_BE_ABSENT:
-                definition["required"] = list(definition["properties"])
+                definition["required"] = [
+                    name for name in definition["properties"] if name not in _GIVEN_BY_THE_RELEASE
+                ]
             for field in definition["properties"].values():
                 field.pop("default", None)
                 for choice in (field, *field.get("anyOf", ())):

@@ -19,7 +19,7 @@ FEWEST_LABELS, MOST_LABELS, LONGEST_LABEL = 2, 20, 32
 
 LABEL_PATTERN = (
     r"^[^\u0000-/:-@\[-`{-\u00a0\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
-    r"[^\u0000-\u001f\"<>\\`{}\u007f-\u00a0\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]{0,31}$(?!\n)"
+    r'[^\u0000-\u001f"<>\\`{}\u007f-\u00a0\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]{0,31}$(?!\n)'
 )
 """A label in messages: what ``check_labels`` lets pass, in the regular expressions of both Python and JSON Schema."""
 

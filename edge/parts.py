@@ -324,6 +324,7 @@ def build_pipeline(
         counts_only=config.counts_only,
         mode=cast("PrivacyMode", config.privacy.mode),
         uncertain_below=config.model.uncertain_below,
+        labels=classifier.labels,
     )
     return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle, Liveness(), onlooker)
 

@@ -95,13 +95,14 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class EmotionScores:
-    """One probability per emotion, in ``EMOTIONS`` order; each 0..1, their sum 1."""
+    """One probability per label of the classifier, in the order of ``labels``; each 0..1, their sum 1."""
 
     probabilities: tuple[float, ...]
+    labels: tuple[str, ...] = EMOTIONS
 
     def __post_init__(self) -> None:
-        if len(self.probabilities) != len(EMOTIONS):
-            raise ValueError(f"{len(self.probabilities)} probabilities, expected {len(EMOTIONS)}")
+        if len(self.probabilities) != len(self.labels):
+            raise ValueError(f"{len(self.probabilities)} probabilities, expected {len(self.labels)}")
         if not all(-1e-6 <= p <= 1 + 1e-6 for p in self.probabilities):
             raise ValueError(f"probabilities {self.probabilities} leave 0..1")
         if abs(sum(self.probabilities) - 1) > 1e-3:
@@ -109,8 +110,8 @@ class EmotionScores:
 
     @property
     def dominant(self) -> str:
-        """The emotion with the highest probability; the first of equals."""
-        return EMOTIONS[self.probabilities.index(max(self.probabilities))]
+        """The label with the highest probability; the first of equals."""
+        return self.labels[self.probabilities.index(max(self.probabilities))]
 
     @property
     def confidence(self) -> float:
@@ -125,7 +126,7 @@ class EmotionScores:
         by_remainder = sorted(range(len(exact)), key=lambda i: whole[i] - exact[i])
         for i in by_remainder[: parts - sum(whole)]:
             whole[i] += 1
-        return EmotionScores(tuple(part / parts for part in whole))
+        return EmotionScores(tuple(part / parts for part in whole), self.labels)
 
 
 @dataclass(frozen=True, slots=True)

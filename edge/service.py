@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import UNSET
+
 from edge import __version__
 from edge.camera.capture import Capture
 from edge.config import Config, device_id
@@ -17,7 +19,6 @@ from edge.host.button import Button, GpioLine
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.thermal import Throttle
 from edge.host.update import rollback_problems
-from edge.labels import EMOTIONS
 from edge.model.store import find_store
 from edge.model.trial import Trial
 from edge.mqtt.messages import Context, Deployment, Device, Model, Privacy
@@ -184,7 +185,9 @@ def describe(config: Config, device_id: str, camera: str, detector: str, classif
         detector=detector,
         model=Model(manifest.id, manifest.sha256, classifier.head.name, classifier.device),
         window_s=config.window.duration_s,
-        labels=EMOTIONS,
+        labels=classifier.labels,
+        order=tuple(label for label in manifest.order if label in classifier.labels) or UNSET,
+        colours={label: colour for label, colour in manifest.colours.items() if label in classifier.labels} or UNSET,
         privacy=Privacy(config.privacy.min_people, config.counts_only is not None, config.privacy.mode),
         commands=("pause",) if config.mqtt.commands else (),
         deployment=Deployment(config.deployment.context, config.deployment.lawful_basis),

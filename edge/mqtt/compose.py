@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from edge import records
@@ -38,7 +37,7 @@ def aggregate(device: Device, epoch: str, seq: int, summary: WindowSummary, cloc
         faces=FaceCounts(
             summary.people, summary.max_at_once, summary.mean_at_once, summary.visits, summary.still, summary.unread
         ),
-        emotions=_shares(emotions, device.labels),
+        emotions=_shares(emotions),
         dominant=None if emotions is None else emotions.dominant,
         uncertain=summary.uncertain,
         suppressed=summary.suppressed,
@@ -58,7 +57,7 @@ def live(device: Device, room: RoomReading, clock: WallClock) -> Live:
         time=now,
         clock=_clock(now),
         people=room.people,
-        emotions=_shares(emotions, device.labels),
+        emotions=_shares(emotions),
         dominant=None if emotions is None else emotions.dominant,
         suppressed=room.suppressed,
     )
@@ -97,5 +96,5 @@ def _published(emotions: EmotionScores | None) -> EmotionScores | None:
     return None if emotions is None else emotions.rounded(1000)
 
 
-def _shares(emotions: EmotionScores | None, labels: Sequence[str]) -> dict[str, float] | None:
-    return None if emotions is None else dict(zip(labels, emotions.probabilities, strict=True))
+def _shares(emotions: EmotionScores | None) -> dict[str, float] | None:
+    return None if emotions is None else dict(zip(emotions.labels, emotions.probabilities, strict=True))

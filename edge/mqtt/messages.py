@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Annotated, Literal, TypeAlias, get_args
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from edge.labels import LABEL_PATTERN
 from edge.records import (
     NONE_UNREAD,
     Amount,
@@ -60,7 +61,8 @@ Clock: TypeAlias = Annotated[
     Meta(description="Whether the device knows the time; a Raspberry Pi without network does not."),
 ]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
-Label: TypeAlias = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$")]
+Label: TypeAlias = Annotated[str, Meta(pattern=LABEL_PATTERN)]
+Colour: TypeAlias = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
 Emotions: TypeAlias = Annotated[
     dict[Label, Share],
     Meta(
@@ -326,6 +328,14 @@ class Device(Struct, frozen=True, kw_only=True, tag_field="schema", tag="fer-edg
         tuple[Label, ...],
         Meta(min_length=2, max_length=20, description="The emotions, in the order of the classifier's output."),
     ]
+    order: Annotated[
+        tuple[Label, ...] | UnsetType,
+        Meta(description="The same in the order in which to show them; absent unless the release gives one."),
+    ] = UNSET
+    colours: Annotated[
+        dict[Label, Colour] | UnsetType,
+        Meta(description="Colours in which to show some or all labels; absent unless the release gives them."),
+    ] = UNSET
     window_s: Annotated[float, Meta(ge=1, le=3600, description="Length of a window in seconds.")]
     privacy: Privacy
     context: Context

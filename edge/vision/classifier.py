@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from edge.errors import ConfigError, ModelError
-from edge.labels import EMOTIONS
 from edge.model import int8
 from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.probabilities import softmax
@@ -20,9 +19,6 @@ PACKAGED_MODEL = Path(__file__).parents[1] / "models"
 
 PACKAGED_LIGHT_MODEL = PACKAGED_MODEL / "light"
 """A smaller one for a slow board: a quarter of the multiplications."""
-
-_MERGED = {"contempt": "neutral"}
-"""Labels of other label sets (FER+) that count as one of ours."""
 
 
 def load_release(folder: Path, public_key: Path | None = None) -> Release[ClassifierManifest]:
@@ -36,6 +32,7 @@ class EmotionClassifier:
     Attributes:
         manifest: the release's manifest.
         head: the head in use.
+        labels: what its scores are of, in order.
         device: where it runs, ``cpu`` or the delegate's name.
         input_size_px: side of the square crops it takes.
     """
@@ -47,7 +44,7 @@ class EmotionClassifier:
 
         Raises:
             ConfigError: the model has no such ``head``.
-            ModelError: the model's tensors, labels or outputs are not what the manifest says.
+            ModelError: the model's tensors or outputs are not what the manifest says.
             DelegateError: the accelerator named by ``delegate`` is absent.
         """
         self.manifest = release.manifest
@@ -56,7 +53,7 @@ class EmotionClassifier:
             raise ConfigError(f"model.head is {head!r}; the heads of model {self.manifest.id} are {', '.join(names)}")
         self._head_index = names.index(head) if head else 0
         self.head = self.manifest.heads[self._head_index]
-        self._emotion_of_label = _emotion_of_label(self.manifest.labels)
+        self.labels = self.manifest.labels_of(self.head)
         self._network = Network(release, threads=threads, delegate=delegate)
         self.device = self._network.device
         shape = self.manifest.input.shape
@@ -81,18 +78,4 @@ class EmotionClassifier:
         image = np.repeat(crop[np.newaxis, :, :, np.newaxis], self._channels, axis=3)
         steps = self._network.run(image)[self._head_index]
         (logits,) = int8.dequantize(steps, output.scale, output.zero_point)
-        probabilities = softmax(logits, self.head.temperature)
-        by_emotion = np.bincount(self._emotion_of_label, weights=probabilities, minlength=len(EMOTIONS))
-        return EmotionScores(tuple(by_emotion.tolist()))
-
-
-def _emotion_of_label(labels: tuple[str, ...]) -> list[int]:
-    """The index in EMOTIONS that each label counts for; an emotion that no label names keeps probability 0."""
-    if len(set(labels)) != len(labels):
-        raise ModelError(f"model labels {', '.join(labels)} contain one twice; expected every label once")
-    names = [_MERGED.get(label, label) for label in labels]
-    unknown = [name for name in names if name not in EMOTIONS]
-    if unknown:
-        known = ", ".join((*EMOTIONS, *_MERGED))
-        raise ModelError(f"model label {unknown[0]!r} is unknown; expected one of {known}")
-    return [EMOTIONS.index(name) for name in names]
+        return EmotionScores(tuple(softmax(logits, self.head.temperature).tolist()), self.labels)

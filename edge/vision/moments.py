@@ -7,12 +7,11 @@ found again. A mean over people would give a restless one more weight with every
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.labels import EMOTIONS
 from edge.records import Basis, EmotionScores, Reading
 
 
@@ -31,7 +30,7 @@ class Mood:
 
 @dataclass(slots=True)
 class _Sum:
-    total: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(EMOTIONS)))
+    total: npt.NDArray[np.float64]
     uncertain: float = 0.0
     moments: int = 0
     fewest: int = 0
@@ -42,9 +41,9 @@ class _Sum:
 class Moments:
     """Gathers the moments of one window with at least ``min_people`` readings. Used by one thread only."""
 
-    def __init__(self, *, min_people: int, uncertain_below: float) -> None:
-        self._min_people, self._uncertain_below = min_people, uncertain_below
-        self._sum = _Sum()
+    def __init__(self, *, labels: tuple[str, ...], min_people: int, uncertain_below: float) -> None:
+        self._labels, self._min_people, self._uncertain_below = labels, min_people, uncertain_below
+        self._sum = _Sum(np.zeros(len(labels)))
 
     def add(self, readings: Sequence[Reading], now_s: float) -> None:
         """Count a moment, if enough people could be read in it."""
@@ -61,9 +60,9 @@ class Moments:
 
     def take(self) -> Mood | None:
         """The mean over the moments since the last call; None if there was none."""
-        gathered, self._sum = self._sum, _Sum()
+        gathered, self._sum = self._sum, _Sum(np.zeros(len(self._labels)))
         if not gathered.moments:
             return None
-        emotions = EmotionScores(tuple((gathered.total / gathered.moments).tolist()))
+        emotions = EmotionScores(tuple((gathered.total / gathered.moments).tolist()), self._labels)
         basis = Basis("room", gathered.fewest, gathered.from_s, gathered.to_s)
         return Mood(emotions, gathered.uncertain / gathered.moments, basis)

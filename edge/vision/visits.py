@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.labels import EMOTIONS
 from edge.records import Basis, EmotionScores, Face, Observation, Reading, Track
 from edge.vision.moments import Mood
 
@@ -40,9 +39,9 @@ class _Visit:
     began_s: float
     seen_s: float
     is_again: bool
+    total: npt.NDArray[np.float64]
     readings: int = 0
     uncertain: int = 0
-    total: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(EMOTIONS)))
 
     def is_at(self, face: Face) -> bool:
         smaller, larger = sorted((self.face.height_px, face.height_px))
@@ -54,8 +53,8 @@ class _Visit:
 class _Group:
     """Complete groups of visits that no window has published yet."""
 
+    total: npt.NDArray[np.float64]
     visits: int = 0
-    total: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(EMOTIONS)))
     uncertain: float = 0.0
     from_s: float = math.inf
     to_s: float = -math.inf
@@ -64,13 +63,16 @@ class _Group:
 class Visits:
     """Gathers visits, and gives away ``min_people`` of them at a time. Used by one thread only."""
 
-    def __init__(self, *, min_people: int, uncertain_below: float, max_people: int = 4096) -> None:
+    def __init__(
+        self, *, labels: tuple[str, ...], min_people: int, uncertain_below: float, max_people: int = 4096
+    ) -> None:
         """At most ``max_people`` are on a visit at once; more are left out."""
+        self._labels = labels
         self._min_people, self._uncertain_below, self._max_people = min_people, uncertain_below, max_people
         self._open: list[_Visit] = []
         self._over: list[_Visit] = []
         self._gathered: list[_Visit] = []
-        self._group = _Group()
+        self._group = _Group(np.zeros(len(labels)))
         self._ended = 0
 
     def add(self, observation: Observation) -> None:
@@ -93,11 +95,11 @@ class Visits:
         ``end_s`` is the end of the window; infinity ends the visits of those in view too.
         """
         self._end_until(end_s)
-        group, self._group = self._group, _Group()
+        group, self._group = self._group, _Group(np.zeros(len(self._labels)))
         ended, self._ended = self._ended, 0
         if not group.visits:
             return None, ended, len(self._gathered)
-        emotions = EmotionScores(tuple((group.total / group.visits).tolist()))
+        emotions = EmotionScores(tuple((group.total / group.visits).tolist()), self._labels)
         mood = Mood(emotions, group.uncertain / group.visits, Basis("visits", group.visits, group.from_s, group.to_s))
         return mood, ended, len(self._gathered)
 
@@ -107,7 +109,7 @@ class Visits:
 
     def _begin(self, track: Track, now_s: float) -> _Visit:
         is_again = any(visit.is_at(track.face) for visit in self._over if now_s - visit.seen_s < AGAIN_S)
-        visit = _Visit(track.id, track.face, now_s, now_s, is_again)
+        visit = _Visit(track.id, track.face, now_s, now_s, is_again, np.zeros(len(self._labels)))
         if len(self._open) < self._max_people:
             self._open.append(visit)
         return visit

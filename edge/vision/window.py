@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.labels import EMOTIONS
 from edge.records import (
     CountsOnly,
     EmotionScores,
@@ -62,20 +63,25 @@ class EmotionWindow:
         min_people: int,
         counts_only: CountsOnly | None,
         uncertain_below: float,
+        labels: tuple[str, ...] = EMOTIONS,
         mode: PrivacyMode = "room",
         max_people: int = 4096,
     ) -> None:
         """Withhold emotions of fewer than ``min_people`` people, or of everybody for a reason ``counts_only``.
 
+        ``labels`` are those of the readings, in order.
         A reading whose best probability is below ``uncertain_below`` is uncertain. At most ``max_people`` tracks are
         remembered per window; more are left out of its ``people`` and ``emotions``.
         """
         self._duration_s, self._min_people, self._counts_only = duration_s, min_people, counts_only
         self._max_people = max_people
-        self._moments = Moments(min_people=min_people, uncertain_below=uncertain_below)
+        self._labels = labels
+        self._moments = Moments(labels=labels, min_people=min_people, uncertain_below=uncertain_below)
         self._visits = None
         if mode == "visits":
-            self._visits = Visits(min_people=min_people, uncertain_below=uncertain_below, max_people=max_people)
+            self._visits = Visits(
+                labels=labels, min_people=min_people, uncertain_below=uncertain_below, max_people=max_people
+            )
         self._origin_s: float | None = None
         self._closed = 0
         self._counted_sequence = self._last_sequence = 0
@@ -147,7 +153,7 @@ class EmotionWindow:
             return RoomReading(people, None, "windows_only")
         if not newest:
             return RoomReading(people, None, "unreadable")
-        return RoomReading(people, EmotionScores(tuple(np.mean(newest, axis=0).tolist())), None)
+        return RoomReading(people, EmotionScores(tuple(np.mean(newest, axis=0).tolist()), self._labels), None)
 
     def _remember(self, ids: set[int], track_id: int) -> None:
         if len(ids) < self._max_people:

@@ -65,7 +65,7 @@ def wrong_shape(manifest: dict[str, Any]) -> None:
 
 
 def wrong_label(manifest: dict[str, Any]) -> None:
-    manifest["labels"][0] = "bored"
+    manifest["labels"][0] = "unknown"
 
 
 def other_answers(manifest: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ def release(tmp_path: Path) -> Path:
         (lambda folder: change_manifest(folder, lambda manifest: manifest.update(sha256="0" * 64)), "000000000000"),
         (truncate_and_accept, "expected"),
         (lambda folder: change_manifest(folder, wrong_shape), "64"),
-        (lambda folder: change_manifest(folder, wrong_label), "'bored'"),
+        (lambda folder: change_manifest(folder, wrong_label), "'unknown'"),
         (lambda folder: change_manifest(folder, other_answers), "golden vector"),
     ],
     ids=[

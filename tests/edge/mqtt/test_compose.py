@@ -154,10 +154,13 @@ def test_rounded_emotions_sum_to_one_and_stay_within_a_thousandth(device: Device
 def test_shares_carry_the_labels_of_the_model(device: Device, summary: Summary) -> None:
     labels = ("bored", "confused", "a", "b", "c", "d", "attentive")
 
-    window = aggregate(replace(device, labels=labels), "5eed0001", 1, summary(), clock())
+    scores = EmotionScores((0, 0, 0, 0.25, 0, 0, 0.75), labels)
+
+    window = aggregate(replace(device, labels=labels), "5eed0001", 1, summary(emotions=scores), clock())
 
     assert window.emotions is not None
     assert tuple(window.emotions) == labels
+    assert (window.emotions["attentive"], window.dominant) == (0.75, "attentive")
 
 
 def test_the_longest_aggregate_fits_in_two_kilobytes(device: Device, summary: Summary) -> None:

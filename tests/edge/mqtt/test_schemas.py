@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, get_args
 
 import msgspec
@@ -18,6 +19,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from msgspec.structs import replace
 
 from edge.commands.check_network import probe
+from edge.labels import check_labels
 from edge.mqtt.codec import Message, encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.home_assistant import discovery, discovery_in_parts
@@ -172,6 +174,26 @@ def test_every_description_keeps_the_contract(
     contract(message.topic, message.payload)
 
 
+names = st.text(min_size=1, max_size=40)
+
+
+@anything
+@given(st.lists(names, min_size=2, max_size=20), st.randoms(), clocks)
+def test_whatever_may_be_a_label_keeps_the_contract(
+    contract: Contract, device: Device, names: list[str], random: Random, clock: WallClock
+) -> None:
+    try:
+        labels = check_labels(names)
+    except ValueError:
+        return
+    order = tuple(random.sample(labels, len(labels)))
+    described = replace(device, labels=labels, order=order, colours={labels[0]: "#0072b2"})
+    shares = EmotionScores(tuple(1 / len(labels) for _ in labels), labels)
+
+    for message in (encode(described), encode(live(described, RoomReading(3, shares, None), clock))):
+        contract(message.topic, message.payload)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -228,7 +250,7 @@ def test_nothing_undocumented_may_be_sent_and_all_that_is_documented_must_be(kin
     for record in records:
         optional = set(record["properties"]) - set(record.get("required", ()))
         assert record["additionalProperties"] is False
-        assert optional <= {"site", "room", "context", "lawful_basis", "minutes"}
+        assert optional <= {"site", "room", "context", "lawful_basis", "minutes", "order", "colours"}
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
