@@ -1,4 +1,4 @@
-"""The faces that set the ranges of the int8 tensors: a balanced sample, committed as row numbers."""
+"""The faces that set the ranges of the int8 tensors: a balanced sample, kept as the identities of its faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Self
 import numpy as np
 
 from edge.errors import DataError
-from edge.labels import EMOTIONS
 from train.data.fer2013 import FaceSet
 
 COMMITTED = Path(__file__).with_name("calibration.json")
@@ -25,29 +24,30 @@ largest logit error falls from 2.2 to 1.0 (at 60) and 0.7."""
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A sample of Training by row number, and the fingerprint of the faces in those rows."""
+    """A sample of Training by ``FaceSet.rows``, and the fingerprint of the faces that these name."""
 
     seed: int
     per_emotion: int
     sha256: str
-    rows: tuple[int, ...]
+    rows: tuple[int | str, ...]
 
     @classmethod
     def draw(cls, training: FaceSet, seed: int, per_emotion: int) -> Self:
-        """Draw ``per_emotion`` faces of each emotion, without repetition.
-
-        Raises:
-            DataError: an emotion has fewer faces.
-        """
+        """Draw ``per_emotion`` faces of each label, or all of a label that has fewer, without repetition."""
         random = np.random.RandomState(seed)
         picked = []
-        for label, emotion in enumerate(EMOTIONS):
+        for label in range(len(training.classes)):
             candidates = np.flatnonzero(training.labels == label)
-            if len(candidates) < per_emotion:
-                raise DataError(f"calibration: {len(candidates)} faces are {emotion}, expected at least {per_emotion}")
-            picked.append(random.choice(candidates, per_emotion, replace=False))
+            picked.append(random.choice(candidates, min(per_emotion, len(candidates)), replace=False))
         sample = training.select(np.sort(np.concatenate(picked)))
         return cls(seed, per_emotion, _fingerprint(sample), tuple(sample.rows.tolist()))
+
+    @classmethod
+    def fitting(cls, training: FaceSet) -> Self:
+        """The committed sample if ``training`` is FER2013's, else one that is drawn from it."""
+        if training.data == "FER2013":
+            return cls.read(COMMITTED)
+        return cls.draw(training, SEED, PER_EMOTION)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -58,7 +58,7 @@ class Calibration:
         """
         try:
             document = json.loads(path.read_text("utf-8"))
-            rows = tuple(int(row) for row in document["rows"])
+            rows = tuple(row if isinstance(row, str) else int(row) for row in document["rows"])
             return cls(int(document["seed"]), int(document["per_emotion"]), str(document["sha256"]), rows)
         except OSError as error:
             raise DataError(f"calibration {path}: cannot be read ({error.strerror}), expected a json file") from error

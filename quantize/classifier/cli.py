@@ -37,9 +37,8 @@ def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argp
     make.add_argument(
         "--calibration",
         type=Path,
-        default=calibration.COMMITTED,
         metavar="FILE",
-        help="sample of faces that sets the int8 ranges (default: the one in the package, for FER2013)",
+        help="sample of faces that sets the int8 ranges (default: for FER2013 the one in the package, else a new one)",
     )
     make.add_argument(
         "--split",
@@ -132,7 +131,11 @@ def show_comparison(comparison: Comparison) -> None:
 def _release(options: argparse.Namespace) -> None:
     from quantize.classifier.report import TOP_CHANGED
 
-    sample, faces = Calibration.read(options.calibration), load_faces(options)
+    faces = load_faces(options)
+    if options.calibration:
+        sample = Calibration.read(options.calibration)
+    else:
+        sample = Calibration.fitting(training_faces(faces))
     with busy("opening the run") as status:
         from quantize.classifier.release import release
 

@@ -129,7 +129,7 @@ def measure_faces(model: str, column: str, values: Mapping[str, str], faces: Fac
     Raises:
         DataError: see ``measure``.
     """
-    of_votes, of_labels = logits.swapaxes(0, 1)
+    of_votes, of_labels = logits[:, 0], logits[:, -1]
     labels, predicted = faces.labels.astype(np.int64), of_labels.argmax(axis=1)
     if faces.votes is not None:
         labels, predicted = majority(faces.votes).astype(np.int64), of_votes.argmax(axis=1)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import lzma
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge.errors import DataError
-from train.data.kaggle import text_of
+from train.data.tables import DAMAGED, open_table
 
 KEYS = ("file", "image", "row")
 """Columns of which one says whose attributes a row holds: the name of an image, or the number of a row of the data."""
@@ -27,9 +24,9 @@ def read_column(path: Path, column: str) -> dict[str, str]:
         DataError: the file cannot be read, has no such column, or says two things of one image.
     """
     try:
-        with path.open("rb") as raw, text_of(path, raw) as text:
-            return _collect(path, column, csv.reader(text))
-    except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        with path.open("rb") as raw:
+            return _collect(path, column, open_table(path.name, raw))
+    except DAMAGED as error:
         raise DataError(f"attributes {path}: cannot be read to its end ({error}); give a csv file") from error
 
 

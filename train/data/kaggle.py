@@ -1,105 +1,102 @@
-"""Reads FER2013 row by row from the formats in which Kaggle distributes it.
-
-Either a csv with the columns emotion, pixels and Usage, in any order and with stray spaces around the names; or class
-folders, where the split is the beginning of the file name (``Training_123.jpg``) or the folder above the classes
-(``train/angry/123.jpg``, ``validation/angry/123.jpg``).
-"""
+"""Reads labelled faces row by row: from the csv of FER2013, or from the pictures of faces that are cut already."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import logging
-import lzma
-import os
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 import cv2
+import numpy as np
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS, INPUT_SIZE_PX
 from edge.records import Pixels
+from train.data.layouts import find_labelled
+from train.data.names import label_of, split_of
+from train.data.source import VIDEOS, Source, ending
+from train.data.tables import DAMAGED, column, open_table
 from train.run.progress import Progress
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 
-FORMS = "give fer2013.csv or icml_face_data.csv, plain, .gz or .xz, or a folder with train/ and test/"
+FORMS = "give fer2013.csv or icml_face_data.csv, plain, .gz or .xz, or a folder or archive of class folders"
 """The end of every message about an unreadable source."""
 
-_COLUMNS = ("emotion", "pixels", "Usage")
+MOST_PX = 400
+"""Sides of a picture that can be a cut face; a larger one is a photograph, in which the face has to be found."""
+
+SQUARE = 1.3
+"""The longer over the shorter side of a picture that can be a cut face."""
+
+_COLUMNS = {"emotion": ("emotion", "label", "expression"), "pixels": ("pixels", "pixel")}
 _PIXELS = INPUT_SIZE_PX * INPUT_SIZE_PX
 _GREYS = {str(grey): grey for grey in range(256)}
-_LABELS = {str(label): label for label in range(len(EMOTIONS))}
-_FOLDER_SPLITS = {"train": "Training", "validation": "PublicTest"}
-_DECOMPRESS: dict[str, Callable[[IO[bytes]], Any]] = {".xz": lzma.open, ".gz": gzip.open}
-_SUFFIXES = {".jpg", ".jpeg", ".png"}
+_LABELS = dict(enumerate(EMOTIONS))
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One face: its label in ``EMOTIONS`` order, the number of its row or file, and 48x48 grey levels, row by row."""
+    """One face: its split, None if the data says none; its label; the number of its row or the path of its file; and
+    48x48 grey levels, row by row.
+    """
 
-    split: str
-    label: int
-    number: int
+    split: str | None
+    label: str
+    name: int | str
     pixels: bytes
 
 
-def read_csv(path: Path, progress: Progress) -> Iterator[Row]:
-    """Read a csv file; the header counts as row 1, ``progress`` counts bytes.
+def read_csv(path: Path, raw: IO[bytes], size: int, progress: Progress) -> Iterator[Row]:
+    """Read an open csv with the columns emotion, pixels and, if there are splits, Usage, in any order and case.
+
+    The header counts as row 1; ``progress`` counts the ``size`` bytes.
 
     Raises:
         DataError: the file cannot be read to its end or a row is invalid.
     """
     try:
-        with path.open("rb") as raw, text_of(path, raw) as text:
-            size = os.fstat(raw.fileno()).st_size
-            reader = csv.reader(text)
-            header = [name.strip() for name in next(reader, [])]
-            for name in _COLUMNS:
-                if name not in header:
-                    raise DataError(f"data {path}: has no column {name!r} in its first row; {FORMS}")
-            emotion, pixels, usage = (header.index(name) for name in _COLUMNS)
-            for number, fields in enumerate(reader, 2):
-                place = f"data {path} row {number}"
-                if len(fields) != len(header):
-                    raise DataError(f"{place}: has {len(fields)} columns, but row 1 has {len(header)}")
-                yield Row(
-                    _split(fields[usage].strip(), place),
-                    _label(fields[emotion].strip(), place),
-                    number,
-                    _greys(fields[pixels], place),
-                )
-                if number % 500 == 0:
-                    progress(raw.tell(), size)
-            progress(size, size)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        rows = open_table(path.name, raw)
+        header = next(rows, [])
+        emotion, pixels = (column(header, *names) for names in _COLUMNS.values())
+        for name, found in (("emotion", emotion), ("pixels", pixels)):
+            if found is None:
+                raise DataError(f"data {path}: has no column {name!r} in its first row; {FORMS}")
+        assert emotion is not None and pixels is not None  # noqa: PT018 - for the type checker
+        usage = column(header, "usage", "split", "set")
+        for number, fields in enumerate(rows, 2):
+            place = f"data {path} row {number}"
+            if len(fields) != len(header):
+                raise DataError(f"{place}: has {len(fields)} columns, but row 1 has {len(header)}")
+            yield Row(
+                None if usage is None else _split(fields[usage].strip(), place),
+                _label(fields[emotion].strip(), place),
+                number,
+                _greys(fields[pixels], place),
+            )
+            if number % 500 == 0:
+                progress(min(raw.tell(), size), size)
+        progress(size, size)
+    except DAMAGED as error:
         raise DataError(f"data {path}: cannot be read to its end ({error}); {FORMS}") from error
 
 
-def text_of(path: Path, raw: IO[bytes]) -> IO[str]:
-    """The text of an open csv file, which may be compressed as its name says."""
-    decompress = _DECOMPRESS.get(path.suffix)
-    return io.TextIOWrapper(decompress(raw) if decompress else raw, encoding="utf-8-sig", newline="")
-
-
 def _split(value: str, place: str) -> str:
-    if value not in SPLITS:
+    split = split_of(value)
+    if split is None:
         raise DataError(f"{place}: Usage is {value!r}, which is none of {', '.join(SPLITS)}")
-    return value
+    return split
 
 
-def _label(value: str, place: str) -> int:
-    if value not in _LABELS:
+def _label(value: str, place: str) -> str:
+    label = _LABELS.get(int(value), "") if value.isdecimal() and len(value) < 3 else label_of(value)
+    if label not in EMOTIONS:
         raise DataError(f"{place}: emotion is {value!r}, which is not 0..{len(EMOTIONS) - 1}")
-    return _LABELS[value]
+    return label
 
 
 def _greys(text: str, place: str) -> bytes:
@@ -112,46 +109,36 @@ def _greys(text: str, place: str) -> bytes:
     return greys
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The image files two folders down (split, class), sorted."""
-    return sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in _SUFFIXES)
+def read_pictures(source: Source, size_px: int, progress: Progress) -> Iterator[Row]:
+    """Read the pictures of ``source``, each of which is one face, in grey and with sides of ``size_px``.
 
-
-def read_folders(folder: Path, progress: Progress) -> Iterator[Row]:
-    """Read class folders; a row has the number in its file name. ``progress`` counts images.
+    ``progress`` counts pictures.
 
     Raises:
-        DataError: an image cannot be read or has another size, or its class or split is unknown.
+        DataError: a picture cannot be read or is no cut face, or its label is not known.
     """
-    paths = image_files(folder)
-    if any(path.parts[-3] == "validation" for path in paths):
-        _log.warning("data %s: its validation/ mixes PublicTest and PrivateTest; it is read as PublicTest", folder)
-    for done, path in enumerate(paths, 1):
-        emotion = path.parts[-2].lower()
-        if emotion not in EMOTIONS:
-            raise DataError(f"data {path}: its folder {path.parts[-2]!r} is none of {', '.join(EMOTIONS)}")
-        split, number = _named_split(path)
-        yield Row(split, EMOTIONS.index(emotion), number, _read_image(path).tobytes())
-        if done % 500 == 0 or done == len(paths):
-            progress(done, len(paths))
+    labelled = find_labelled(source)
+    for done, each in enumerate(labelled, 1):
+        if ending(each.name) in VIDEOS:
+            raise DataError(f"data {source.path}: {each.name} is a video; find the faces with: fer-train import")
+        try:
+            pixels = source.picture(each.name)
+        except DataError as error:
+            raise DataError(f"data {source.path}: {error}") from error
+        yield Row(each.split, each.label, each.name, _fit(pixels, size_px, source, each.name).tobytes())
+        if done % 500 == 0 or done == len(labelled):
+            progress(done, len(labelled))
 
 
-def _named_split(path: Path) -> tuple[str, int]:
-    prefix, _, number = path.stem.rpartition("_")
-    split = prefix or _FOLDER_SPLITS.get(path.parts[-3], "")
-    if split not in SPLITS or not number.isdecimal() or int(number) >= 2**31:
+def _fit(pixels: Pixels, size_px: int, source: Source, name: str) -> Pixels:
+    height, width = pixels.shape
+    if max(height, width) > max(MOST_PX, size_px) or max(height, width) > SQUARE * min(height, width):
         raise DataError(
-            f"data {path}: has no split in its name; the name must be {'_, '.join(SPLITS)}_ and a number, "
-            "or a number in a folder of train/ or validation/"
+            f"data {source.path}: {name} is {width}x{height}, a photograph rather than a cut face; find and cut the "
+            "faces with: fer-train import"
         )
-    return split, int(number)
-
-
-def _read_image(path: Path) -> Pixels:
-    pixels = cast("Pixels | None", cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
-    if pixels is None:
-        raise DataError(f"data {path}: is not a readable JPEG or PNG file")
-    if pixels.shape != (INPUT_SIZE_PX, INPUT_SIZE_PX):
-        height, width = pixels.shape
-        raise DataError(f"data {path}: is {width}x{height} instead of {INPUT_SIZE_PX}x{INPUT_SIZE_PX}")
-    return pixels
+    if (height, width) == (size_px, size_px):
+        return pixels
+    shrinks = min(height, width) > size_px
+    sized = cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return sized.astype(np.uint8, copy=False)

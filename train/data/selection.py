@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError
-from edge.labels import EMOTIONS
 from train.data import ferplus
 from train.data.duplicates import find_duplicates
 from train.data.fer2013 import FaceSet
@@ -26,14 +25,14 @@ def training_faces(faces: Mapping[str, FaceSet]) -> FaceSet:
     if training.votes is not None:
         keep &= ~ferplus.not_a_face(training.votes)
     for split, other in faces.items():
-        if split != training.split:
+        if split != training.split and not training.distinct:
             keep &= ~find_duplicates(training.pixels, other.pixels)
     return training.select(keep)
 
 
 def with_emotions(faces: FaceSet, emotions: Sequence[str]) -> FaceSet:
     """The faces labelled with one of ``emotions``, with their votes as if there had been no other choice."""
-    shown = faces.select(np.isin(faces.labels, [EMOTIONS.index(emotion) for emotion in emotions]))
+    shown = faces.select(np.isin(faces.labels, [faces.classes.index(emotion) for emotion in emotions]))
     return shown if shown.votes is None else replace(shown, votes=ferplus.restrict(shown.votes, emotions))
 
 

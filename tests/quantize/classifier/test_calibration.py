@@ -49,13 +49,28 @@ def test_other_pixels_other_labels_or_missing_rows_are_noticed(faces: Faces) -> 
         sample.select(training.select(training.rows > sample.rows[0]))
 
 
-def test_too_few_faces_of_an_emotion_are_named(faces: Faces) -> None:
-    with pytest.raises(DataError, match="10 faces are angry, expected at least 11"):
-        Calibration.draw(faces["Training"], 1, 11)
+def test_an_emotion_with_fewer_faces_gives_all_of_them(faces: Faces) -> None:
+    training = faces["Training"]
+
+    sample = Calibration.draw(training.select((training.labels > 0) | (training.rows % 2 > 0)), 1, 8)
+
+    assert np.bincount(sample.select(training).labels).tolist() == [5, *[8] * 6]
+
+
+def test_faces_of_folders_are_known_by_their_paths(faces: Faces, tmp_path: Path) -> None:
+    training = faces["Training"]
+    named = replace(training, rows=np.array([f"train/{row}.png" for row in training.rows]), data="own")
+    sample = Calibration.fitting(named)
+    (tmp_path / "sample.json").write_text(sample.to_json())
+
+    again = Calibration.read(tmp_path / "sample.json").select(named.select(np.arange(len(named))[::-1]))
+
+    assert len(again) == len(named)
+    assert sorted(again.rows) == sorted(named.rows)
 
 
 @pytest.mark.parametrize(
-    "content", ["no json", "[]", '{"seed": 1}', '{"seed": 1, "per_emotion": 2, "sha256": "", "rows": ["a"]}']
+    "content", ["no json", "[]", '{"seed": 1}', '{"seed": 1, "per_emotion": 2, "sha256": "", "rows": [null]}']
 )
 def test_a_file_that_is_no_sample_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "sample.json").write_text(content)

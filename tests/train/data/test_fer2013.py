@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -135,7 +136,7 @@ def test_a_csv_without_rows_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no faces; give fer2013.csv or"):
+    with pytest.raises(DataError, match="holds no picture and no video"):
         load(tmp_path, None, tmp_path / "cache", silent)
 
 
@@ -176,6 +177,10 @@ def test_votes_that_do_not_match_the_rows_are_refused(tmp_path: Path, usages: li
 
 
 def test_votes_beside_folders_are_refused(tmp_path: Path) -> None:
+    for label in ("happy", "sad"):
+        (tmp_path / label).mkdir()
+        cv2.imwrite(str(tmp_path / label / "1.png"), np.zeros((48, 48), np.uint8))
+
     with pytest.raises(DataError, match=r"belong to the rows of a csv; give fer2013.csv as data, not the folder "):
         load(tmp_path, tmp_path / "fer2013new.csv", tmp_path / "cache", silent)
 
