@@ -40,7 +40,7 @@ help:  ## this page
 	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
 
 ##@ See it
-.PHONY: demo browser bench fleet
+.PHONY: demo browser bench bench-peers fleet
 demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, picture and figures
 	@$(bin)/fer-edge demo $(ARGS)
 
@@ -50,6 +50,14 @@ browser: .venv/.dev  ## the sensor as a page that runs in a browser, into dist/b
 
 bench: .venv/.demo  ## speed of each stage and memory of the daemon on this machine
 	@$(bin)/fer-edge bench $(ARGS)
+
+bench-peers: .venv/.dev build/peers/.done  ## the same on CLIPS beside what people use (7 GB of packages, 30 minutes)
+	@$(bin)/python -m benchmarks.compare $(wildcard $(CLIPS)/*.mp4 $(CLIPS)/*.gif) --peers build/peers --yunet $(YUNET) $(ARGS)
+
+build/peers/.done: requirements/peers.lock.txt
+	@mkdir -p build && python3.11 -m venv --clear build/peers
+	@build/peers/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
 
 fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as in docs/fleet.md (8 minutes)
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)

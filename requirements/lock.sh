@@ -19,6 +19,7 @@ lock() {
 }
 
 lock uv --universal --group uv
+lock peers --group peers
 lock dev pyproject.toml --group build --universal --extra dev --constraints requirements/constraints.txt
 # These take the versions of dev: what is tested is what ships.
 lock demo pyproject.toml --group build --universal --extra button --extra demo --extra package --constraints requirements/dev.lock.txt
