@@ -21,8 +21,8 @@ from edge.mqtt.codec import STATUS_PERIOD_S
 from edge.mqtt.publisher import Publisher
 from edge.records import CameraHealth, Health, HostHealth, InferenceHealth, Paused, Percentiles, Problem, State
 
-Stage: TypeAlias = Literal["detect", "classify"]
-"""What is timed: each detection, and all crops and classifications of one frame."""
+Stage: TypeAlias = Literal["detect", "track", "crop", "classify", "window", "publish"]
+"""What is timed of a frame in the pipeline's thread; ``status`` reports detecting and classifying."""
 
 _SAMPLES = 600
 _RATE_SPAN_S = 30.0

@@ -83,19 +83,26 @@ class Pipeline:
             else:
                 now_s = frame.captured_at_s
             while (summary := self.window.advance(now_s)) is not None:
-                self.outlet.publish_window(summary)
+                self._publish_window(summary)
                 self.meter.windows += 1
             if frame is not None and self.throttle.should_analyse(now_s):
-                self.window.add(self.observe(frame))
+                observation = self.observe(frame)
+                with self.meter.time("window"):
+                    self.window.add(observation)
                 self.meter.frame_done()
             if now_s - self._live_at_s >= LIVE_EVERY_S:
                 self._live_at_s = now_s
-                self.outlet.publish_live(self.window.room())
+                with self.meter.time("publish"):
+                    self.outlet.publish_live(self.window.room())
         if now_s is not None:
             self._close_window(now_s)
 
     def _close_window(self, now_s: float) -> None:
         if (summary := self.window.close(now_s)) is not None:
+            self._publish_window(summary)
+
+    def _publish_window(self, summary: WindowSummary) -> None:
+        with self.meter.time("publish"):
             self.outlet.publish_window(summary)
 
     def observe(self, frame: Frame) -> Observation:
@@ -114,15 +121,18 @@ class Pipeline:
         if not self.tracker.detection_due(frame):
             return self.tracker.carry()
         with self.meter.time("detect"):
-            tracks = self.tracker.update(frame, self.detector.detect(frame.pixels))
+            faces = self.detector.detect(frame.pixels)
+        with self.meter.time("track"):
+            tracks = self.tracker.update(frame, faces)
             self.liveness.look(frame.pixels, [track for track in tracks if track.confirmed], frame.captured_at_s)
         return tracks
 
     def _classify(self, frame: Frame, people: list[Track]) -> tuple[tuple[Reading, ...], tuple[UnreadFace, ...]]:
         size_px, rule = self.classifier.input_size_px, self.detector.crop_rule
-        with self.meter.time("classify"):
+        with self.meter.time("crop"):
             crops = [crop_face(frame.pixels, track.face, rule, size_px) for track in people]
             reasons = [why_unreadable(track.face, crop) for track, crop in zip(people, crops, strict=True)]
+        with self.meter.time("classify"):
             scores = self.classifier.classify([crop for crop, reason in zip(crops, reasons, strict=True) if not reason])
         readable = [track for track, reason in zip(people, reasons, strict=True) if not reason]
         unread = [UnreadFace(track, reason) for track, reason in zip(people, reasons, strict=True) if reason]

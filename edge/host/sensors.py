@@ -1,9 +1,11 @@
-"""Reads the machine's sensors: temperature, throttling, memory and free disk space."""
+"""Reads the machine's sensors: temperature, throttling, memory, free disk space, age of the process."""
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
+import time
 from pathlib import Path
 
 from edge.records import HostHealth
@@ -33,6 +35,15 @@ def resident_mb() -> float | None:
     """Resident memory of this process in MB (10^6 bytes), from ``/proc``; None where there is no such file."""
     pages = _read_text(Path("/proc/self/statm"))
     return None if pages is None else int(pages.split()[1]) * resource.getpagesize() / 1e6
+
+
+def process_age_s() -> float | None:
+    """Seconds since this process started, in steps of 10 ms, from ``/proc``; None where there is no such file."""
+    state = _read_text(Path("/proc/self/stat"))
+    if state is None:
+        return None
+    started_ticks = int(state.rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started_ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _read_text(path: Path) -> str | None:

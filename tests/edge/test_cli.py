@@ -135,6 +135,18 @@ def test_bench_prints_speed_and_memory(tmp_path: Path, capsys: pytest.CaptureFix
     assert (figures["looks"]["whole"], figures["looks"]["at_once"]) == (1, 1)
 
 
+def test_bench_says_which_stage_takes_how_much_processor_time(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["bench", "--json"])
+
+    figures = json.loads(capsys.readouterr().out)
+    stages = figures["stage_ms"]
+    assert set(stages) == {"decode", "detect", "track", "crop", "classify", "window", "publish"}
+    assert min(stages.values()) > 0
+    assert sum(stages.values()) < 1.2 * figures["cpu_ms_per_frame"]
+    assert 0.9 < figures["faces_per_frame"] < 1.1
+    assert 0 < figures["people_per_frame"] < figures["faces_per_frame"]
+
+
 def test_bench_of_one_image_says_why_it_times_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), np.zeros((48, 64), np.uint8))
     (tmp_path / "one.toml").write_text('[camera]\nkind = "replay"\npath = "one.png"\n')
@@ -152,9 +164,9 @@ def test_bench_shows_what_all_of_a_large_frame_costs(tmp_path: Path, capsys: pyt
 
     assert main(["bench", "--config", str(config)]) == 0
 
-    *_, looks, cost, _ = capsys.readouterr().out.splitlines()
-    assert "4 of 7 looks at a frame" in looks
-    assert "% of a core" in cost
+    printed = capsys.readouterr().out
+    assert "4 of 7 looks at a frame" in printed
+    assert "% of a core" in printed
 
 
 @pytest.mark.parametrize(("arguments", "windows"), [([], 3), (["--windows", "1"], 1)])
