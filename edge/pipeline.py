@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from edge.camera.capture import Capture
@@ -61,6 +62,7 @@ class Pipeline:
         self.classifier, self.window, self.outlet = classifier, window, outlet
         self.meter, self.throttle, self.onlooker = meter, throttle, onlooker
         self._live_at_s = float("-inf")
+        self._observed = Observation(0, 0.0, ())
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set or the clip ends; the unfinished window is published too, also before a pause.
@@ -106,26 +108,33 @@ class Pipeline:
             self.outlet.publish_window(summary)
 
     def observe(self, frame: Frame) -> Observation:
-        """Analyse one frame: the readings of everybody who is confirmed, has moved and is in view."""
-        now_s, tracks = frame.captured_at_s, self._track(frame)
-        confirmed = [track for track in tracks if track.confirmed]
-        people = [track for track in confirmed if self.liveness.is_alive(track, now_s)]
-        readings, unread = self._classify(frame, people) if people else ((), ())
-        still = tuple(track for track in confirmed if self.liveness.is_still(track, now_s))
-        observation = Observation(frame.sequence, now_s, readings, unread, still)
+        """What one frame shows: a detection and its readings, or those of the detection before."""
+        if self.tracker.detection_due(frame):
+            tracks = self._track(frame)
+            self._observed = self._read(frame, tracks)
+        else:
+            tracks = self.tracker.carry()
+        observation = replace(self._observed, sequence=frame.sequence, captured_at_s=frame.captured_at_s)
         if self.onlooker is not None:
             self.onlooker.see(frame, tracks, observation)
         return observation
 
     def _track(self, frame: Frame) -> tuple[Track, ...]:
-        if not self.tracker.detection_due(frame):
-            return self.tracker.carry()
         with self.meter.time("detect"):
             faces = self.detector.detect(frame.pixels)
         with self.meter.time("track"):
             tracks = self.tracker.update(frame, faces)
             self.liveness.look(frame.pixels, [track for track in tracks if track.confirmed], frame.captured_at_s)
         return tracks
+
+    def _read(self, frame: Frame, tracks: Sequence[Track]) -> Observation:
+        """The readings of everybody who is confirmed, has moved and is in view."""
+        now_s = frame.captured_at_s
+        confirmed = [track for track in tracks if track.confirmed]
+        people = [track for track in confirmed if self.liveness.is_alive(track, now_s)]
+        readings, unread = self._classify(frame, people) if people else ((), ())
+        still = tuple(track for track in confirmed if self.liveness.is_still(track, now_s))
+        return Observation(frame.sequence, now_s, readings, unread, still)
 
     def _classify(self, frame: Frame, people: list[Track]) -> tuple[tuple[Reading, ...], tuple[UnreadFace, ...]]:
         size_px, rule = self.classifier.input_size_px, self.detector.crop_rule

@@ -15,7 +15,18 @@ from edge.errors import CameraError
 from edge.health import Meter
 from edge.host.thermal import LOWER_AFTER_S, Throttle
 from edge.pipeline import Onlooker, Pipeline
-from edge.records import Face, Frame, HostHealth, Image, Observation, Percentiles, RoomReading, Track, WindowSummary
+from edge.records import (
+    Face,
+    Frame,
+    HostHealth,
+    Image,
+    Observation,
+    Percentiles,
+    Reading,
+    RoomReading,
+    Track,
+    WindowSummary,
+)
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.liveness import Liveness
 from edge.vision.tracker import FaceTracker
@@ -117,6 +128,19 @@ def test_the_detector_sees_each_frame_that_is_due() -> None:
     run(camera(5), (), detector=detector, detect_every=2)
 
     assert [int(pixels[0, 0]) for pixels in detector.seen] == [0, 2, 4]
+
+
+def test_between_two_detections_nothing_is_classified_and_the_readings_hold() -> None:
+    seen: list[tuple[Reading, ...]] = []
+
+    class Guest:
+        def see(self, frame: Frame, tracks: Sequence[Track], observation: Observation) -> None:
+            seen.append(observation.readings)
+
+    run(camera(12), (FACE,), detect_every=3, onlooker=Guest())
+
+    assert [len(readings) for readings in seen] == 3 * [0] + 9 * [1]
+    assert [index for index in range(4, 12) if seen[index] is seen[index - 1]] == [4, 5, 7, 8, 10, 11]
 
 
 def test_an_empty_room_is_published_too() -> None:
