@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import cv2
 import numpy as np
@@ -141,9 +142,8 @@ class _Backdrop:
             if len(seen) < _AGREE:
                 self._whole_px = (0, 0)
                 return None
-            x_px = float(np.median([change.x_px for change in seen]))
-            y_px = float(np.median([change.y_px for change in seen]))
-            if np.median([math.hypot(change.x_px - x_px, change.y_px - y_px) for change in seen]) > SHAKES_PX:
+            x_px, y_px = median(change.x_px for change in seen), median(change.y_px for change in seen)
+            if median(math.hypot(change.x_px - x_px, change.y_px - y_px) for change in seen) > SHAKES_PX:
                 return None  # they are people or leaves, which move each in its own way
             before, self._whole_px = self._whole_px, (round(x_px), round(y_px))
             if before == self._whole_px:
