@@ -35,9 +35,12 @@ READERS = (
 
 
 def device(name: str) -> Account:
-    """A device writes its own topics, and hears the commands to it and that Home Assistant has started."""
-    commands = f"fer/v1/{name}/command/+"
-    return Account(name, (f"fer/v1/{name}/#", f"homeassistant/device/{name}/config"), (BIRTH, commands))
+    """A device writes its own topics, and hears the commands to it, that Home Assistant has started, and what the
+    broker keeps of its own discovery.
+    """
+    commands, discovery = f"fer/v1/{name}/command/+", f"homeassistant/device/{name}/config"
+    parts = f"homeassistant/+/{name}/+/config"
+    return Account(name, (f"fer/v1/{name}/#", discovery), (BIRTH, commands, discovery, parts))
 
 
 def rabbitmq(accounts: list[Account]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -21,13 +24,37 @@ _ICONS = dict(
 )
 
 
-def discovery(device: Device) -> Message:
+def announce(device: Device, retained: Mapping[str, bytes], takes: Callable[[Message], bool]) -> list[Message]:
+    """What to publish so that Home Assistant has the entities of this device, and no others of it.
+
+    Args:
+        device: what it is now. With another model it has other labels, so other entities.
+        retained: the payloads, by topic, that the broker has kept of this device's discovery, see ``retained_topics``.
+        takes: whether the broker takes a message of this size; if not the whole, there is one for each entity.
+    """
+    parts = discovery_in_parts(device)
+    whole = discovery(device, _entities(retained.get(DISCOVERY_TOPIC.format(device=device.id), b"")))
+    gone = retained.keys() - {whole.topic, *(part.topic for part in parts)}
+    return [*(Message(topic, b"", retain=True) for topic in sorted(gone)), *((whole,) if takes(whole) else parts)]
+
+
+def retained_topics(device: Device) -> tuple[str, str]:
+    """Where the broker keeps this device's discovery; the second has wildcards."""
+    return DISCOVERY_TOPIC.format(device=device.id), PART_TOPIC.format(platform="+", device=device.id, key="+")
+
+
+def discovery(device: Device, before: Mapping[str, str] | None = None) -> Message:
     """Home Assistant's device-based discovery message: one device with one entity per figure.
 
     The same device always gives the same bytes: Home Assistant ignores an unchanged description, and expires every
     entity of a changed one. ``expire_after`` is safe because aggregates are not retained.
+
+    ``before`` has the platforms of the entities that the message before it described, by key. Home Assistant keeps
+    those that are merely absent; it removes an entity of which nothing is said but its platform.
     """
-    body = _about(device) | {"components": _components(device)}
+    components = _components(device)
+    gone = {key: {"platform": platform} for key, platform in (before or {}).items() if key not in components}
+    body = _about(device) | {"components": components | gone}
     return Message(DISCOVERY_TOPIC.format(device=device.id), msgspec.json.encode(body), retain=True)
 
 
@@ -63,6 +90,23 @@ def _about(device: Device) -> dict[str, Any]:
     }
 
 
+def _entities(payload: bytes) -> dict[str, str]:
+    """The platforms of the entities that a discovery message describes, by key; those it removes are left out."""
+    try:
+        components = msgspec.json.decode(payload, type=_Described).components
+    except (ValueError, RecursionError):  # somebody else wrote it
+        return {}
+    return {
+        key: component["platform"]
+        for key, component in components.items()
+        if len(component) > 1 and isinstance(component.get("platform"), str)
+    }
+
+
+class _Described(msgspec.Struct):
+    components: dict[str, dict[str, Any]]
+
+
 def _components(device: Device) -> dict[str, dict[str, Any]]:
     components = _window_entities(device) | _health_entities(device) | _switches(device)
     for key, component in components.items():
@@ -90,7 +134,7 @@ def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
             "name": "Dominant emotion",
             "icon": "mdi:emoticon-outline",
             "device_class": "enum",
-            "options": EMOTIONS,
+            "options": device.labels,
             "value_template": _mood(device, "value_json.dominant"),
         },
         "basis": {
@@ -117,17 +161,36 @@ def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
             "icon": "mdi:walk",
             "value_template": _unless_replayed("value_json.faces.visits"),
         }
-    for emotion in EMOTIONS:
-        share = f"(value_json.emotions.{emotion} * 100) | round(1) if value_json.emotions else None"
-        components[emotion] = {
+    for key, label in _label_keys(device.labels).items():
+        components[key] = {
             **number,
-            "name": emotion.capitalize(),
-            "icon": f"mdi:emoticon-{_ICONS[emotion]}",
+            "name": label[0].upper() + label[1:],
+            "icon": f"mdi:emoticon-{_ICONS.get(label, 'outline')}",
             "unit_of_measurement": "%",
             "suggested_display_precision": 0,
-            "value_template": _mood(device, share),
+            "value_template": _mood(device, _share(label)),
         }
     return components
+
+
+def _label_keys(labels: tuple[str, ...]) -> dict[str, str]:
+    """Each label by a key of letters, digits and ``_``; those that are not FER2013's cannot be taken for a figure."""
+    keys: dict[str, str] = {}
+    for number, label in enumerate(labels, 1):
+        plain = unicodedata.normalize("NFKD", label.casefold()).encode("ascii", "ignore").decode()
+        key = label if label in EMOTIONS else "share_" + re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+        while key in keys or key == "share_":
+            key = f"{key.rstrip('_')}_{number}"
+        keys[key] = label
+    return keys
+
+
+def _share(label: str) -> str:
+    if label in EMOTIONS:
+        return f"(value_json.emotions.{label} * 100) | round(1) if value_json.emotions else None"
+    # A label holds no double quote and no backslash. A window from before a change of the model may lack it.
+    share = f'value_json.emotions["{label}"]'
+    return f'({share} * 100) | round(1) if value_json.emotions and "{label}" in value_json.emotions else None'
 
 
 def _health_entities(device: Device) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from edge.mqtt.codec import ONLINE, decode_pause, encode
 from edge.mqtt.compose import aggregate, live, status
 from edge.mqtt.connection import Acknowledged, Connection, Lost, Received
 from edge.mqtt.credentials import check_credentials
-from edge.mqtt.home_assistant import BIRTH_TOPIC, discovery, discovery_in_parts
+from edge.mqtt.home_assistant import BIRTH_TOPIC, announce, retained_topics
 from edge.mqtt.messages import Availability, Device, Live, PauseCommand
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.sender import Sender
@@ -34,8 +34,12 @@ GIVE_UP_S = 60.0
 """After this time without an acknowledgement, reconnect and send again what was not acknowledged."""
 HUNG_S, CONNECTING_S = 15.0, 120.0
 """The thread counts as hung after this time; connecting may take longer (a dead name server, a TLS handshake)."""
+READ_BACK_S = 1.0
+"""The broker sends what it keeps of our discovery within this time after the connection; then we publish it anew."""
 BIRTH_JITTER_S = 10.0
 """A fleet answers Home Assistant's birth message at random moments within this time."""
+MAX_KEPT = 200
+"""Of so many retained messages on the topics of our discovery, others are left alone: anybody may write there."""
 
 _TICK_S = 1.0
 
@@ -79,6 +83,7 @@ class Publisher:
         self._last_ack_s: float | None = None
         self._trouble: str | None = None
         self._discover_at_s = float("-inf")
+        self._kept: dict[str, bytes] = {}
 
     def start(self) -> None:
         """Start connecting; retries until the broker is there.
@@ -191,20 +196,22 @@ class Publisher:
     def _publish_until_lost(self, connection: Connection, sender: Sender) -> Lost | None:
         """Publish until the connection is lost; returns None if the publisher was stopped."""
         if self._discoverable:
-            connection.subscribe(BIRTH_TOPIC, qos=0)  # as Home Assistant sends it; NATS keeps a queue for each of QoS 1
+            for topic in (BIRTH_TOPIC, *retained_topics(self._device)):
+                connection.subscribe(topic, qos=0)  # Home Assistant sends it so; NATS keeps a queue for each of QoS 1
         if self._on_pause is not None:
             connection.subscribe(self._pause_topic, as_published=True)
         sender.send(encode(Availability(self._device.id, online=True)))
         sender.send(encode(self._device))
         self._status_due = True
-        self._discover_at_s = float("-inf") if self._discoverable else float("inf")
+        self._kept = {}
+        self._discover_at_s = time.monotonic() + READ_BACK_S if self._discoverable else float("inf")
         while not self._stopping.is_set():
             self._send_status(sender)
             if time.monotonic() >= self._discover_at_s:
                 self._discover_at_s = float("inf")
-                whole = discovery(self._device)
-                for message in (whole,) if connection.takes(whole) else discovery_in_parts(self._device):
+                for message in announce(self._device, self._kept, connection.takes):
                     sender.send(message)
+                self._kept = {}
             while self._live:
                 sender.send(encode(self._live.popleft()))
             wait_s = min(sender.advance(), self._discover_at_s - time.monotonic(), _TICK_S)
@@ -247,6 +254,9 @@ class Publisher:
                 self._last_ack_s = time.monotonic()
             case Received(topic=topic, payload=payload, retained=retained) if topic == self._pause_topic:
                 self._obey(payload, retained=retained)
+            case Received(topic=topic, payload=payload, retained=True) if payload and topic != BIRTH_TOPIC:
+                if len(self._kept) < MAX_KEPT:
+                    self._kept[topic] = payload
             case Received(payload=payload, retained=False) if payload == ONLINE:
                 self._discover_at_s = time.monotonic() + self._random.uniform(0.0, self._birth_jitter_s)
             case _:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from msgspec.structs import replace
 
 from edge.config import MqttConfig
 from edge.labels import EMOTIONS
@@ -93,6 +94,7 @@ class MakePublisher(Protocol):
         *,
         protocol: Literal["5", "3.1.1"] = "5",
         start: bool = True,
+        labels: tuple[str, ...] = EMOTIONS,
         **options: Any,
     ) -> Publisher:
         """A publisher for the broker ``running``, with further ``options`` of ``Publisher``."""
@@ -179,11 +181,13 @@ def make_publisher(device: Device) -> Iterator[MakePublisher]:
         *,
         protocol: Literal["5", "3.1.1"] = "5",
         start: bool = True,
+        labels: tuple[str, ...] = EMOTIONS,
         **options: Any,
     ) -> Publisher:
         outbox = outbox or Outbox(None, "fer-1a2b3c4d")
         broker = MqttConfig(running.host, running.port, protocol=protocol)
-        publisher = Publisher(broker, device, outbox, WallClock(), random=Random(1), **options)
+        described = replace(device, labels=labels)
+        publisher = Publisher(broker, described, outbox, WallClock(), random=Random(1), **options)
         made.append((publisher, outbox))
         if start:
             publisher.start()

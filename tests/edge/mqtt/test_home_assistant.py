@@ -18,10 +18,19 @@ from msgspec.structs import replace
 from edge.labels import EMOTIONS
 from edge.mqtt.codec import decode_pause, encode
 from edge.mqtt.compose import aggregate, status
-from edge.mqtt.home_assistant import discovery
+from edge.mqtt.home_assistant import announce, discovery, discovery_in_parts
 from edge.mqtt.messages import Context, Device, PauseCommand, Privacy
 from edge.mqtt.wallclock import WallClock
-from edge.records import CameraHealth, DeliveryHealth, Health, HostHealth, InferenceHealth, Paused, Problem
+from edge.records import (
+    CameraHealth,
+    DeliveryHealth,
+    EmotionScores,
+    Health,
+    HostHealth,
+    InferenceHealth,
+    Paused,
+    Problem,
+)
 
 ACCEPTED = Draft202012Validator(
     json.loads((Path(__file__).parent / "home_assistant_discovery.json").read_text("utf-8")),
@@ -129,6 +138,80 @@ def test_one_message_describes_the_whole_device(device: Device) -> None:
         *("people", "dominant", "basis", "still", *EMOTIONS),
         *("problem", "state", "fps", "cpu_temperature", "outbox"),
     }
+
+
+ODD = ("gut gelaunt", "Müde", "mude", "1", "people", "don't know", "困惑", "退屈", "items", "happy")
+
+
+def test_every_label_has_an_entity_with_a_key_of_its_own(device: Device) -> None:
+    body = described(replace(device, labels=ODD))
+
+    ACCEPTED.validate(body)
+    shares = {
+        key: value["name"] for key, value in body["components"].items() if value.get("unit_of_measurement") == "%"
+    }
+    assert shares == {
+        "share_gut_gelaunt": "Gut gelaunt",
+        "share_mude": "Müde",
+        "share_mude_3": "Mude",
+        "share_1": "1",
+        "share_people": "People",
+        "share_don_t_know": "Don't know",
+        "share_7": "困惑",
+        "share_8": "退屈",
+        "share_items": "Items",
+        "happy": "Happy",
+    }
+    assert body["components"]["dominant"]["options"] == list(ODD)
+    assert all(re.fullmatch("[a-z0-9_]+", component["unique_id"]) for component in body["components"].values())
+
+
+def test_an_entity_shows_the_share_of_its_label_and_nothing_where_a_window_lacks_it(
+    device: Device, summary: Any
+) -> None:
+    odd = replace(device, labels=ODD)
+    scores = EmotionScores((0.4, 0.2, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0, 0), ODD)
+    window = encode(aggregate(odd, "5eed0001", 1, summary(emotions=scores), CLOCK)).payload
+    before = encode(aggregate(device, "5eed0001", 2, summary(), CLOCK)).payload
+
+    for key, shown in {
+        "share_gut_gelaunt": "40.0",
+        "share_mude": "20.0",
+        "share_7": "5.0",
+        "share_items": "0.0",
+    }.items():
+        entity = ExpiringEntity(odd, key)
+        assert entity.hear(window) == shown
+        assert entity.hear(before) == "unknown"
+    assert ExpiringEntity(odd, "dominant").hear(window) == "gut gelaunt"
+
+
+def test_entities_of_other_labels_are_removed(device: Device) -> None:
+    topic, other = discovery(device).topic, replace(device, labels=("confused", "bored", "attentive"))
+
+    (message,) = announce(other, {topic: discovery(device).payload}, lambda _: True)
+
+    gone = {key: value for key, value in json.loads(message.payload)["components"].items() if len(value) == 1}
+    assert gone == {emotion: {"platform": "sensor"} for emotion in EMOTIONS}
+    assert announce(other, {topic: message.payload}, lambda _: True) == [discovery(other)]
+
+
+def test_entities_of_other_labels_are_removed_where_each_has_a_message(device: Device) -> None:
+    other = replace(device, labels=("confused", "bored", "attentive"))
+    kept = {message.topic: message.payload for message in discovery_in_parts(device)}
+
+    messages = announce(other, kept, lambda message: len(message.payload) < 2000)
+
+    cleared = [message.topic for message in messages if not message.payload]
+    assert cleared == sorted(f"homeassistant/sensor/fer-1a2b3c4d/{emotion}/config" for emotion in EMOTIONS)
+    assert messages[len(cleared) :] == list(discovery_in_parts(other))
+
+
+@pytest.mark.parametrize(
+    "kept", [b"", b"{", b"[1]", b'{"components": {"people": 1}}', b'{"components": {"a": {"b": 1}}}']
+)
+def test_what_somebody_else_keeps_on_the_topic_of_discovery_changes_nothing(device: Device, kept: bytes) -> None:
+    assert announce(device, {discovery(device).topic: kept}, lambda _: True) == [discovery(device)]
 
 
 def test_the_basis_of_a_mood_or_the_reason_for_none_is_an_entity(device: Device, summary: Any) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import pytest
 
+from edge.labels import EMOTIONS
 from edge.mqtt.outbox import Outbox
 from edge.records import Health, RoomReading
 from tests.edge.conftest import MakePublisher, Summary
-from tests.support.dashboard import OpenDashboard
+from tests.support.dashboard import Dashboard, OpenDashboard
 from tests.support.mosquitto import StartMosquitto
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.broker
+
+OTHER_LABELS = ("confused", "bored", "attentive")
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -25,9 +29,10 @@ def test_a_connect_greets_with_everything_a_dashboard_needs(
     health: Health,
 ) -> None:
     running = mosquitto()
+    early = dashboard(running)
     publisher = make_publisher(running, protocol=protocol)
     publisher.publish_status(lambda: health)
-    eventually(lambda: publisher.connected and publisher.health.last_ack_age_s is not None)
+    early.wait(lambda: len(early.payloads("/config")) == 1)
 
     late = dashboard(running)
 
@@ -37,6 +42,32 @@ def test_a_connect_greets_with_everything_a_dashboard_needs(
     assert late.payloads("/info")[0]["device"] == "fer-1a2b3c4d"
     assert late.payloads("/config")[0]["origin"]["name"] == "fer-edge"
     assert all(message.retain for message in late.messages)
+
+
+def _has_more(board: Dashboard, than: int) -> bool:
+    return len(board.messages) > than
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_entities_of_the_labels_before_are_removed_at_the_next_start(
+    mosquitto: StartMosquitto,
+    dashboard: OpenDashboard,
+    make_publisher: MakePublisher,
+    protocol: Literal["5", "3.1.1"],
+) -> None:
+    running = mosquitto()
+    board = dashboard(running, "homeassistant/#")
+
+    for labels in (EMOTIONS, OTHER_LABELS, OTHER_LABELS):
+        heard = len(board.messages)
+        publisher = make_publisher(running, protocol=protocol, labels=labels)
+        board.wait(partial(_has_more, board, heard))
+        publisher.stop(2.0)
+
+    changed, after = (body["components"] for body in board.payloads("/config")[1:])
+    assert all(changed[emotion] == {"platform": "sensor"} for emotion in EMOTIONS)
+    assert set(changed) == {*after, *EMOTIONS}
+    assert {"share_confused", "share_bored", "share_attentive"} < set(after)
 
 
 def test_windows_arrive_once_in_order_and_leave_the_outbox(
