@@ -7,18 +7,22 @@ import sys
 
 from edge.errors import FerEdgeError
 from train.classifier import cli as classifier
+from train.data import cli as data
 from train.detector import cli as detector
 
 _DESCRIPTION = """\
 Train and measure the expression classifier and the face detector.
 
-A recipe says how to train. Training writes a run folder with model.keras, its
+import makes a data set of photographs with labels of your own, see
+docs/your-own-model.md. A recipe says how to train. Training writes a run folder with model.keras, its
 settings and its curves, and can be stopped and resumed at any time. fer-quantize
 then turns a run into an int8 release for a device.
 """
 
 _EXAMPLES = """\
 examples:
+  fer-train import photographs/ --out data/mine
+  fer-train fit --start shipped --data data/mine
   fer-train fit --recipe first --data fer2013.csv --votes fer2013new.csv
   fer-train evaluate runs/first-0/model.keras --data fer2013.csv --votes fer2013new.csv
   fer-train report runs/first-0 --data fer2013.csv --votes fer2013new.csv
@@ -56,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    data.add_command(commands)
     classifier.add_commands(commands)
     detector.add_commands(commands.add_parser("detector", help="train and measure the face detector"))
     return parser

@@ -25,13 +25,11 @@ from edge.labels import EMOTIONS, INPUT_SIZE_PX, check_labels
 from train.data.ferplus import Votes, read_votes
 from train.data.kaggle import FORMS, Row, read_csv, read_pictures
 from train.data.kaggle import SPLITS as SPLITS
+from train.data.layouts import IMPORTED
 from train.data.names import in_order
 from train.data.people import HELD_OUT
 from train.data.source import ARCHIVES, PICTURES, Source, ending
 from train.run.progress import Progress
-
-IMPORTED = "import.csv"
-"""The file that ``fer-train import`` leaves in a data set; its faces are all different."""
 
 _CACHE_VERSION = 2
 

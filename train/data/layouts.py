@@ -10,9 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from train.data.ferplus import CLASSES, VOTE_COLUMNS, majority
 from train.data.names import are_numbers, label_of, numbering_of, split_of
 from train.data.source import PICTURES, UNREADABLE, VIDEOS, Source, ending
 from train.data.tables import DAMAGED, column, open_table
+
+IMPORTED = "import.csv"
+"""The file that ``fer-train import`` leaves in a data set: its class folders say all, and its faces are distinct."""
 
 PATH_COLUMNS = (
     *("path", "file", "filename", "file_name", "filepath", "pth", "image", "img", "image_path", "image_name"),
@@ -51,13 +55,16 @@ class Labelled:
     to_s: float = float("inf")
 
 
-def find_labelled(source: Source, table: str | None = None, numbering: str | None = None) -> list[Labelled]:
+def find_labelled(
+    source: Source, table: Path | None = None, numbering: str | None = None, video: str | None = None
+) -> list[Labelled]:
     """The labelled pictures and videos of ``source``, in its order.
 
     Args:
         source: the data set.
-        table: the csv of paths and labels among its files; None looks for one.
+        table: a csv of paths and labels; None looks for one, or for another layout.
         numbering: one of ``names.NUMBERINGS``, where labels are numbers that several data sets use.
+        video: what a ``table`` without paths is about.
 
     Raises:
         DataError: no layout is known, a label file cannot be read, or the meaning of numbers is not clear.
@@ -65,16 +72,16 @@ def find_labelled(source: Source, table: str | None = None, numbering: str | Non
     shown = PICTURES | UNREADABLE | VIDEOS
     pictures = [name for name in source.sizes if ending(name) in shown]
     if table:
-        found = _of_table(source, table, pictures)
+        with table.open("rb") if table.is_file() else source.stream(str(table)) as raw:
+            found = _of_table(raw, table, pictures, PurePosixPath(), video)
         if found is None:
-            raise DataError(
-                f"data {source.path / table}: names no pictures and labels in its first row; call the columns path "
-                "and label"
-            )
+            columns = "start, end and label" if video else "path and label"
+            raise DataError(f"data {table}: its first row names other columns; call them {columns}")
         return _with_names(source, found, numbering)
     if not pictures:
         raise DataError(f"data {source.path}: holds no picture and no video; give {', '.join(sorted(PICTURES))}")
-    for layout in (_of_lists, _of_votes, _of_sequences, _of_arrays, _of_tables, _of_folders):
+    foreign = (_of_lists, _of_votes, _of_sequences, _of_arrays, _of_tables)
+    for layout in (*(() if IMPORTED in source.sizes else foreign), _of_folders):
         found = layout(source, pictures)
         if found:
             return _with_names(source, found, numbering)
@@ -159,45 +166,45 @@ def _of_arrays(source: Source, pictures: Sequence[str]) -> list[Labelled]:
 
 def _of_tables(source: Source, pictures: Sequence[str]) -> list[Labelled]:
     """Every csv below the folder that has a path and a label in each row; its name may say the split."""
-    return [
-        each
-        for name in source.sizes
-        if ending(name) in (".csv", ".tsv")
-        for each in _of_table(source, name, pictures) or ()
-    ]
+    found: list[Labelled] = []
+    for name in (name for name in source.sizes if ending(name) in (".csv", ".tsv")):
+        with source.stream(name) as raw:
+            found += _of_table(raw, source.path / name, pictures, PurePosixPath(name).parent) or ()
+    return found
 
 
-def _of_table(source: Source, table: str, pictures: Sequence[str]) -> list[Labelled] | None:
-    """The rows of one csv, or None if it has other columns."""
-    named = _finder(pictures, PurePosixPath(table).parent)
+def _of_table(
+    raw: IO[bytes], table: Path, pictures: Sequence[str], folder: PurePosixPath, video: str | None = None
+) -> list[Labelled] | None:
+    """The rows of one csv, whose paths begin in ``folder``; None if it has other columns."""
+    named = _finder(pictures, folder)
     found = []
-    with source.stream(table) as raw:
-        try:
-            rows = open_table(table, raw)
-            header = next(rows, [])
-            path, label = column(header, *PATH_COLUMNS), column(header, *LABEL_COLUMNS)
-            if path is None or label is None:
-                return None
-            split, person = column(header, *SPLIT_COLUMNS), column(header, *PERSON_COLUMNS)
-            start, end = column(header, "start", "from", "start_s", "begin"), column(header, "end", "to", "end_s")
-            whole = split_of(PurePosixPath(table).stem)
-            for number, row in enumerate(rows, 2):
-                if not any(cell.strip() for cell in row):
-                    continue
-                cells = [*row, *[""] * (len(header) - len(row))]
-                place = f"data {source.path / table} row {number}"
-                found.append(
-                    Labelled(
-                        named(cells[path].strip()),
-                        cells[label].strip(),
-                        whole if split is None else split_of(cells[split]),
-                        (cells[person].strip() or None) if person is not None else None,
-                        0.0 if start is None else seconds(cells[start], place, 0.0),
-                        float("inf") if end is None else seconds(cells[end], place, float("inf")),
-                    )
+    try:
+        rows = open_table(table.name, raw)
+        header = next(rows, [])
+        path, label = column(header, *PATH_COLUMNS), column(header, *LABEL_COLUMNS)
+        if (path is None and video is None) or label is None:
+            return None
+        split, person = column(header, *SPLIT_COLUMNS), column(header, *PERSON_COLUMNS)
+        start, end = column(header, "start", "from", "start_s", "begin"), column(header, "end", "to", "end_s")
+        whole = split_of(table.stem)
+        for number, row in enumerate(rows, 2):
+            if not any(cell.strip() for cell in row):
+                continue
+            cells = [*row, *[""] * (len(header) - len(row))]
+            place = f"data {table} row {number}"
+            found.append(
+                Labelled(
+                    video or named(cells[path or 0].strip()),
+                    cells[label].strip(),
+                    whole if split is None else split_of(cells[split]),
+                    (cells[person].strip() or None) if person is not None else None,
+                    0.0 if start is None else seconds(cells[start], place, 0.0),
+                    float("inf") if end is None else seconds(cells[end], place, float("inf")),
                 )
-        except DAMAGED as error:
-            raise DataError(f"data {source.path / table}: cannot be read to its end ({error})") from error
+            )
+    except DAMAGED as error:
+        raise DataError(f"data {table}: cannot be read to its end ({error})") from error
     return found
 
 
@@ -263,23 +270,3 @@ def _are_known(folders: Sequence[Sequence[str]], level: int) -> bool:
 
 def _text(source: Source, name: str) -> str:
     return source.read(name).decode("utf-8", "replace").lstrip("\ufeff")
-
-
-def named_table(path: Path) -> tuple[Path, str | None]:
-    """The folder and the name of a csv of paths and labels, or ``path`` and None if it is none."""
-    return (path.parent, path.name) if path.suffix.lower() in (".csv", ".tsv", ".txt") else (path, None)
-
-
-def empty_classes(source: Source, found: Iterator[Labelled] | Sequence[Labelled]) -> list[str]:
-    """Folders of ``source`` beside those of ``found`` that hold no picture."""
-    classes = {PurePosixPath(each.name).parent for each in found}
-    parents = {source.path / folder.parent for folder in classes}
-    return sorted(
-        str(child.relative_to(source.path))
-        for parent in parents
-        if parent.is_dir()
-        for child in parent.iterdir()
-        if child.is_dir()
-        and not child.name.startswith((".", "__MACOSX"))
-        and not any(PurePosixPath(child.relative_to(source.path).as_posix()) in (c, *c.parents) for c in classes)
-    )

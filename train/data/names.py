@@ -51,10 +51,10 @@ def split_of(word: str) -> str | None:
 
 
 def label_of(name: str) -> str:
-    """The label that a folder or a cell names: in small letters, with single blanks, one of ``EMOTIONS`` if it is a
-    synonym, also behind a number as in ``3_Happy``.
+    """The label that a folder or a cell names: in small letters, with single blanks and no slash, one of ``EMOTIONS``
+    if it is a synonym, also behind a number as in ``3_Happy``.
     """
-    word = " ".join(unicodedata.normalize("NFC", name).split()).lower()
+    word = " ".join(unicodedata.normalize("NFC", re.sub(r"[/\\]", " ", name)).split()).lower()
     plain = _ORDINAL.sub("", word)
     return SYNONYMS.get(plain, plain if plain in EMOTIONS else word)
 

@@ -15,7 +15,7 @@ import pytest
 
 from edge.errors import DataError
 from train.data.fer2013 import load
-from train.data.layouts import Labelled, find_labelled, named_table
+from train.data.layouts import Labelled, find_labelled
 from train.data.source import Source
 from train.run.progress import silent
 
@@ -31,7 +31,7 @@ def lay(folder: Path, names: list[str], files: Mapping[str, str | bytes] | None 
 
 
 def found(path: Path, numbering: str | None = None) -> list[tuple[str, str, str | None, str | None]]:
-    folder, table = named_table(path)
+    folder, table = (path.parent, path) if path.suffix == ".csv" else (path, None)
     labelled = find_labelled(Source.open(folder), table, numbering)
     return [(each.name, each.label, each.split, each.person) for each in labelled]
 
@@ -157,8 +157,7 @@ def test_a_csv_says_split_person_and_time(tmp_path: Path) -> None:
     table = 'video,start,end,label,subject,split\nclip.mp4,0:01,"2,5",bored,7,train\nclip.mp4,1:00:00,,confused,,\n'
     lay(tmp_path, [], {"clip.mp4": "", "labels.csv": table})
 
-    folder, name = named_table(tmp_path / "labels.csv")
-    assert find_labelled(Source.open(folder), name) == [
+    assert find_labelled(Source.open(tmp_path), tmp_path / "labels.csv") == [
         Labelled("clip.mp4", "bored", "Training", "7", 1.0, 2.5),
         Labelled("clip.mp4", "confused", None, None, 3600.0, float("inf")),
     ]
@@ -169,7 +168,7 @@ def test_a_csv_says_split_person_and_time(tmp_path: Path) -> None:
     [
         (
             {"labels.csv": "a,b\n1,2\n"},
-            "names no pictures and labels in its first row; call the columns path and label",
+            "its first row names other columns; call them path and label",
         ),
         ({"labels.csv": "path,label,start\nx.mp4,bored,soon\n"}, "row 2: 'soon' is no time; give seconds or"),
         ({"labels.csv": b"\xff\xfep"}, "cannot be read to its end"),
