@@ -21,6 +21,7 @@ from edge.commands.arguments import CONFIG, parse
 from edge.config import CameraConfig, Config, MqttConfig
 from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
+from edge.labels import EMOTIONS, check_labels
 from edge.model.download import DOWNLOADS, folders
 
 if TYPE_CHECKING:
@@ -238,7 +239,11 @@ def _simulate(options: argparse.Namespace) -> int:
     from edge.commands.simulate import simulate
     from edge.commands.simulated_device import Plan
 
-    plan = Plan(_broker(options), options.window, options.live, options.prefix, options.seed, options.discovery)
+    try:
+        labels = check_labels(options.labels or EMOTIONS)
+    except ValueError as error:
+        raise ConfigError(f"--labels: {error}") from error
+    plan = Plan(_broker(options), options.window, options.live, options.prefix, options.seed, options.discovery, labels)
     duration_s = 60 * options.minutes if options.minutes else float("inf")
     return simulate(plan, options.devices, duration_s=duration_s, json=options.json)
 

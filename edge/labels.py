@@ -12,6 +12,15 @@ EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 HEADS = ("ferplus", "fer2013")
 """The outputs of our classifier: the emotion that FER+'s annotators saw in a face, and the face's FER2013 label."""
 
+CHART_ORDER = ("happy", "surprise", "neutral", "sad", "fear", "angry", "disgust")
+"""The same as charts show them, the pleasant above."""
+
+PALETTE = (
+    *("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb5566", "#7b6fd0", "#88ccee", "#44aa99"),
+    *("#3fa35b", "#999933", "#ddcc77", "#cc6677", "#b35a86", "#aa4499", "#6699cc", "#997700", "#994455", "#3b7dd8"),
+)
+"""Colours of labels for which the release gives none, most of Paul Tol's schemes; the shipped ones have their own."""
+
 INPUT_SIZE_PX = 48
 """Side of the square grey face crop that FER2013 contains and our classifier takes."""
 
@@ -90,6 +99,23 @@ def check_colours(colours: Mapping[str, object], labels: Sequence[str]) -> dict[
         if not _COLOUR.fullmatch(checked[name]):
             raise ValueError(f"colour of {name!r} is {colour!r}; expected #rrggbb, such as #0072b2")
     return checked
+
+
+def in_chart_order(labels: Iterable[str], order: Sequence[str] = ()) -> tuple[str, ...]:
+    """``labels`` as charts show them: in the ``order`` that the release gives, then the shipped ones, then others."""
+    rank = {label: place for place, label in enumerate(dict.fromkeys((*order, *CHART_ORDER)))}
+    return tuple(sorted(dict.fromkeys(labels), key=lambda label: rank.get(label, len(rank))))
+
+
+def colours_of(labels: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each of ``labels``, those ``given`` by the release or else from ``PALETTE``, by their position.
+
+    The shipped ones have none here unless it is given: theirs depend on the theme.
+    """
+    colours = {label: given[label] for label in labels if label in given}
+    free = [colour for colour in PALETTE if colour not in colours.values()] or PALETTE
+    others = [label for label in labels if label not in colours and label not in EMOTIONS]
+    return colours | {label: free[place % len(free)] for place, label in enumerate(others)}
 
 
 def _fault(label: str) -> str:

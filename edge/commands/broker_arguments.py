@@ -78,6 +78,9 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     simulate.add_argument(
         "--minutes", type=between(0.05, 1e6), metavar="M", help="stop after M minutes (default: run until Ctrl-C)"
     )
+    simulate.add_argument(
+        "--labels", nargs="+", metavar="LABEL", help="the labels of a model of your own (default: the shipped seven)"
+    )
     simulate.add_argument("--discovery", action="store_true", help="appear in Home Assistant too")
     simulate.add_argument(
         "--prefix", type=_prefix, default="sim", help="name the devices PREFIX-0001 and so on (default: %(default)s)"

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 
 from edge.commands.notice_words import WORDS, Words
 from edge.config import LIGHT, Config, device_id
-from edge.errors import ConfigError
+from edge.errors import ConfigError, ModelError
+from edge.labels import EMOTIONS
+from edge.model.classifier_manifest import ClassifierManifest
+from edge.model.store import find_store
 from edge.mqtt.messages import BASE_TOPIC
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -124,10 +128,27 @@ def _section(title: str, sentences: list[str]) -> str:
 
 
 def _expressions(config: Config, words: Words) -> str:
-    """What is estimated; another model may have other labels, so it is not said which."""
-    if config.model.folder in ("", LIGHT):
-        return words.expressions.format(emotions=", ".join(words.emotions))
+    """What is estimated: the labels of the model, those that we know in the language. Of a model that is not on this
+    machine it is not said which.
+    """
+    translated = dict(zip(EMOTIONS, words.emotions, strict=True))
+    if labels := _labels(config):
+        return words.expressions.format(emotions=", ".join(translated.get(label, label) for label in labels))
     return re.sub(r"\s*:\s*\{emotions\}", "", words.expressions)
+
+
+def _labels(config: Config) -> tuple[str, ...]:
+    """The labels that the configured model publishes; none where it cannot be read."""
+    own = config.model.folder not in ("", LIGHT)
+    folder = Path(config.model.folder) if own else find_store("classifier").current
+    if folder is None or config.model.folder == LIGHT:
+        return EMOTIONS
+    try:
+        manifest = ClassifierManifest.from_json((folder / "model.json").read_bytes(), folder / "model.json")
+    except (OSError, ModelError):
+        return ()
+    heads = {head.name: head for head in manifest.heads}
+    return manifest.labels_of(heads.get(config.model.head, manifest.heads[0]))
 
 
 def _mean(config: Config, words: Words) -> str:

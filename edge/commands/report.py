@@ -72,14 +72,17 @@ def write_page(sections: Iterable[Section], out: Path) -> None:
 def write_csv(sections: Iterable[Section], out: Path) -> None:
     """Write the windows of the period as CSV (RFC 4180), one row each, with the dashboard's columns.
 
+    Labels of other models than the shipped ones have columns at the end, such as ``emotions.confused``.
+
     Raises:
         ConfigError: ``out`` cannot be written.
     """
     text = io.StringIO(newline="")
     table = csv.writer(text)
-    table.writerow(_COLUMNS)
-    for section in sections:
-        table.writerows(_row(window) for window in section.period.windows)
+    windows = [window for section in sections for window in section.period.windows]
+    others = dict.fromkeys(name for window in windows for name in window.emotions or () if name not in EMOTIONS)
+    table.writerow((*_COLUMNS, *(f"emotions.{name}" for name in others)))
+    table.writerows((*_row(window), *((window.emotions or {}).get(name) for name in others)) for window in windows)
     _write(out, text.getvalue())
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
 from edge.commands.report_hours import Hours, Period
-from edge.labels import EMOTIONS
-
-ORDER = ("happy", "surprise", "neutral", "sad", "fear", "angry", "disgust")
-"""As on the dashboard page."""
+from edge.labels import EMOTIONS, colours_of, in_chart_order
+from edge.mqtt.messages import Device
 
 _CELL, _GAP, _LEFT, _TOP = 30, 3, 92, 22
 """Of the heat maps, in units of their view box."""
@@ -27,6 +26,33 @@ PEOPLE_KEY = (
     '<i class="blind"></i>no images</p>'
 )
 """What the colours of ``people_cell`` mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The labels of one camera in the order in which they are drawn, and the colours of those that need one."""
+
+    order: tuple[str, ...]
+    colours: Mapping[str, str]
+
+    @classmethod
+    def of(cls, device: Device | None, periods: Iterable[Period]) -> Look:
+        """The look of every label in ``periods``, of which the newest may be those of ``device``."""
+        windows = (window for period in periods for window in period.windows)
+        seen = dict.fromkeys(label for window in windows for label in window.emotions or ())
+        labels = tuple(dict.fromkeys((*(label for label in (device.labels if device else ()) if label in seen), *seen)))
+        order = in_chart_order(labels, (device.order or ()) if device else ())
+        return cls(order, colours_of(labels, (device.colours or {}) if device else {}))
+
+    def hue(self, label: str) -> str:
+        """The class of what is drawn for ``label``."""
+        return f"c{self.colours[label][1:]}" if label in self.colours else label if label in EMOTIONS else "other"
+
+    @property
+    def style(self) -> str:
+        """The rules of the classes that are not in the style sheet."""
+        return "".join(f".c{c[1:]} {{ fill: {c}; background: {c}; }}\n" for c in sorted(set(self.colours.values())))
+
 
 Cell: TypeAlias = Callable[[Hours], tuple[str, str, str]]
 """How an hour is drawn: class, further attributes, and words."""
@@ -69,15 +95,18 @@ def people_cell(period: Period) -> Cell:
     return cell
 
 
-def mood_cell(hours: Hours) -> tuple[str, str, str]:
+def mood_cell(look: Look) -> Cell:
     """The strongest expression, or why there is none."""
-    emotions, dominant = hours.emotions, hours.dominant
-    if emotions and dominant:
-        name = dominant if dominant in EMOTIONS else "other"
-        return name, f' fill-opacity="{0.25 + 0.75 * emotions[dominant]:.2f}"', shares(hours)
-    if hours.kind == "withheld":
-        return "withheld", "", f"expressions withheld: {reasons(hours)}"
-    return ("nobody", "", "nobody was seen") if hours.kind == "nobody" else _no_data(hours)
+
+    def cell(hours: Hours) -> tuple[str, str, str]:
+        emotions, dominant = hours.emotions, hours.dominant
+        if emotions and dominant:
+            return look.hue(dominant), f' fill-opacity="{0.25 + 0.75 * emotions[dominant]:.2f}"', shares(hours)
+        if hours.kind == "withheld":
+            return "withheld", "", f"expressions withheld: {reasons(hours)}"
+        return ("nobody", "", "nobody was seen") if hours.kind == "nobody" else _no_data(hours)
+
+    return cell
 
 
 def _no_data(hours: Hours) -> tuple[str, str, str]:
@@ -86,14 +115,14 @@ def _no_data(hours: Hours) -> tuple[str, str, str]:
     return "blind", "", "the camera delivered no images"
 
 
-def mood_key(emotions: Iterable[str | None]) -> str:
+def mood_key(look: Look, emotions: Collection[str | None]) -> str:
     """What the colours mean, of those that are drawn."""
-    words = {name: name for name in ORDER if name in emotions}
-    words |= {"withheld": "withheld", "nobody": "nobody", "gap": "no window arrived", "blind": "no images"}
-    return f'<p class="key">{" ".join(f"<i class={kind!r}></i>{word}" for kind, word in words.items())}</p>'
+    words = [(look.hue(name), name) for name in look.order if name in emotions]
+    words += [("withheld", "withheld"), ("nobody", "nobody"), ("gap", "no window arrived"), ("blind", "no images")]
+    return f'<p class="key">{" ".join(f"<i class={kind!r}></i>{escape(word)}" for kind, word in words)}</p>'
 
 
-def trend(period: Period) -> str:
+def trend(period: Period, look: Look) -> str:
     """Columns of people above, the shares of the expressions below; what is not known is drawn as such."""
     if period.span == "day":
         bins = [(f"{hour}", period.hours[period.days[0], hour]) for hour in range(24)]
@@ -110,15 +139,16 @@ def trend(period: Period) -> str:
         marks.append(f'<rect class="people" x="{x:.1f}" width="{width:.1f}" {column}/>')
         y = 20 + upper + 8.0
         if emotions := hours.emotions:
-            for emotion in ORDER:
-                part = lower * emotions.get(emotion, 0.0)
+            for emotion in (label for label in look.order if label in emotions):
+                part = lower * emotions[emotion]
+                box = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{part:.1f}"'
                 marks.append(
-                    f'<rect class="{emotion}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{part:.1f}">'
+                    f'<rect class="{look.hue(emotion)}" {box}>'
                     f"<title>{escape(f'{name}: {shares(hours)}')}</title></rect>"
                 )
                 y += part
         elif hours.kind != "future":
-            kind, _, words = mood_cell(hours)
+            kind, _, words = mood_cell(look)(hours)
             box = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{lower}"'
             marks.append(f'<rect class="{kind}" {box}><title>{escape(f"{name}: {words}")}</title></rect>')
         if len(bins) < 26 or place % 2 == 0:

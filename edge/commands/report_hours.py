@@ -7,7 +7,7 @@ change. A window belongs to the hour in which it ended.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -27,12 +27,28 @@ _JUST_BEFORE = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
+class Mood:
+    """Sums over windows with the same labels. ``weight`` is window people: each person of a window weighs the same."""
+
+    windows: int = 0
+    weight: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+
+    def add(self, emotions: Mapping[str, float], weight: float) -> None:
+        """Count the shares of one window."""
+        self.windows += 1
+        self.weight += weight
+        for name, share in emotions.items():
+            self.sums[name] = self.sums.get(name, 0.0) + weight * share
+
+
+@dataclass(slots=True)
 class Hours:
     """Sums over the windows of an hour, or of any other time.
 
     ``people`` adds up the windows: who stays for several is in each. ``covered_s`` is how long windows lasted, and
-    ``looked_s`` how long of it the camera delivered images. ``weights`` are window people, so that each person of a
-    window has the same weight. ``still`` are faces that never moved, ``unread`` readings left out, by reason.
+    ``looked_s`` how long of it the camera delivered images. ``still`` are faces that never moved, ``unread`` readings
+    left out, by reason. ``moods`` are by their labels: a share among seven and one among three are different figures.
     """
 
     kind: Kind = "gap"
@@ -46,8 +62,7 @@ class Hours:
     reasons: set[str] = field(default_factory=set)
     still: int = 0
     unread: dict[str, int] = field(default_factory=dict)
-    weight: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
+    moods: dict[frozenset[str], Mood] = field(default_factory=dict)
 
     def add(self, window: Aggregate) -> None:
         """Count one window."""
@@ -68,10 +83,8 @@ class Hours:
             self.withheld_s += duration_s
             self.reasons.add(window.suppressed)
         if window.emotions is not None:
-            weight = max(window.faces.people, 1)
-            self.weight += weight
-            for name, share in window.emotions.items():
-                self.sums[name] = self.sums.get(name, 0.0) + weight * share
+            mood = self.moods.setdefault(frozenset(window.emotions), Mood())
+            mood.add(window.emotions, max(window.faces.people, 1))
 
     @property
     def at_once(self) -> float | None:
@@ -80,8 +93,11 @@ class Hours:
 
     @property
     def emotions(self) -> dict[str, float] | None:
-        """The mean share of each emotion; None where none was published."""
-        return {name: total / self.weight for name, total in self.sums.items()} if self.weight else None
+        """The mean share of each emotion; None where none was published. Of several models, that of most people."""
+        if not self.moods:
+            return None
+        mood = max(self.moods.values(), key=lambda mood: mood.weight)
+        return {name: total / mood.weight for name, total in mood.sums.items()}
 
     @property
     def dominant(self) -> str | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
 from pathlib import Path
 
 from edge.commands.report_charts import (
-    ORDER,
     PEOPLE_KEY,
+    Look,
     heat_map,
     mood_cell,
     mood_key,
@@ -47,6 +47,11 @@ class Section:
         context = self.device.context if self.device else None
         return (context and (context.room or context.site)) or self.camera
 
+    @property
+    def look(self) -> Look:
+        """How its labels are drawn."""
+        return Look.of(self.device, (self.period, self.earlier))
+
 
 def render(sections: Sequence[Section]) -> str:
     """The page. Cameras of which no window arrived are named at its end."""
@@ -62,7 +67,7 @@ def render(sections: Sequence[Section]) -> str:
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>
 <style>
-{STYLE.read_text("utf-8")}</style>
+{STYLE.read_text("utf-8")}{"".join({section.look.style: "" for section in heard})}</style>
 </head>
 <body>
 <header><h1><span class="logo" aria-hidden="true"><i></i><i></i><i></i></span>{escape(_title(period))}</h1>
@@ -82,15 +87,15 @@ def render(sections: Sequence[Section]) -> str:
 
 
 def _section(section: Section) -> str:
-    period, earlier = section.period, section.earlier
+    period, earlier, look = section.period, section.earlier, section.look
     then = _title(earlier)
+    shown = {name for mood in period.total.moods.values() for name, total in mood.sums.items() if total}
     panels = {
         "People in view, by hour": heat_map(period, people_cell(period)) + PEOPLE_KEY,
-        "Strongest expression, by hour": heat_map(period, mood_cell)
-        + mood_key({hour.dominant for hour in period.hours.values()}),
-        "Hour by hour" if period.span == "day" else "Day by day": trend(period)
-        + mood_key(name for name, total in period.total.sums.items() if total),
-        f"Compared with {'the w' + then[1:] if period.span == 'week' else then}": _comparison(period, earlier),
+        "Strongest expression, by hour": heat_map(period, mood_cell(look))
+        + mood_key(look, {hour.dominant for hour in period.hours.values()}),
+        "Hour by hour" if period.span == "day" else "Day by day": trend(period, look) + mood_key(look, shown),
+        f"Compared with {'the w' + then[1:] if period.span == 'week' else then}": _comparison(period, earlier, look),
     }
     where = section.camera if section.name != section.camera else ""
     drawn = "".join(
@@ -98,7 +103,8 @@ def _section(section: Section) -> str:
     )
     return (
         f"<article><h2>{escape(section.name)} <small>{escape(where)}</small></h2>"
-        f'<ul class="tiles">{_tiles(period)}</ul>{_left_out(period.total)}{drawn}</article>'
+        f'<ul class="tiles">{_tiles(period)}</ul>{_left_out(period.total)}{_labels(period.total, look)}'
+        f"{drawn}</article>"
     )
 
 
@@ -164,7 +170,22 @@ def _left_out(total: Hours) -> str:
     return f'<p class="soft">Left out: {escape("; ".join(told))}.</p>' if told else ""
 
 
-def _comparison(period: Period, earlier: Period) -> str:
+def _labels(total: Hours, look: Look) -> str:
+    """That models with different labels ran, and how that is drawn; nothing where one set was all."""
+    if len(total.moods) < 2:
+        return ""
+    sets = [
+        f"{', '.join(name for name in look.order if name in labels)} ({mood.windows} window{'s' * (mood.windows > 1)})"
+        for labels, mood in sorted(total.moods.items(), key=lambda item: -item[1].weight)
+    ]
+    return (
+        f'<p class="soft labels">Models with different labels ran in this time: {escape("; ".join(sets))}. '
+        "Their shares are never added up. The figures, and each hour and day, are of the one that saw most people in "
+        "it.</p>"
+    )
+
+
+def _comparison(period: Period, earlier: Period, look: Look) -> str:
     now, before = period.total, earlier.total
     if not before.windows:
         return '<p class="soft">There is no window of that time in the record.</p>'
@@ -174,15 +195,26 @@ def _comparison(period: Period, earlier: Period) -> str:
         _row("measured", now.looked_s / 3600, before.looked_s / 3600, 1, "h"),
         _row("expressions withheld", now.withheld_s / 3600, before.withheld_s / 3600, 1, "h"),
     ]
-    ours, theirs = now.emotions, before.emotions
-    for name in ORDER:
-        share = 100 * ours.get(name, 0.0) if ours else None
-        then = 100 * theirs.get(name, 0.0) if theirs else None
-        rows.append(_row(name, share, then, 0, "%", hue=name))
+    for name, share, then_share in _pairs(now.emotions or {}, before.emotions or {}, look):
+        rows.append(_row(name, share, then_share, 0, "%", hue=look.hue(name)))
     return (
         "<table><thead><tr><th></th><th>this time</th><th>then</th><th>difference</th><th></th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _pairs(
+    ours: Mapping[str, float], theirs: Mapping[str, float], look: Look
+) -> Iterator[tuple[str, float | None, float | None]]:
+    """Each label with its percentages of both times. Where the labels differ, no share has its like then."""
+    comparable = not ours or not theirs or ours.keys() == theirs.keys()
+    for now, then in ((ours, theirs),) if comparable else ((ours, {}), ({}, theirs)):
+        for name in (label for label in look.order if label in now or label in then):
+            yield name, _percent(now.get(name)), _percent(then.get(name))
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _row(name: str, now: float | None, before: float | None, decimals: int, unit: str = "", hue: str = "") -> str:

@@ -58,6 +58,7 @@ class Plan:
     prefix: str = "sim"
     seed: int = 0
     discoverable: bool = False
+    labels: tuple[str, ...] = EMOTIONS
 
 
 class SimulatedRoom:
@@ -70,13 +71,15 @@ class SimulatedRoom:
         min_people: int = 3,
         counts_only: CountsOnly | None = None,
         mode: PrivacyMode = "room",
+        labels: tuple[str, ...] = EMOTIONS,
     ) -> None:
+        self._labels = labels
         self._random, self._min_people, self._counts_only = random, min_people, counts_only
         self._is_kiosk, self._gathered = mode == "visits", 0
         self._size = random.uniform(2.0, 12.0)
         self._noon_s = random.uniform(0.0, _DAY_S)
         self._crowd = random.gauss(0.0, 1.0)
-        self._mood = [random.gauss(0.0, 1.0) for _ in EMOTIONS]
+        self._mood = [random.gauss(0.0, 1.0) for _ in labels]
         self._walked_s: float | None = None
 
     def read(self, now_s: float) -> RoomReading:
@@ -138,8 +141,9 @@ class SimulatedRoom:
         self._mood = [kept * value + step * self._random.gauss(0.0, 1.0) for value in self._mood]
 
     def _emotions(self) -> EmotionScores:
-        weights = [_USUAL[name] * math.exp(0.7 * value) for name, value in zip(EMOTIONS, self._mood, strict=True)]
-        return EmotionScores(tuple(weight / sum(weights) for weight in weights))
+        moods = zip(self._labels, self._mood, strict=True)
+        weights = [_USUAL.get(name, 0.1) * math.exp(0.7 * value) for name, value in moods]
+        return EmotionScores(tuple(weight / sum(weights) for weight in weights), self._labels)
 
 
 class SimulatedDevice:
@@ -158,7 +162,7 @@ class SimulatedDevice:
             detector="simulated",
             model=Model("simulated", "0" * 64, "simulated", "cpu"),
             window_s=plan.window_s,
-            labels=EMOTIONS,
+            labels=plan.labels,
             privacy=Privacy(min_people, counts_only is not None, mode),
             context=Context("simulation", f"room {number}"),
             deployment=Deployment("workplace" if at_work else "event"),
@@ -168,7 +172,9 @@ class SimulatedDevice:
         self.publisher = Publisher(plan.broker, self.device, self.outbox, WallClock(), discoverable=plan.discoverable)
         self._window_s = plan.window_s
         random = Random(f"{plan.seed} {number}")
-        self._room = SimulatedRoom(random, min_people=min_people, counts_only=counts_only, mode=mode)
+        self._room = SimulatedRoom(
+            random, min_people=min_people, counts_only=counts_only, mode=mode, labels=plan.labels
+        )
         self._is_hot = number % 20 == 7
         self._started_s = time.monotonic()
         self.windows = 0

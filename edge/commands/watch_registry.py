@@ -124,9 +124,15 @@ class History:
 
 @dataclass(slots=True)
 class DeviceState:
-    """One device and its health; ``online`` is None until it is known. ``place`` is the room or site it stands in."""
+    """One device and its health; ``online`` is None until it is known. ``place`` is the room or site it stands in.
+
+    ``labels``, ``order`` and ``colours`` are those of its model, empty until it has said so or where there are none.
+    """
 
     place: str | None = None
+    labels: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
     online: bool | None = None
     heard_s: float | None = None
     state: str | None = None
@@ -238,6 +244,7 @@ class DeviceRegistry:
                 device.problems = tuple(_printable(problem.sentence) for problem in record.problems[:_MAX_PROBLEMS])
             case Device():
                 device.place = _printable(record.context.room or record.context.site) or None
+                device.labels, device.order, device.colours = record.labels, record.order or (), record.colours or {}
                 self._room(name, record.source, device)
             case Live():
                 if room := self._room(name, record.source, device):

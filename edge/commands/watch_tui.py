@@ -6,12 +6,13 @@ Each room is a panel. When not all panels fit, each room is a line, and those wi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TextIO
 
 from rich import box
+from rich.cells import cell_len
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
@@ -20,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.commands.watch_registry import DeviceRegistry, Mood, Room, Window
-from edge.labels import EMOTIONS
+from edge.labels import EMOTIONS, colours_of
 
 _REFRESH_S = 0.25
 _COLUMNS = (1, 20, 3, 17)
@@ -35,6 +36,8 @@ _COLOURS = dict(
     zip(EMOTIONS, ("#e5762a", "#22b38b", "#d78db6", "#f0b13a", "#2b8ccb", "#6cc0f0", "#a3a9b0"), strict=True),
 )
 _LETTERS = dict(zip(EMOTIONS, "adfhsun", strict=True))
+_NAME = (8, 18)
+"""Width of the names of labels, at least and at most; longer ones are cut."""
 _STATES = {
     "running": ("●", "green"),
     "starting": ("◌", "cyan"),
@@ -44,6 +47,36 @@ _STATES = {
     "offline": ("○", "red"),
     "silent": ("○", "red"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the labels of a room are shown: their order, the colour of each, and a letter that stands for it."""
+
+    order: tuple[str, ...]
+    colours: Mapping[str, str]
+    letters: Mapping[str, str]
+
+    @classmethod
+    def of(cls, room: Room, now_s: float) -> Look:
+        """The labels of the model, and of other models whose windows are in the last hour."""
+        device, windows = room.device_state, (room.window, *room.history.bins(60, now_s))
+        past = (name for window in windows if window is not None for name in window.mood.emotions or ())
+        labels = tuple(dict.fromkeys((*device.labels, *past)))
+        rank = {label: place for place, label in enumerate(dict.fromkeys((*device.order, *EMOTIONS)))}
+        letters = {label: _LETTERS[label] for label in labels if label in _LETTERS}
+        for label in labels:
+            free = (letter for letter in label if letter not in letters.values() and letter != " ")
+            letters.setdefault(label, next((letter for letter in free if cell_len(letter) == 1), "•"))
+        return cls(
+            order=tuple(sorted(labels, key=lambda label: rank.get(label, len(rank)))),
+            colours=_COLOURS | colours_of(labels, device.colours),
+            letters=letters,
+        )
+
+    def colour(self, label: str | None) -> str:
+        """The colour of ``label``, or of what has none."""
+        return self.colours.get(label or "", "bright_black")
 
 
 class Tui:
@@ -124,12 +157,13 @@ def _lines(rooms: list[Room], now_s: float, width: int, left: int) -> Iterator[T
         mark, colour = _STATES.get(room.state(now_s).partition(" ")[0], ("○", "white"))
         name = Text(room.name, "bold")
         people = Text(_people(room, now_s).rjust(_COLUMNS[2]))
-        cells = (Text(mark, colour), name, people, _mood(room, now_s))
+        look = Look.of(room, now_s)
+        cells = (Text(mark, colour), name, people, _mood(room, now_s, look))
         line = Text(no_wrap=True)
         for cell, wide in zip(cells, _COLUMNS, strict=True):
             cell.truncate(wide, overflow="ellipsis", pad=True)
             line.append(cell).append(" ")
-        line.append(_spark(room, now_s, spark))
+        line.append(_spark(room, now_s, spark, look))
         line.truncate(width)
         yield line
         if problem:
@@ -137,18 +171,18 @@ def _lines(rooms: list[Room], now_s: float, width: int, left: int) -> Iterator[T
 
 
 def _panel(room: Room, now_s: float, width: int) -> Panel:
-    state = room.state(now_s)
+    state, look = room.state(now_s), Look.of(room, now_s)
     mark, colour = _STATES.get(state.partition(" ")[0], ("○", "white"))
     where = f" {room.address}" if room.device_state.place else ""
     title = Text.assemble((f"{mark} ", colour), (room.name, "bold"), (where, "dim"), (f"  {state}", colour))
     window = room.window
-    lines: list[RenderableType] = [_heading(room, now_s)]
+    lines: list[RenderableType] = [_heading(room, now_s, look)]
     if window is not None and window.mood.emotions is not None:
-        lines.append(_bars(window.mood, room.mood_now(now_s), width - 6))
+        lines.append(_bars(window.mood, room.mood_now(now_s), width - 6, look))
     else:
-        lines += _message(_why_empty(window))
+        lines += _message(_why_empty(window), len(room.device_state.labels or EMOTIONS))
     if window is not None:
-        lines += [Text(), _spark(room, now_s, width - 16, "last hour "), _letters(room, now_s, width - 16)]
+        lines += [Text(), _spark(room, now_s, width - 16, look, "last hour "), _letters(room, now_s, width - 16, look)]
     lines += [Text(f"▲ {problem}", "yellow") for problem in room.device_state.problems]
     replayed = "  replayed" if window and window.historical else ""
     basis = f"mood {window.mood.basis}  " if window and window.mood.basis else ""
@@ -184,7 +218,7 @@ def _people(room: Room, now_s: float) -> str:
     return "–" if mood is None or room.away(now_s) else str(mood.people)
 
 
-def _heading(room: Room, now_s: float) -> Text:
+def _heading(room: Room, now_s: float, look: Look) -> Text:
     text = Text()
     if room.window is not None:
         mood = room.window.mood
@@ -192,13 +226,13 @@ def _heading(room: Room, now_s: float) -> Text:
         if mood.people > 1:
             text.append(f", at most {room.window.max_at_once} at once", "dim")
         if mood.dominant is not None:
-            text.append("  mostly ", "dim").append(mood.dominant, f"bold {_colour(mood.dominant)}")
+            text.append("  mostly ", "dim").append(mood.dominant, f"bold {look.colour(mood.dominant)}")
     if (now := room.mood_now(now_s)) is not None:
         text.append("  now " if text else "now ", "dim").append(f"{now.people} in view")
     return text
 
 
-def _mood(room: Room, now_s: float) -> Text:
+def _mood(room: Room, now_s: float, look: Look) -> Text:
     """The dominant emotion in a few characters, or that the device is away."""
     window = room.window
     if room.away(now_s):
@@ -207,7 +241,10 @@ def _mood(room: Room, now_s: float) -> Text:
     if window is None or window.mood.emotions is None or window.mood.dominant is None:
         return Text(_why_empty(window, brief=True), "italic dim")
     dominant = window.mood.dominant
-    return Text.assemble((f"{dominant} ", _colour(dominant)), f"{window.mood.emotions[dominant]:.0%}")
+    share = f" {window.mood.emotions[dominant]:.0%}"
+    name = Text(dominant, look.colour(dominant))
+    name.truncate(_COLUMNS[3] - len(share), overflow="ellipsis")
+    return name.append(share, "default")
 
 
 def _duration(seconds: float) -> str:
@@ -220,29 +257,23 @@ def _duration(seconds: float) -> str:
     )
 
 
-def _colour(label: str | None) -> str:
-    return _COLOURS.get(label or "", "bright_black")
-
-
-def _letter(label: str) -> str:
-    return _LETTERS.get(label, label[0])
-
-
-def _bars(mood: Mood, now: Mood | None, width: int) -> Table:
-    live = now.emotions if now is not None else None
+def _bars(mood: Mood, now: Mood | None, width: int, look: Look) -> Table:
+    live, emotions = now.emotions if now is not None else None, mood.emotions or {}
+    wide = min(max([_NAME[0], *(cell_len(name) for name in emotions)]), _NAME[1])
     table = Table.grid(padding=(0, 1))
-    table.add_column(justify="right", width=8)
-    bar = max(4, width - 17 - (6 if live else 0))
+    table.add_column(justify="right", width=wide, no_wrap=True, overflow="ellipsis")
+    bar = max(4, width - wide - 9 - (6 if live else 0))
     table.add_column(width=bar)
     table.add_column(justify="right", width=5)
     table.add_column(justify="right", width=5 if live else 0)
-    for name, share in (mood.emotions or {}).items():
+    for name in (label for label in look.order if label in emotions):
+        share, colour = emotions[name], look.colour(name)
         strong = "bold" if name == mood.dominant else ""
-        label = Text(name, f"{strong} {_colour(name)}".strip())
-        start = name.index(_letter(name))
-        label.stylize("underline", start, start + 1)
+        label = Text(name, f"{strong} {colour}".strip())
+        start = name.find(look.letters[name])
+        label.stylize("underline", max(start, 0), start + 1)
         shown = f"{live[name]:.0%}" if live and name in live else ""
-        table.add_row(label, _bar(share, bar, _colour(name)), Text(f"{share:.0%}", strong), Text(shown, "dim"))
+        table.add_row(label, _bar(share, bar, colour), Text(f"{share:.0%}", strong), Text(shown, "dim"))
     return table
 
 
@@ -252,7 +283,7 @@ def _bar(share: float, width: int, colour: str) -> Text:
     return Text.assemble((full, colour), ("·" * (width - len(full)), "bright_black"))
 
 
-def _spark(room: Room, now_s: float, width: int, label: str = "") -> Text:
+def _spark(room: Room, now_s: float, width: int, look: Look, label: str = "") -> Text:
     """The last hour's people as heights, in the colour of their mood."""
     bins = room.history.bins(width, now_s) if width > 0 else []
     most = max([4, *(window.mood.people for window in bins if window)])
@@ -264,17 +295,18 @@ def _spark(room: Room, now_s: float, width: int, label: str = "") -> Text:
             text.append("×" if window.analysed == 0 else "·", "bright_black")
         else:
             height = _HEIGHTS[min(7, round(window.mood.people / most * 7))]
-            text.append(height, _colour(window.mood.dominant))
+            text.append(height, look.colour(window.mood.dominant))
     return text
 
 
-def _letters(room: Room, now_s: float, width: int) -> Text:
+def _letters(room: Room, now_s: float, width: int, look: Look) -> Text:
     """The last hour's moods as the letters that are underlined in the names."""
     text = Text(" " * 10)
     for window in room.history.bins(width, now_s):
         dominant = window.mood.dominant if window else None
         withheld = "?" if window and window.mood.withheld else " "
-        text.append(_letter(dominant) if dominant else withheld, _colour(dominant) if dominant else "dim")
+        letter = look.letters.get(dominant, "•") if dominant else withheld
+        text.append(letter, look.colour(dominant) if dominant else "dim")
     return text
 
 
@@ -288,7 +320,7 @@ def _why_empty(window: Window | None, *, brief: bool = False) -> str:
     return "· nobody" if brief else "no face was seen in this window"
 
 
-def _message(sentence: str) -> list[RenderableType]:
+def _message(sentence: str, height: int) -> list[RenderableType]:
     """As high as the bars, so that panels keep their size."""
-    above = len(EMOTIONS) // 2
-    return [*[Text()] * above, Text(sentence, "italic dim", justify="center"), *[Text()] * (len(EMOTIONS) - above - 1)]
+    above = height // 2
+    return [*[Text()] * above, Text(sentence, "italic dim", justify="center"), *[Text()] * (height - above - 1)]

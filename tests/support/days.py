@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from random import Random
 
@@ -34,12 +34,24 @@ def cafe(device: Device, start: datetime, days: int) -> Iterator[Aggregate]:
 
 
 def window(
-    device: Device, seq: int, end: datetime, people: int, *, blind: bool = False, happy: float = 0.5
+    device: Device,
+    seq: int,
+    end: datetime,
+    people: int,
+    *,
+    blind: bool = False,
+    happy: float = 0.5,
+    shares: Mapping[str, float] | None = None,
 ) -> Aggregate:
-    """A window of ``MINUTES`` that ended then; fewer than three people have no emotions."""
+    """A window of ``MINUTES`` that ended then; fewer than three people have no emotions.
+
+    ``shares`` are those of a model with other labels.
+    """
     withheld = 0 < people < 3
-    shares = {"happy": happy, "neutral": 0.8 - happy, "sad": 0.1, "surprise": 0.1}
-    scores = EmotionScores(tuple(shares.get(name, 0.0) for name in EMOTIONS))
+    if shares is None:
+        some = {"happy": happy, "neutral": 0.8 - happy, "sad": 0.1, "surprise": 0.1}
+        shares = {name: some.get(name, 0.0) for name in EMOTIONS}
+    scores = EmotionScores(tuple(shares.values()), tuple(shares))
     summary = WindowSummary(
         start_s=0.0,
         end_s=60.0 * MINUTES,

@@ -14,7 +14,7 @@ import msgspec
 
 from edge.config import Config
 from edge.health import Meter
-from edge.labels import EMOTIONS
+from edge.labels import colours_of, in_chart_order
 from edge.mqtt import compose
 from edge.mqtt.codec import encode
 from edge.mqtt.messages import Device
@@ -111,7 +111,7 @@ class View:
             face = _face(track.face, states.get(track.id, "seen" if track.confirmed else "new"), track.id)
             if (scores := read.get(track.id)) is not None and config.counts_only is None:
                 face["state"] = "read" if scores.confidence >= config.model.uncertain_below else "uncertain"
-                face["shares"] = dict(zip(EMOTIONS, scores.probabilities, strict=True))
+                face["shares"] = dict(zip(scores.labels, scores.probabilities, strict=True))
             faces.append(face)
         if isinstance(self._detector, BuiltinDetector):
             faces += [_face(face, "too_small", None) for face in self._detector.too_small]
@@ -126,6 +126,8 @@ class View:
             "camera": device.camera,
             "detector": device.detector,
             "model": f"{device.model.id} ({device.model.head})",
+            "labels": in_chart_order(device.labels, device.order or ()),
+            "colours": colours_of(device.labels, device.colours or {}),
             "mask": config.camera.mask,
             "minFacePx": config.detector.min_face_px,
             "minPeople": config.privacy.min_people,

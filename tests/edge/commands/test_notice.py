@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from dataclasses import fields
+from dataclasses import fields, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from edge.config import (
 )
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS
+from edge.model.classifier_manifest import ClassifierManifest
+from tests.support.paths import TINY
 
 DEVICE = DeviceConfig("fer-1a2b3c4d", "City Museum", "Foyer")
 ASK = DeploymentConfig(contact="privacy@museum.example")
@@ -98,6 +100,16 @@ def test_a_model_with_labels_of_its_own_is_not_given_ours(tmp_path: Path) -> Non
 
     assert "estimates the expression." in text
     assert "disgusted" not in text
+
+
+def test_a_model_of_ones_own_is_shown_with_its_labels_in_its_words(tmp_path: Path) -> None:
+    manifest = ClassifierManifest.from_json((TINY / "grey" / "model.json").read_bytes(), TINY)
+    labels = ("confused", "bored", "gut gelaunt", "happy", "a", "b", "c")
+    (tmp_path / "model.json").write_text(replace(manifest, labels=labels).to_json(), "utf-8")
+
+    text = sign("de", model=ModelConfig(folder=str(tmp_path)))
+
+    assert "den Ausdruck: confused, bored, gut gelaunt, fröhlich, a, b, c." in text
 
 
 def test_a_lawful_basis_is_shown_in_the_words_of_the_operator() -> None:

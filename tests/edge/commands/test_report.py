@@ -245,6 +245,56 @@ def test_the_command_makes_the_page_of_one_device_and_refuses_an_unknown_one(
     assert "holds no device 'fer-third'" in capsys.readouterr().err
 
 
+OTHER = {"confused": 0.25, "bored": 0.7, "happy": 0.05}
+"""Shares of a model with other labels, one of them called as one of the shipped ones."""
+
+
+def test_shares_of_models_with_different_labels_are_never_added_up(device: Device) -> None:
+    seven = [window(device, seq, at(9, day) + timedelta(minutes=seq), 4, happy=0.6) for seq in (1, 2) for day in (0, 1)]
+    three = [window(device, 9 + seq, at(9.5) + timedelta(minutes=seq), 8, shares=OTHER) for seq in (1, 2)]
+
+    period = week(*seven, *three)
+
+    assert period.hours[MONDAY.date(), 9].emotions == pytest.approx(OTHER)  # 16 people's, of 8 the others
+    assert period.hours[MONDAY.date() + timedelta(days=1), 9].dominant == "happy"
+    assert [(len(labels), mood.windows) for labels, mood in period.total.moods.items()] == [(7, 4), (3, 2)]
+
+
+def test_the_page_shows_both_sets_of_labels_and_says_so(
+    record: Callable[..., Path], device: Device, tmp_path: Path
+) -> None:
+    now = replace(device, labels=tuple(OTHER), order=("happy", "bored", "confused"), colours={"bored": "#123456"})
+    windows = [window(device, 1, at(9, -6), 4), window(device, 2, at(10), 4), window(now, 3, at(11), 8, shares=OTHER)]
+    file, out = record(now, *windows), tmp_path / "week.html"
+
+    write_page(report(file, span="week", day=MONDAY.date(), timezone="Europe/Berlin"), out)
+
+    page = out.read_text("utf-8")
+    assert (
+        "Models with different labels ran in this time: happy, bored, confused (1 window);"
+        " happy, surprise, neutral, sad, fear, angry, disgust (1 window)." in page
+    )
+    assert "bored 70 %, confused 25 %, happy 5 %" in page
+    assert ".c123456 { fill: #123456" in page
+    rows = re.findall(r"<tr><th>([^<]*)</th><td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td>", page)
+    assert [row for row in rows if row[0] == "happy"] == [("happy", "5 %", "–", "–"), ("happy", "–", "50 %", "–")]
+    assert [row[0] for row in rows[4:7]] == ["happy", "bored", "confused"]
+
+
+def test_the_csv_has_a_column_for_each_further_label(
+    record: Callable[..., Path], device: Device, tmp_path: Path
+) -> None:
+    shares = {"confused": 0.25, "people": 0.05, "happy": 0.1, "so, so": 0.6}
+    file = record(device, window(device, 1, at(10), 4), window(device, 2, at(11), 4, shares=shares))
+
+    write_csv(report(file, span="week", day=MONDAY.date(), timezone="Europe/Berlin"), tmp_path / "week.csv")
+
+    seven, four = csv.DictReader(io.StringIO((tmp_path / "week.csv").read_text("utf-8")))
+    assert (seven["happy"], seven["emotions.confused"], seven["people"]) == ("0.5", "", "4")
+    assert (four["happy"], four["neutral"], four["emotions.confused"]) == ("0.1", "", "0.25")
+    assert (four["emotions.people"], four["emotions.so, so"], four["people"]) == ("0.05", "0.6", "4")
+
+
 def test_an_empty_record_and_an_unknown_zone_are_told(record: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="is empty yet"):
         report(record(), span="day")

@@ -84,6 +84,22 @@ def test_a_live_reading_of_a_simulated_room_keeps_the_contract(
     assert any(reading.emotions for reading in readings) == (withheld == {None})
 
 
+def test_a_simulated_room_has_the_labels_that_it_is_given() -> None:
+    labels = ("confused", "bored", "attentive")
+
+    windows = a_day(1, labels=labels)
+
+    shown = [window.emotions for window in windows if window.emotions is not None]
+    assert {emotions.labels for emotions in shown} == {labels}
+    assert {emotions.dominant for emotions in shown} == set(labels)
+
+
+def test_a_label_that_cannot_be_one_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--labels", "bored", "unknown"]) == 78
+
+    assert "--labels: label 2, 'unknown', is not allowed: Home Assistant shows" in capsys.readouterr().err
+
+
 def test_a_simulated_room_has_busy_and_empty_hours_and_changes_slowly() -> None:
     windows = a_day(2)
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("rich", reason="needs the extra fer-edge[watch]")
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from edge.commands.watch_registry import DeviceRegistry, DeviceState, Mood, Room, Window
-from edge.commands.watch_tui import Screen, Tui
+from edge.commands.watch_tui import Look, Screen, Tui
 
 SHARES = {"angry": 0.02, "disgust": 0.0, "fear": 0.05, "happy": 0.56, "sad": 0.05, "surprise": 0.12, "neutral": 0.2}
 HAPPY = Mood(7, SHARES, "happy", None)
@@ -45,6 +48,38 @@ def a_room(
 
 def many(count: int, **state: Any) -> list[Room]:
     return [a_room(HAPPY, device=f"fer-{number:03}", online=True, state="running", **state) for number in range(count)]
+
+
+OTHER = Mood(
+    7, {"confused": 0.2, "gut gelaunt und ausgeschlafen": 0.7, "困惑": 0.1}, "gut gelaunt und ausgeschlafen", None
+)
+
+
+def test_a_room_shows_the_labels_of_its_model_in_the_order_of_the_release_at_any_width() -> None:
+    labels = tuple(OTHER.emotions or ())
+    room = a_room(OTHER, state="running", labels=labels, order=labels[::-1], colours={"confused": "#123456"})
+
+    text = drawn(room)
+
+    rows = [line for line in text.splitlines() if "%" in line]
+    assert [row.split()[1] for row in rows] == ["困惑", "gut", "confused"]
+    assert "gut gelaunt und a… " in rows[1]
+    assert "g" in next(line for line in text.splitlines() if re.search("│ {2,}g", line))
+    assert {cell_len(line) for line in text.splitlines() if "│" in line} == {66}
+    (line,) = (line for line in drawn(room, width=60, height=5).splitlines() if "fer-1a2b3c4d" in line)
+    assert "gut gelaunt … 70%" in line
+
+
+def test_a_window_of_the_model_before_keeps_its_labels_beside_those_of_the_new_one() -> None:
+    room = a_room(state="running", labels=tuple(OTHER.emotions or ()))
+    room.add(replace(a_window(HAPPY), received_s=-500.0))
+    room.add(a_window(OTHER, 12346))
+
+    look = Look.of(room, 112.0)
+
+    assert look.order == (*SHARES, "confused", "gut gelaunt und ausgeschlafen", "困惑")
+    assert len({look.colour(label) for label in look.order}) == 10
+    assert [look.letters[label] for label in look.order] == [*"adfhsun", "c", "g", "•"]
 
 
 def test_a_room_shows_a_bar_and_a_percentage_for_every_emotion() -> None:

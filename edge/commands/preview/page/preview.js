@@ -1,7 +1,6 @@
 "use strict";
 // Asks for one frame after the other, and draws it with what was found in it.
 
-const ORDER = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"];
 const RETRY_MS = 1000;
 const SVG = "http://www.w3.org/2000/svg";
 const REASONS = {
@@ -85,7 +84,7 @@ function stateOf(face) {
   return heightPx < (smallestPx ?? facts.minFacePx) ? "too_small" : face.state;
 }
 
-const strongest = (face) => ORDER.reduce((best, name) => (face.shares[name] > face.shares[best] ? name : best));
+const strongest = (face) => facts.labels.reduce((best, name) => (face.shares[name] > face.shares[best] ? name : best));
 
 function drawOverlay() {
   if (!facts) return;
@@ -98,9 +97,8 @@ function drawOverlay() {
     const state = stateOf(face);
     const [left, top, right, bottom] = face.box;
     const name = face.shares && state !== "too_small" ? strongest(face) : "";
-    shapes.push(
-      shape("rect", `box ${state} ${name}`, { x: left, y: top, width: right - left, height: bottom - top, rx: 4 }),
-    );
+    const box = { x: left, y: top, width: right - left, height: bottom - top, rx: 4 };
+    shapes.push(paint(shape("rect", `box ${state}`, box), name));
     labels.push(label(face, state, name));
   }
   if (smallestPx !== null) shapes.push(shape("rect", "measure", measure()));
@@ -117,6 +115,13 @@ function drawOverlay() {
   byId("undo").disabled = !drawing.polygons.length;
   setText(byId("smallest-px"), `${smallestPx ?? facts.minFacePx} px`);
   setText(byId("toml"), toToml(drawing.polygons, smallestPx ?? facts.minFacePx));
+}
+
+/** Give an element the colour of a label: one of the style sheet, or the one that belongs to the model. */
+function paint(element, name) {
+  if (name && Object.hasOwn(facts.colours, name)) element.style.setProperty("--hue", facts.colours[name]);
+  else if (name) element.classList.add(name);
+  return element;
 }
 
 function shape(tag, name, attributes) {
@@ -140,7 +145,8 @@ function measure() {
 function label(face, state, name) {
   const element = document.createElement("span");
   const [left, top, , bottom] = face.box;
-  element.className = `${state} ${name}`;
+  element.className = state;
+  paint(element, name);
   element.textContent = name
     ? `${name} ${percent(face.shares[name])}`
     : state === "new"
@@ -169,14 +175,15 @@ function person(face) {
   size.textContent = [`${heightPx} px high`, REASONS[state] ?? state].filter(Boolean).join(" · ");
   head.append(title, size);
   bars.className = "bars";
-  if (shares) bars.append(...ORDER.map((name) => bar(name, shares[name], name === strongest(face))));
+  if (shares) bars.append(...facts.labels.map((name) => bar(name, shares[name], name === strongest(face))));
   item.append(head, bars);
   return item;
 }
 
 function bar(name, share, most) {
   const [row, text, track, fill, value] = ["li", "span", "div", "i", "b"].map((tag) => document.createElement(tag));
-  row.className = `${name}${most ? " most" : ""}`;
+  row.classList.toggle("most", most);
+  paint(row, name);
   text.textContent = name;
   fill.style.width = `${100 * share}%`;
   value.textContent = percent(share);
