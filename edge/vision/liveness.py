@@ -1,11 +1,10 @@
 """Which faces belong to living people: those that have moved, measured to a small part of a pixel.
 
 A poster, a photograph or a statue stays where it is. People cannot: even somebody who sits still sways by more than
-``MOVED``. Each face is compared with itself a moment ago by least squares (Lucas and Kanade 1981, one step): shift,
-gain and slope of the light are estimated together, so flicker and shadows are no movement. Squares of the background
-tell how the camera shakes, which is subtracted.
+``MOVED``. Each face is compared with itself a moment ago, and the room with itself, which tells how the camera has
+moved meanwhile; see ``shift.py``.
 
-Only a patch of 32x32 pixels per face is kept, for as long as its track is.
+Only a patch of 32x32 pixels per face is kept, for as long as its track is, and a small picture of the room.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edge.records import Face, Pixels, Track
+from edge.vision.shift import Change, Patch, Values, inner, whole_px
 
 MOVED = 0.004
 """Shift in face heights that is a movement, a millimetre; ``make limits`` tries it in the noise of cameras and JPEG."""
@@ -28,11 +25,17 @@ CHANGED = 0.3
 """Part of a patch's contrast that differs after the shift: a face that turned, speaks, or is not there any more."""
 
 PROOF_S = 1.0
-"""How long a face must look different without a break. Somebody who walks past a poster covers it for less, or hides it
-from the detector."""
+"""How long a face must look different. Somebody who walks past a poster covers it for less, or hides it from the
+detector."""
 
 PROOF_LOOKS = 3
-"""In how many detections at least."""
+"""In how many looks at least."""
+
+CALM_LOOKS = 2
+"""Looks in a row without a difference after which it begins anew."""
+
+LOOK_EVERY_S = 0.2
+"""Faces change little in less time."""
 
 CREDIT_S = 30.0
 """How long a proof lasts. A track that has moved may be a poster that was covered for a while."""
@@ -43,122 +46,110 @@ RENEW_S = 10.0
 STILL_S = 10.0
 """A face that has been in view for so long without a proof is reported as still."""
 
-_SIDE = 32
-_BLOCK_PX, _BLOCKS, _AGREE, _MIN_CONTRAST = 64, 6, 3, 10
 SHAKES_PX = 0.3
-"""A camera that never moved by more is taken to stand still while people hide the background."""
-_PATIENCE = 10
-"""Detections in a row without a view of the background, after which another part of it is chosen."""
-_INNER = np.s_[2:-2, 2:-2]
+"""A camera that has not moved by more lately is taken to stand still while people hide the room."""
 
-_Patch = npt.NDArray[np.float32]
-_ramp = np.linspace(-1, 1, _SIDE, dtype=np.float32)
-_SLOPES = [
-    np.broadcast_to(_ramp, (_SIDE, _SIDE))[_INNER].ravel(),
-    np.broadcast_to(_ramp[:, None], (_SIDE, _SIDE))[_INNER].ravel(),
-]
+_FACE_SIDE, _ROOM_WIDTH, _MARGIN_PX = 32, 128, 16
+_CELLS = 8, 6
+"""Parts of the room that vote on how the camera has moved, across and down."""
+_SEES_PX = 0.5
+"""Standard deviation of a shift up to which a part votes; plain walls do not."""
+_LEAST_VOTES = 3
+"""Fewer do not tell how the camera has moved."""
+_MANY_VOTES = 16
+"""Before a plainer wall it cannot be told that the room is hidden."""
+_EXPLAINED = 0.3
+"""Part of the energy of a part that may differ where a shift explains what became of it."""
+_BETTER = 0.8
+"""Part of what differs elsewhere that makes a vote."""
+_TRIES = 3
+_STEADY = 5
+"""Looks in a row without a shake that are called lately."""
+_PATIENCE = 10
+"""Looks in a row without a view of the room, after which it has changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """A patch against a later one: the shift and its standard deviation in pixels of the image, what differs beyond."""
+class _Camera:
+    """How far the image has moved to the right and down, and the standard deviation."""
 
-    x_px: float
-    y_px: float
-    error_px: float
-    rest: float
+    x_px: float = 0.0
+    y_px: float = 0.0
+    error_px: float = 0.0
 
 
-class _Reference:
-    """A square of the image, ready to be compared with the same square later."""
+class _Room:
+    """The picture beside the people, with which later ones are compared."""
 
-    def __init__(self, pixels: Pixels, left: int, top: int, side_px: int) -> None:
-        self.left, self.top, self.side_px = left, top, side_px
-        patch = self._cut(pixels, 0, 0)
-        inner = patch[_INNER].ravel()
-        self.contrast = float(inner.std())
-        slope_x = cv2.Sobel(patch, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)[_INNER].ravel()
-        slope_y = cv2.Sobel(patch, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)[_INNER].ravel()
-        self._patch = inner
-        self._terms = np.stack(
-            [-slope_x, -slope_y, inner - inner.mean(), np.ones_like(inner), *(inner * slope for slope in _SLOPES)]
-        )
-        self._inverse = np.linalg.pinv((self._terms @ self._terms.T).astype(np.float64))
-
-    def _cut(self, pixels: Pixels, x_px: int, y_px: int) -> _Patch:
+    def __init__(self, pixels: Pixels, faces: Sequence[Face], origin: _Camera) -> None:
         height, width = pixels.shape
-        side = self.side_px
-        left, top = min(max(self.left + x_px, 0), width - 1), min(max(self.top + y_px, 0), height - 1)
-        square = pixels[top : top + side, left : left + side]
-        small = cv2.resize(square, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-        return cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1.0).astype(np.float32, copy=False)
+        margin = min(_MARGIN_PX, width // 8, height // 8)
+        size = width - 2 * margin, height - 2 * margin
+        columns = min(_ROOM_WIDTH, size[0])
+        self._small = columns, max(8, round(columns * size[1] / size[0]))
+        self._patch = Patch(pixels, margin, margin, size, self._small)
+        self._margin_px, self._origin, self._noise = margin, origin, math.inf
+        self._walls = self._beside(faces)
+        across, down = (np.arange(2, side - 2) * n // side for side, n in zip(self._small, _CELLS, strict=True))
+        self._cells = (across[None, :] + _CELLS[0] * down[:, None]).ravel()
 
-    def compare(self, pixels: Pixels, x_px: int = 0, y_px: int = 0) -> _Change:
-        """What became of the square; look for it at this offset."""
-        difference = self._cut(pixels, x_px, y_px)[_INNER].ravel() - self._patch
-        fit = self._inverse @ (self._terms @ difference)
-        rest = difference - fit @ self._terms
-        # Blurring makes neighbours alike, so that there are fewer independent pixels than pixels: hence the 3.
-        variance = float(rest @ rest) / len(rest)
-        error = math.sqrt(3 * variance * max(self._inverse[0, 0], self._inverse[1, 1], 0))
-        scale = self.side_px / _SIDE
-        return _Change(
-            x_px + scale * fit[0], y_px + scale * fit[1], scale * error, math.sqrt(variance) / (self.contrast + 1)
+    def _beside(self, faces: Sequence[Face]) -> Values:
+        """1 where there are no people, 0 at their heads and at what is below."""
+        mask = np.ones(self._small[::-1], np.float32)
+        for face in faces:
+            width, height = face.width_px, face.height_px
+            for aside, top, bottom in (
+                (0.5, face.top_px - 0.5 * height, float(face.bottom_px)),
+                (1.2, float(face.bottom_px), math.inf),
+            ):
+                left, right = face.left_px - aside * width, face.right_px + aside * width
+                rows, columns = self._range(top, bottom), self._range(left, right)
+                mask[rows, columns] = 0
+        return inner(mask)
+
+    def _range(self, from_px: float, to_px: float) -> slice:
+        """Pixels of the image in those of the patch."""
+        first, last = (
+            min(max(0.0, (at_px - self._margin_px) / self._patch.zoom), self._small[0]) for at_px in (from_px, to_px)
         )
+        return slice(int(first), int(last) + 1)
 
+    def camera(self, pixels: Pixels, faces: Sequence[Face]) -> _Camera | None:
+        """How the camera has moved; None if people or something else hide the room.
 
-class _Backdrop:
-    """Squares of the background with the most contrast, which tell how the camera has moved since."""
+        Before a plain wall, and where the parts of the room disagree, it stands still.
+        """
+        mask = self._walls * self._beside(faces)
+        stays, moves = self._compare(pixels, mask)
+        within = max(abs(moves.x_px), abs(moves.y_px)) <= self._margin_px
+        detail, energy, unlike, unlike_moved = (
+            np.bincount(self._cells, mask * each, math.prod(_CELLS)).astype(np.float64)
+            for each in (self._patch.detail, self._patch.values**2, stays.difference**2, moves.rest**2)
+        )
+        self._noise = min(self._noise, moves.variance)
+        votes = self._patch.error_px(self._noise, detail) < _SEES_PX
+        explained = np.minimum(unlike, unlike_moved) < _EXPLAINED * energy
+        stayed = (votes & explained & (unlike < _BETTER * unlike_moved)).sum()
+        moved = (votes & explained & (unlike_moved < _BETTER * unlike)).sum()
+        if (votes & explained).sum() < votes.sum() / 2:
+            return None if votes.sum() >= _MANY_VOTES else self._origin
+        if within and moved >= _LEAST_VOTES and moved > 5 * stayed:
+            return _Camera(self._origin.x_px + moves.x_px, self._origin.y_px + moves.y_px, moves.error_px)
+        if votes.sum() < _LEAST_VOTES or stayed > moved:
+            return self._origin
+        unsure_px = max(moves.error_px, math.hypot(moves.x_px, moves.y_px) / 2)
+        return _Camera(self._origin.x_px, self._origin.y_px, unsure_px)
 
-    def __init__(self, pixels: Pixels, faces: Sequence[Face], origin_px: tuple[float, float]) -> None:
-        height, width = pixels.shape
-        places = [
-            # Beside people first: a body sways with its head.
-            (
-                not any(_covers(face, left, top, height) for face in faces),
-                float(pixels[top : top + _BLOCK_PX : 4, left : left + _BLOCK_PX : 4].std()),
-                left,
-                top,
-            )
-            for top in range(0, height - _BLOCK_PX + 1, _BLOCK_PX)
-            for left in range(0, width - _BLOCK_PX + 1, _BLOCK_PX)
-            if pixels[top : top + _BLOCK_PX : 4, left : left + _BLOCK_PX : 4].std() >= _MIN_CONTRAST
-            and not any(_covers(face, left, top, face.bottom_px) for face in faces)
-        ]
-        self._squares = [
-            _Reference(pixels, left, top, _BLOCK_PX) for _, _, left, top in sorted(places, reverse=True)[:_BLOCKS]
-        ]
-        self._origin_px = origin_px
-        self._whole_px = (0, 0)
-
-    def shift_px(self, pixels: Pixels) -> tuple[float, float] | None:
-        """How far the image has moved; None if the background cannot be seen. A plain wall is taken to stand still."""
-        if len(self._squares) < _AGREE:
-            return self._origin_px
-        # The estimate is exact below a pixel: look again where the one before says.
-        for error_px in (1.0, 0.5, 0.25):
-            changes = [square.compare(pixels, *self._whole_px) for square in self._squares]
-            seen = [change for change in changes if change.error_px < error_px and change.rest < CHANGED]
-            if len(seen) < _AGREE:
-                self._whole_px = (0, 0)
-                return None
-            x_px, y_px = median(change.x_px for change in seen), median(change.y_px for change in seen)
-            if median(math.hypot(change.x_px - x_px, change.y_px - y_px) for change in seen) > SHAKES_PX:
-                return None  # they are people or leaves, which move each in its own way
-            before, self._whole_px = self._whole_px, (round(x_px), round(y_px))
-            if before == self._whole_px:
+    def _compare(self, pixels: Pixels, mask: Values) -> tuple[Change, Change]:
+        """What became of the room, and the same looked for where it went: the estimate is exact below a pixel."""
+        first = change = self._patch.compare(pixels, (0, 0), mask)
+        at_px = 0, 0
+        for _ in range(_TRIES):
+            next_px = whole_px(change.x_px, change.y_px)
+            if next_px == at_px or max(map(abs, next_px)) > self._margin_px:
                 break
-        return self._origin_px[0] + x_px, self._origin_px[1] + y_px
-
-
-def _covers(face: Face, left: int, top: int, down_to_px: int) -> bool:
-    """Whether a face, and what is below it down to a row, may be in the square at this place."""
-    return (
-        left < face.right_px + face.width_px / 2
-        and left + _BLOCK_PX > face.left_px - face.width_px / 2
-        and top < down_to_px
-        and top + _BLOCK_PX > face.top_px - face.height_px / 2
-    )
+            at_px, change = next_px, self._patch.compare(pixels, next_px, mask)
+        return first, change
 
 
 @dataclass(slots=True)
@@ -167,10 +158,11 @@ class _Suspect:
 
     first_s: float
     seen_s: float
-    reference: _Reference | None = None
-    camera_px: tuple[float, float] = (0.0, 0.0)
-    different_s: float | None = None
+    patch: Patch | None = None
+    camera: _Camera = _Camera()
+    different_s: float = 0.0
     looks: int = 0
+    calm: int = 0
     alive_until_s: float = -math.inf
     next_look_s: float = -math.inf
 
@@ -180,14 +172,15 @@ class Liveness:
 
     def __init__(self) -> None:
         self._suspects: dict[int, _Suspect] = {}
-        self._backdrop: _Backdrop | None = None
-        self._camera_px = (0.0, 0.0)
-        self._shakes = False
+        self._room: _Room | None = None
+        self._camera = _Camera()
+        self._steady = 0
         self._unseen = 0
+        self._looked_s = -math.inf
 
     def forget(self) -> None:
         """Keep nothing of any face or of the room: the camera was closed."""
-        self._suspects, self._backdrop, self._unseen = {}, None, 0
+        self.__init__()  # type: ignore[misc]
 
     def look(self, pixels: Pixels, tracks: Sequence[Track], now_s: float) -> None:
         """Take in a frame in which ``tracks`` were detected, not carried."""
@@ -195,9 +188,10 @@ class Liveness:
             self._suspects.setdefault(track.id, _Suspect(now_s, now_s)).seen_s = now_s
         self._suspects = {key: each for key, each in self._suspects.items() if now_s - each.seen_s <= CREDIT_S}
         due = [track for track in tracks if now_s >= self._suspects[track.id].next_look_s]
-        if not due:
+        if not due or now_s - self._looked_s < LOOK_EVERY_S:
             return
-        if not self._sees_background(pixels, [track.face for track in tracks]):
+        self._looked_s = now_s
+        if not self._sees_room(pixels, [track.face for track in tracks]):
             return
         for track in due:
             self._look_at(self._suspects[track.id], pixels, track.face, now_s)
@@ -212,40 +206,49 @@ class Liveness:
         suspect = self._suspects.get(track.id)
         return suspect is not None and now_s >= max(suspect.alive_until_s, suspect.first_s + STILL_S)
 
-    def _sees_background(self, pixels: Pixels, faces: Sequence[Face]) -> bool:
+    def _sees_room(self, pixels: Pixels, faces: Sequence[Face]) -> bool:
         """Whether it is known how the camera has moved. Where it is not for long, all is looked at anew."""
-        shift = None if self._backdrop is None else self._backdrop.shift_px(pixels)
-        if shift is not None:
-            self._camera_px, self._unseen = shift, 0
-            self._shakes |= math.hypot(*shift) > SHAKES_PX
+        camera = None if self._room is None else self._room.camera(pixels, faces)
+        if camera is not None:
+            self._camera, self._unseen = camera, 0
+            self._steady = self._steady + 1 if math.hypot(camera.x_px, camera.y_px) < SHAKES_PX else 0
             return True
         self._unseen += 1
-        if self._backdrop is not None and self._unseen <= _PATIENCE:
-            return not self._shakes
-        self._backdrop, self._unseen = _Backdrop(pixels, faces, self._camera_px), 0
+        if self._room is not None and self._unseen <= _PATIENCE:
+            return self._steady > _STEADY
+        self._camera = _Camera(self._camera.x_px, self._camera.y_px)
+        self._room, self._unseen = _Room(pixels, faces, self._camera), 0
         for suspect in self._suspects.values():
-            suspect.reference, suspect.different_s, suspect.looks = None, None, 0
+            suspect.patch, suspect.looks = None, 0
         return True
 
     def _look_at(self, suspect: _Suspect, pixels: Pixels, face: Face, now_s: float) -> None:
-        if suspect.reference is None:
+        if suspect.patch is None:
             self._refer(suspect, pixels, face)
             return
-        camera_x, camera_y = (now - then for now, then in zip(self._camera_px, suspect.camera_px, strict=True))
-        change = suspect.reference.compare(pixels, round(camera_x), round(camera_y))
-        moved = math.hypot(change.x_px - camera_x, change.y_px - camera_y)
-        size = suspect.reference.side_px
-        if not (moved > max(MOVED * size, 3 * change.error_px) or change.rest > CHANGED):
-            suspect.different_s, suspect.looks = None, 0
+        camera_x, camera_y = self._camera.x_px - suspect.camera.x_px, self._camera.y_px - suspect.camera.y_px
+        change = suspect.patch.compare(pixels, whole_px(camera_x, camera_y))
+        moved_px = math.hypot(change.x_px - camera_x, change.y_px - camera_y)
+        error_px = math.hypot(change.error_px, self._camera.error_px)
+        moved = moved_px > max(MOVED * suspect.patch.size_px[1], 3 * error_px)
+        changed = change.rest_share > CHANGED
+        if not (moved or changed):
+            suspect.calm += 1
+            if suspect.calm >= CALM_LOOKS:
+                suspect.looks = 0
             return
-        suspect.looks += 1
-        if suspect.different_s is None:
+        if suspect.looks == 0:
             suspect.different_s = now_s
+        suspect.looks, suspect.calm = suspect.looks + 1, 0
         if now_s - suspect.different_s >= PROOF_S and suspect.looks >= PROOF_LOOKS:
             suspect.alive_until_s, suspect.next_look_s = now_s + CREDIT_S, now_s + RENEW_S
-            suspect.reference, suspect.different_s, suspect.looks = None, None, 0
+            suspect.patch, suspect.looks = None, 0
+        elif changed:
+            # If somebody covered the face then or covers it now, all that follows would differ from it.
+            self._refer(suspect, pixels, face)
 
     def _refer(self, suspect: _Suspect, pixels: Pixels, face: Face) -> None:
         side = face.height_px
         left, top = (round(centre - side / 2) for centre in face.centre_px)
-        suspect.reference, suspect.camera_px = _Reference(pixels, left, top, side), self._camera_px
+        suspect.patch = Patch(pixels, left, top, (side, side), (_FACE_SIDE, _FACE_SIDE))
+        suspect.camera = self._camera

@@ -19,13 +19,15 @@ from edge.records import Frame, Pixels
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.liveness import Liveness
 from edge.vision.tracker import FaceTracker
+from tests.limits.sitter import Sitter
 from tests.support.page import replace_section
 from tests.support.paths import ROOT
 
 LENGTH_S = 20.0
 LEAST_S = 3.0
 """Nobody can be counted at once."""
-FPS = 10
+FPS = 10 / 3
+"""As often as the daemon looks for faces where a camera gives ten images a second."""
 _WIDTH, _HEIGHT = 640, 480
 _POSTERS = 3
 _MAX_FACE_PX = 140
@@ -43,10 +45,10 @@ class Watched:
     tracks: list[float | None] = field(default_factory=list)
     looks_s: list[float] = field(default_factory=list)
 
-    def add(self, frames: Iterable[Frame]) -> None:
+    def add(self, frames: Iterable[Frame], *, detect_every: int = 1) -> None:
         """Watch another film, with the parts of the daemon."""
         detector = BuiltinDetector(load_detector(PACKAGED_DETECTOR, None))
-        tracker, liveness = FaceTracker(), Liveness()
+        tracker, liveness = FaceTracker(detect_every=detect_every), Liveness()
         first_s: dict[int, float] = {}
         last_s: dict[int, float] = {}
         counted: dict[int, float | None] = {}
@@ -86,15 +88,11 @@ def play(clip: Path, speed: float) -> Iterator[Frame]:
 
 def hang(faces: Path, random: np.random.Generator) -> Picture:
     """A photograph without people in which three portraits hang, their faces 24 to 140 px high."""
-    rooms = sorted((faces / "noface").glob("*.jpg"))
-    room = cv2.resize(_read(rooms[random.integers(len(rooms))]), (_WIDTH, _HEIGHT)).astype(np.float32)
-    with (faces / "portraits.csv").open(encoding="utf-8") as lines:
-        portraits = list(csv.DictReader(lines))
+    room = a_room(faces, random)
+    portraits = examined(faces)
     column = _WIDTH // _POSTERS
     for index in range(_POSTERS):
-        row = portraits[random.integers(len(portraits))]
-        left, top, width, height = (float(row[key]) for key in ("left_px", "top_px", "width_px", "height_px"))
-        photograph = _read(faces / "portraits" / row["image"])
+        photograph, (left, top, width, height) = portraits[random.integers(len(portraits))].open(faces)
         x0, y0 = max(0, round(left - 0.35 * width)), max(0, round(top - 0.4 * height))
         cut = photograph[y0 : round(top + 1.3 * height), x0 : round(left + 1.35 * width)]
         scale = random.uniform(24, _MAX_FACE_PX) / height
@@ -103,6 +101,30 @@ def hang(faces: Path, random: np.random.Generator) -> Picture:
         x = index * column + random.integers(5, column - poster.shape[1] - 4)
         room[y : y + poster.shape[0], x : x + poster.shape[1]] = poster
     return room
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A line of portraits.csv."""
+
+    line: dict[str, str]
+
+    def open(self, faces: Path) -> tuple[Pixels, tuple[float, float, float, float]]:
+        """The photograph, and its face: left, top, width, height."""
+        left, top, width, height = (float(self.line[key]) for key in ("left_px", "top_px", "width_px", "height_px"))
+        return _read(faces / "portraits" / self.line["image"]), (left, top, width, height)
+
+
+def examined(faces: Path) -> list[Portrait]:
+    """Every second portrait. The rule was made with the others."""
+    with (faces / "portraits.csv").open(encoding="utf-8") as lines:
+        return [Portrait(line) for line in csv.DictReader(lines)][1::2]
+
+
+def a_room(faces: Path, random: np.random.Generator) -> Picture:
+    """A photograph without people."""
+    rooms = sorted((faces / "noface").glob("*.jpg"))
+    return cv2.resize(_read(rooms[random.integers(len(rooms))]), (_WIDTH, _HEIGHT)).astype(np.float32)
 
 
 def _read(file: Path) -> Pixels:
@@ -173,6 +195,38 @@ DISTURBANCES: dict[str, tuple[Disturb, ...]] = {
 }  # fmt: skip
 
 
+SITTING = {
+    "4 mm": (4, 2),
+    "2 mm": (2, 2),
+    "1 mm": (1, 2),
+    "1 mm, noise of 6": (1, 6),
+    "0.5 mm": (0.5, 2),
+}
+"""How far to each side, and the noise of the camera in grey levels."""
+
+
+def sit(faces: Path, sway_mm: float, deviation: float, scene: int, length_s: float = LENGTH_S) -> Iterator[Frame]:
+    """Three portraits whose heads sway before their bodies and blink, as of people who read."""
+    random = np.random.default_rng(scene)
+    room, portraits = a_room(faces, random), examined(faces)
+    people = [
+        Sitter(
+            *portraits[random.integers(len(portraits))].open(faces),
+            at_px=(_WIDTH * (index + 0.5) / _POSTERS, random.uniform(0.2, 0.8) * _HEIGHT),
+            height_px=random.uniform(40, _MAX_FACE_PX),
+            sway_mm=sway_mm,
+            phases=random.uniform(0, 2 * np.pi, 6),
+        )
+        for index in range(_POSTERS)
+    ]
+    for number in range(round(length_s * FPS)):
+        picture = room.copy()
+        for person in people:
+            person.draw(picture, number / FPS)
+        picture += random.normal(0, deviation, picture.shape)
+        yield Frame(number, number / FPS, np.clip(picture, 0, 255).astype(np.uint8))
+
+
 def posters(faces: Path, disturbances: Iterable[Disturb], scene: int, length_s: float = LENGTH_S) -> Iterator[Frame]:
     """Posters before a camera that is disturbed in these ways, one after the other."""
     random = np.random.default_rng(scene)
@@ -198,9 +252,14 @@ def table(clips: list[Path], faces: Path, scenes: int) -> str:
     for name, speed in (("people", 1), ("people, at half the speed", 0.5), ("people, at a quarter", 0.25)):
         watched = Watched()
         for clip in clips:
-            watched.add(play(clip, speed))
+            watched.add(play(clip, speed), detect_every=3)
         text += row(name, watched.tracks)
         looks_s += watched.looks_s
+    for name, (sway_mm, deviation) in SITTING.items():
+        watched = Watched()
+        for scene in range(scenes // 3):
+            watched.add(sit(faces, sway_mm, deviation, scene))
+        text += row(f"people who sit and sway by {name}", watched.tracks)
     for name, disturbances in DISTURBANCES.items():
         watched = Watched()
         for scene in range(scenes):

@@ -17,7 +17,7 @@ from tests.support.paths import CLIP
 def test_a_poster_is_not_counted_and_the_person_of_a_clip_is(shared: Path) -> None:
     people, posters = still.Watched(), still.Watched()
 
-    people.add(still.play(shared / "media" / "intel_head-pose-face-detection-female.gif", 1))
+    people.add(still.play(shared / "media" / "intel_head-pose-face-detection-female.gif", 1), detect_every=3)
     posters.add(still.posters(shared / "data" / "faces", (still.noise(2),), scene=1, length_s=6))
 
     assert len(people.tracks) == 1
