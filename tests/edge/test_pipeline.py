@@ -44,8 +44,9 @@ class SharpCamera(ScriptedCamera):
 
     def _image(self, level: int) -> Image:
         image = super()._image(level)
-        image.pixels[:, 1::2] += 40
-        image.pixels[1::2] += 40
+        for across in range(8):
+            image.pixels[:, 8 + across :: 16] += 40
+            image.pixels[8 + across :: 16] += 40
         return image
 
 

@@ -145,8 +145,8 @@ def main() -> None:
         parser.error("needs --votes: the faces without a majority are left out")
     faces = load_faces(options)["PublicTest"]
     labels = labels_of(faces)[0]
-    labelled = labels >= 0
-    text = report(faces.pixels[labelled], labels[labelled], YuNetDetector(options.yunet))
+    examined = np.flatnonzero(labels >= 0)[1::2]  # the bounds were chosen with the others
+    text = report(faces.pixels[examined], labels[examined], YuNetDetector(options.yunet))
     replace_section(ROOT / "docs" / "privacy.md", "unreadable", text)
 
 
