@@ -123,7 +123,7 @@ class Pipeline:
         with self.meter.time("detect"):
             faces = self.detector.detect(frame.pixels)
         with self.meter.time("track"):
-            tracks = self.tracker.update(frame, faces)
+            tracks = self.tracker.update(frame, faces, self.detector.unsure)
             self.liveness.look(frame.pixels, [track for track in tracks if track.confirmed], frame.captured_at_s)
         return tracks
 

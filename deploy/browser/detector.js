@@ -19,9 +19,10 @@ export class Detector {
     this.#release = release;
     this.#minFacePx = minFacePx;
     this.cropRule = release.manifest.crop;
+    this.unsure = [];
   }
 
-  /** The faces of an image, best first, in whole pixels. */
+  /** The faces of an image, best first, in whole pixels; `unsure` then are those enough to keep a track only. */
   async detect(image) {
     const { manifest } = this.#release;
     const [, height, width] = manifest.input.shape;
@@ -29,7 +30,12 @@ export class Detector {
     const looks = [await this.#look(cutTile(image, whole))];
     for (const tile of tiles) looks.push(seenWhole(await this.#look(cutTile(image, tile)), tile, image));
     const boxes = tiles.length ? merge(looks, manifest.max_overlap) : looks[0];
-    return boxes.map((box) => clipBox(box, image)).filter((box) => box && box.bottom - box.top >= this.#minFacePx);
+    const found = boxes
+      .map((box) => clipBox(box, image))
+      .filter((box) => box && box.bottom - box.top >= this.#minFacePx);
+    const sure = ({ confidence }) => confidence >= manifest.threshold;
+    this.unsure = found.filter((box) => !sure(box));
+    return found.filter(sure);
   }
 
   async #look(image) {
@@ -55,8 +61,8 @@ function letterbox(image, height, width) {
 }
 
 /** Output maps to boxes, each face once: see decode.py. */
-function decode(maps, { outputs, strides, threshold, max_overlap: most }) {
-  const least = Math.log(threshold / (1 - threshold));
+function decode(maps, { outputs, strides, keep_threshold: keep, max_overlap: most }) {
+  const least = Math.log(keep / (1 - keep));
   const found = [];
   strides.forEach((stride, i) => {
     const [, rows, columns] = outputs[i].shape;

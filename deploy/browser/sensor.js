@@ -28,7 +28,8 @@ export class Sensor {
 
   /** Everybody in a grey frame taken at `atS`, best first: {id, face, confirmed, shares}; shares once confirmed. */
   async observe(image, atS) {
-    const tracks = this.#tracker.update(await this.detector.detect(image), atS);
+    const faces = await this.detector.detect(image);
+    const tracks = this.#tracker.update(faces, this.detector.unsure, atS);
     const people = [];
     for (const track of tracks)
       people.push({ ...track, shares: track.confirmed ? await this.#classify(image, track.face) : null });

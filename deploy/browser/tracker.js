@@ -3,6 +3,7 @@
 import { overlap } from "./detector.js";
 
 const MIN_AFFINITY = -1.75;
+const KEPT = 0.3; // affinity from which a box too uncertain to begin a track keeps one
 const MIN_SIZE_RATIO = 0.5;
 const RESTING = -0.5;
 const OLD_PACE = 0.3; // weight of a person's pace before the newest step
@@ -16,16 +17,23 @@ export class Tracker {
   #lastId = 0;
   #detectedAtS = Number.NEGATIVE_INFINITY;
 
-  /** The tracks {id, face, confirmed} of the faces of a frame at `nowS`, best first. */
-  update(found, nowS) {
+  /** The tracks {id, face, confirmed} of the faces of a frame at `nowS`, best first, and those that `unsure` keep. */
+  update(found, unsure, nowS) {
     const faces = found.slice(0, MAX_TRACKS);
-    const matched = this.#match(faces, nowS);
+    const matched = this.#match(faces, this.#people, MIN_AFFINITY, nowS);
     const inView = faces.map((face, i) => {
       const person = matched.get(i);
       if (person) this.#see(person, face, nowS);
       else this.#people.push(this.#newPerson(face, nowS));
       return (person ?? this.#people.at(-1)).track;
     });
+    const followed = new Set(inView.map(({ id }) => id));
+    const left = this.#people.filter((person) => this.#isInView(person) && !followed.has(person.track.id));
+    const uncertain = unsure.slice(0, MAX_TRACKS - faces.length);
+    for (const [i, person] of this.#match(uncertain, left, KEPT, nowS)) {
+      this.#see(person, uncertain[i], nowS);
+      inView.push(person.track);
+    }
     this.#people = this.#people.filter((person) => remembers(person, nowS));
     this.#detectedAtS = nowS;
     return inView;
@@ -54,13 +62,17 @@ export class Tracker {
     }
   }
 
-  /** The person that each face belongs to, by the index of the face, best pairs first. */
-  #match(faces, nowS) {
+  #isInView({ track, seenAtS }) {
+    return track.confirmed && seenAtS === this.#detectedAtS;
+  }
+
+  /** Which of `people` each face belongs to, by the index of the face, best pairs first, above an affinity. */
+  #match(faces, people, least, nowS) {
     const pairs = [];
     faces.forEach((face, faceIndex) => {
-      this.#people.forEach((person, personIndex) => {
+      people.forEach((person, personIndex) => {
         const affinity = this.#affinity(person, face, nowS);
-        if (affinity > MIN_AFFINITY) pairs.push([affinity, faceIndex, personIndex]);
+        if (affinity > least) pairs.push([affinity, faceIndex, personIndex]);
       });
     });
     pairs.sort((a, b) => b[0] - a[0] || b[1] - a[1] || b[2] - a[2]);
@@ -68,7 +80,7 @@ export class Tracker {
     const taken = new Set();
     for (const [, faceIndex, personIndex] of pairs) {
       if (matched.has(faceIndex) || taken.has(personIndex)) continue;
-      matched.set(faceIndex, this.#people[personIndex]);
+      matched.set(faceIndex, people[personIndex]);
       taken.add(personIndex);
     }
     return matched;

@@ -29,6 +29,9 @@ there later is the same: four fifths of a face height to the side, as far as a s
 REST_S = 1.0
 """Who has been in one place for so long rests. A passer-by does not, so the next is not taken for the same person."""
 
+KEPT = 0.3
+"""Affinity with a person's last box above which a face too uncertain to begin a track continues theirs."""
+
 OLD_PACE = 0.3
 """Weight of a person's pace before the newest step, which a box that jitters makes uncertain."""
 
@@ -39,10 +42,11 @@ class _Person:
     seen_at_s: float
     place: Face
     resting_since_s: float
+    sure_at_s: float
     pace: tuple[float, float] = (0.0, 0.0)
     """Pixels a second, to the right and down."""
 
-    def see(self, face: Face, now_s: float) -> None:
+    def see(self, face: Face, now_s: float, *, sure: bool) -> None:
         if (passed_s := now_s - self.seen_at_s) > 0:
             (x, y), (old_x, old_y) = face.centre_px, self.track.face.centre_px
             old = OLD_PACE if self.track.confirmed else 0
@@ -52,6 +56,8 @@ class _Person:
             )
         self.track = Track(self.track.id, face, confirmed=True)
         self.seen_at_s = now_s
+        if sure:
+            self.sure_at_s = now_s
         if _affinity(self.place, face) <= RESTING:
             self.place, self.resting_since_s = face, now_s
 
@@ -101,19 +107,28 @@ class FaceTracker:
         self._carried += 1
         return self._in_view
 
-    def update(self, frame: Frame, faces: Sequence[Face]) -> tuple[Track, ...]:
-        """The tracks of the ``faces`` detected in ``frame``, best first; ids grow from 1 and are never used again."""
+    def update(self, frame: Frame, faces: Sequence[Face], unsure: Sequence[Face] = ()) -> tuple[Track, ...]:
+        """The tracks of the ``faces`` detected in ``frame``, best first; ids grow from 1 and are never used again.
+
+        A confirmed track in view that none of them continues is kept by one of the ``unsure`` that lies on it.
+        """
         now_s, faces = frame.captured_at_s, faces[: self._max_tracks]
-        matched = self._match(faces, now_s)
+        unsure = unsure[: self._max_tracks - len(faces)]
+        matched = self._match(faces, self._people, MIN_AFFINITY, now_s)
         in_view = []
         for index, face in enumerate(faces):
             person = matched.get(index)
             if person is None:
                 self._last_id += 1
-                person = _Person(Track(self._last_id, face, confirmed=False), now_s, face, now_s)
+                person = _Person(Track(self._last_id, face, confirmed=False), now_s, face, now_s, now_s)
                 self._people.append(person)
             else:
-                person.see(face, now_s)
+                person.see(face, now_s, sure=True)
+            in_view.append(person.track)
+        followed = {track.id for track in in_view}
+        left = [each for each in self._people if each.track.id not in followed and self._may_keep(each, now_s)]
+        for index, person in self._match(unsure, left, KEPT, now_s).items():
+            person.see(unsure[index], now_s, sure=False)
             in_view.append(person.track)
         self._people = [person for person in self._people if self._remembers(person, now_s)]
         self._in_view = tuple(in_view)
@@ -128,14 +143,21 @@ class FaceTracker:
         limit_s = self._max_away_s if person.rests else self._max_missing_s
         return now_s - person.seen_at_s <= max(limit_s, self._max_missing_s)
 
-    def _match(self, faces: Sequence[Face], now_s: float) -> dict[int, _Person]:
-        """The person each face belongs to, by the face's index, best pairs first; new faces are left out."""
+    def _may_keep(self, person: _Person, now_s: float) -> bool:
+        """Whether ``person`` is confirmed, in view and has been found for sure within ``max_away_s``."""
+        in_view = person.track.confirmed and person.seen_at_s == self._detected_at_s
+        return in_view and now_s - person.sure_at_s <= self._max_away_s
+
+    def _match(
+        self, faces: Sequence[Face], people: Sequence[_Person], least: float, now_s: float
+    ) -> dict[int, _Person]:
+        """Which of ``people`` each face belongs to, by the face's index, best pairs first, above an affinity."""
         pairs = sorted(
             (
                 (affinity, face_index, person_index)
                 for face_index, face in enumerate(faces)
-                for person_index, person in enumerate(self._people)
-                if (affinity := self._affinity(person, face, now_s)) > MIN_AFFINITY
+                for person_index, person in enumerate(people)
+                if (affinity := self._affinity(person, face, now_s)) > least
             ),
             reverse=True,
         )
@@ -143,7 +165,7 @@ class FaceTracker:
         for _, face_index, person_index in pairs:
             if face_index not in matched and person_index not in matched.values():
                 matched[face_index] = person_index
-        return {face_index: self._people[person_index] for face_index, person_index in matched.items()}
+        return {face_index: people[person_index] for face_index, person_index in matched.items()}
 
     def _affinity(self, person: _Person, face: Face, now_s: float) -> float:
         # With few frames a second the last look may be older than that.

@@ -31,6 +31,7 @@ def fill_manifest(
     *,
     strides: tuple[int, ...],
     threshold: float,
+    keep_threshold: float,
     crop: CropRule,
     metrics: Mapping[str, Any],
     training: Mapping[str, Any],
@@ -51,6 +52,7 @@ def fill_manifest(
         outputs=tuple(tensor_spec(output) for output in _maps(graph, strides)),
         strides=strides,
         threshold=threshold,
+        keep_threshold=keep_threshold,
         max_overlap=SAME_FACE_IOU,
         crop=crop,
     )

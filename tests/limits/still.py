@@ -57,7 +57,7 @@ class Watched:
                 tracker.carry()
                 continue
             now_s = frame.captured_at_s
-            tracks = tracker.update(frame, detector.detect(frame.pixels))
+            tracks = tracker.update(frame, detector.detect(frame.pixels), detector.unsure)
             confirmed = [track for track in tracks if track.confirmed]
             began_s = time.thread_time()
             liveness.look(frame.pixels, confirmed, now_s)

@@ -14,6 +14,7 @@ class SteadyDetector:
 
     faces: tuple[Face, ...] = (Face(10, 10, 50, 50, 0.9),)
     name: str = "steady"
+    unsure: tuple[Face, ...] = ()
     crop_rule: CropRule = field(default_factory=lambda: CropRule(side=1.0))
     seen: list[Pixels] = field(default_factory=list)
 

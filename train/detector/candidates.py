@@ -85,7 +85,7 @@ def release_candidate(folder: Path) -> Candidate:
     """
     release = load_detector(folder)
     usual = BuiltinDetector(release, min_face_px=SMALLEST_PX)
-    eager = BuiltinDetector(replace(release, manifest=replace(release.manifest, threshold=MIN_SCORE)))
+    eager = BuiltinDetector(replace(release, manifest=replace(release.manifest, keep_threshold=MIN_SCORE)))
     return Candidate(usual.name, lambda frames: map(eager.find, frames), release.manifest.threshold, usual.detect)
 
 

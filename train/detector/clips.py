@@ -92,6 +92,7 @@ class TutorialHaar:
 
     name = "haar-default"
     crop_rule = CropRule(1.0)
+    unsure: tuple[Face, ...] = ()
 
     def __init__(self) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(haarcascades) / "haarcascade_frontalface_default.xml"))
@@ -155,20 +156,21 @@ class _Replay:
 
     name = "replay"
     crop_rule = CropRule(1.0)
+    unsure: tuple[Face, ...] = ()
 
     def __init__(self, faces: Sequence[Floats]) -> None:
         self._faces = iter(faces)
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         """The boxes of the next frame."""
-        found = [clip_box(pixels, sides, 1.0) for sides in next(self._faces).tolist()]
+        found = [clip_box(pixels, box, 1.0) for box in next(self._faces).tolist()]
         return tuple(face for face in found if face)
 
 
 def _follow(detector: FaceDetector, clip: Clip) -> Iterator[tuple[Track, ...]]:
     tracker = FaceTracker(detect_every=1)
     for number, pixels in enumerate(clip.frames):
-        yield tracker.update(Frame(number, number / clip.fps, pixels), detector.detect(pixels))
+        yield tracker.update(Frame(number, number / clip.fps, pixels), detector.detect(pixels), detector.unsure)
 
 
 def evaluate_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Sequence[Truth]) -> Outcome:
@@ -178,9 +180,9 @@ def evaluate_on_clips(detector: FaceDetector, clips: Sequence[Clip], truths: Seq
         known: dict[int, bool] = {}  # for each confirmed track, whether it ever overlapped a face
         for number, tracks in enumerate(_follow(detector, clip)):
             confirmed = [track for track in tracks if track.confirmed]
-            sides = _sides([track.face for track in confirmed])
-            on_faces = overlaps(sides, truth.faces[number]) >= TOUCH_IOU
-            on_doubtful = overlaps(sides, truth.doubtful[number]) >= TOUCH_IOU
+            boxes = sides([track.face for track in confirmed])
+            on_faces = overlaps(boxes, truth.faces[number]) >= TOUCH_IOU
+            on_doubtful = overlaps(boxes, truth.doubtful[number]) >= TOUCH_IOU
             for index, track in enumerate(confirmed):
                 touches = bool(on_faces[index].any() or on_doubtful[index].any())
                 known[track.id] = known.get(track.id, False) or touches
@@ -221,9 +223,10 @@ def _duration_s(detector: FaceDetector, pixels: Pixels) -> float:
     return time.process_time() - begun_s
 
 
-def _sides(faces: Sequence[Face]) -> Floats:
-    sides = [(f.left_px, f.top_px, f.right_px, f.bottom_px) for f in faces]
-    return np.array(sides, np.float32).reshape(-1, 4)
+def sides(faces: Sequence[Face]) -> Floats:
+    """The boxes of ``faces``, (n, 4)."""
+    boxes = [(f.left_px, f.top_px, f.right_px, f.bottom_px) for f in faces]
+    return np.array(boxes, np.float32).reshape(-1, 4)
 
 
 def compare_on_clips(

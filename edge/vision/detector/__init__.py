@@ -19,5 +19,9 @@ class FaceDetector(Protocol):
     def crop_rule(self) -> CropRule:
         """How its boxes are cut so that the face sits as in FER2013."""
 
+    @property
+    def unsure(self) -> tuple[Face, ...]:
+        """What the last ``detect`` found and left out as too uncertain: enough to keep a track, not to begin one."""
+
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         """Faces of one grey frame (height, width), each at least partly in it, best first."""

@@ -36,6 +36,7 @@ class BuiltinDetector:
         name: name and version of the release.
         crop_rule: the manifest's.
         too_small: what the last ``detect`` found and left out, because it is lower than ``min_face_px``.
+        unsure: the same, because its score is below the manifest's ``threshold``.
     """
 
     def __init__(
@@ -70,20 +71,26 @@ class BuiltinDetector:
         self._seen: list[Boxes] = []
         self._next = 0
         self.too_small: tuple[Face, ...] = ()
+        self.unsure: tuple[Face, ...] = ()
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        """Faces of one grey frame that are at least ``min_face_px`` high, best first; the others are ``too_small``."""
+        """Faces of one grey frame that are at least ``min_face_px`` high, best first.
+
+        The others are ``too_small`` or ``unsure``.
+        """
         boxes = self.find(pixels)
         clipped = (
             clip_box(pixels, sides, score)
             for sides, score in zip(boxes.sides.tolist(), boxes.scores.tolist(), strict=True)
         )
-        faces = [face for face in clipped if face]
+        found = [face for face in clipped if face]
+        faces = [face for face in found if face.confidence >= self.manifest.threshold]
         self.too_small = tuple(face for face in faces if face.height_px < self._min_face_px)
+        self.unsure = tuple(face for face in found[len(faces) :] if face.height_px >= self._min_face_px)
         return tuple(face for face in faces if face.height_px >= self._min_face_px)
 
     def find(self, pixels: Pixels) -> Boxes:
-        """The same before any box is rounded, clipped or left out: in pixels of the frame."""
+        """All boxes down to ``keep_threshold`` before any is rounded, clipped or left out: in pixels of the frame."""
         rows, columns = pixels.shape
         if pixels.shape != self._shape:
             _, height, width, _ = self.manifest.input.shape
@@ -120,5 +127,5 @@ class BuiltinDetector:
             for each, spec in zip(steps, manifest.outputs, strict=True)
         ]
         count = len(manifest.strides)
-        boxes = decode(maps[:count], maps[count:], manifest.strides, manifest.threshold, manifest.max_overlap)
+        boxes = decode(maps[:count], maps[count:], manifest.strides, manifest.keep_threshold, manifest.max_overlap)
         return Boxes(boxes.sides / scale, boxes.scores)

@@ -39,6 +39,7 @@ class HaarDetector:
 
     name = "haar-alt2"
     crop_rule = CropRule(side=1.03)
+    unsure: tuple[Face, ...] = ()
 
     def __init__(self, min_face_px: int = 40) -> None:
         """Load the cascade.

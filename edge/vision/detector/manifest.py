@@ -15,8 +15,9 @@ class DetectorManifest(Manifest):
     """The manifest of a detector with one map of scores and one of boxes per stride, see ``decode``.
 
     ``outputs`` are the maps of logits and then those of boxes, both in the order of ``strides``. A cell with a score of
-    at least ``threshold`` is a face; of two boxes that overlap by more than ``max_overlap`` (intersection over union)
-    the better one stays. ``crop`` cuts a face as FER2013's were cut.
+    at least ``threshold`` is a face; from ``keep_threshold`` on it keeps the track of a face that was there. Of two
+    boxes that overlap by more than ``max_overlap`` (intersection over union) the better one stays. ``crop`` cuts a face
+    as FER2013's were cut.
     """
 
     schema: ClassVar[str] = "fer-edge/detector/1"
@@ -24,6 +25,7 @@ class DetectorManifest(Manifest):
     outputs: tuple[TensorSpec, ...] = field()  # without field(), the inherited property would be its default
     strides: tuple[int, ...]
     threshold: float
+    keep_threshold: float
     max_overlap: float
     crop: CropRule
 
@@ -34,6 +36,7 @@ class DetectorManifest(Manifest):
             outputs=tuple(TensorSpec.read(output) for output in document["outputs"]),
             strides=tuple(int(stride) for stride in document["strides"]),
             threshold=float(document["threshold"]),
+            keep_threshold=float(document.get("keep_threshold", document["threshold"])),
             max_overlap=float(document["max_overlap"]),
             crop=CropRule(**{name: float(value) for name, value in document["crop"].items()}),
         )
@@ -46,6 +49,10 @@ class DetectorManifest(Manifest):
         for name, value in (("threshold", manifest.threshold), ("max_overlap", manifest.max_overlap)):
             if not 0 < value < 1:
                 raise ValueError(f"{name} {value} is not between 0 and 1")
+        if not 0 < manifest.keep_threshold <= manifest.threshold:
+            raise ValueError(
+                f"keep_threshold {manifest.keep_threshold} is not between 0 and the threshold {manifest.threshold}"
+            )
         return manifest
 
 

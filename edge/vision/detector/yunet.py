@@ -28,6 +28,7 @@ class YuNetDetector:
 
     name = "yunet"
     crop_rule = CropRule(side=1.013)
+    unsure: tuple[Face, ...] = ()
 
     def __init__(self, model: Path, *, min_face_px: int = 40, threshold: float = 0.7) -> None:
         """Load the ONNX file and run it on an empty frame.

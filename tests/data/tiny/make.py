@@ -189,6 +189,7 @@ def detector_manifest(model: bytes, name: str) -> DetectorManifest:
         outputs=tuple(specs[shape] for shape in shapes),
         strides=STRIDES,
         threshold=0.5,
+        keep_threshold=0.3,
         max_overlap=0.4,
         crop=CropRule(side=1.0, offset_y=-0.1),
     )

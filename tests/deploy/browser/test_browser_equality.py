@@ -142,32 +142,33 @@ def test_walking_and_bowing_people_get_the_same_tracks(page: Page, server: Serve
     random = np.random.RandomState(7)
     tracker = FaceTracker(detect_every=1)
     pixels = np.zeros((480, 640), np.uint8)
-    frames: list[list[Face]] = []
+    frames: list[list[list[Face]]] = []
     walkers = [(random.uniform(0, 500), random.uniform(-9, 9), random.uniform(60, 110)) for _ in range(6)]
     for step in range(200):
-        faces = []
+        faces: list[list[Face]] = [[], []]
         for row, (start, speed, height) in enumerate(walkers):
             left, top = round(start + speed * step), 50 + 8 * row
             if random.rand() < 0.85 and step % 60 < 40:  # nobody for two seconds
-                faces.append(Face(left, top, left + round(0.8 * height), top + round(height), 0.9))
+                unsure = random.rand() < 0.3
+                faces[unsure].append(Face(left, top, left + round(0.8 * height), top + round(height), 0.9))
         frames.append(faces)
     expected = [
-        [[track.id, track.confirmed] for track in tracker.update(Frame(step, step / 10, pixels), faces)]
+        [[track.id, track.confirmed] for track in tracker.update(Frame(step, step / 10, pixels), *faces)]
         for step, faces in enumerate(frames)
     ]
     given = [
         [
-            dict(zip(("left", "top", "right", "bottom"), (f.left_px, f.top_px, f.right_px, f.bottom_px), strict=True))
-            for f in faces
+            [{"left": f.left_px, "top": f.top_px, "right": f.right_px, "bottom": f.bottom_px} for f in faces]
+            for faces in both
         ]
-        for faces in frames
+        for both in frames
     ]
 
     page.open(server.url)
     page.wait("document.body")
     tracks = page.ask(
         f"import('/tracker.js').then(({{ Tracker }}) => {{ const tracker = new Tracker(); return {json.dumps(given)}"
-        ".map((faces, i) => tracker.update(faces, i / 10).map(({ id, confirmed }) => [id, confirmed])) })"
+        ".map((both, i) => tracker.update(...both, i / 10).map(({ id, confirmed }) => [id, confirmed])) })"
     )
 
     assert tracks == expected

@@ -13,14 +13,19 @@ from edge.records import Face, Frame, Pixels, Track
 from edge.vision.tracker import FaceTracker
 
 FRAME = np.zeros((480, 640), np.uint8)
+UNSURE = 0.4
 
 
-def face(left_px: int, top_px: int = 100, size_px: int = 60) -> Face:
-    return Face(left_px, top_px, left_px + size_px, top_px + size_px, 0.9)
+def face(left_px: int, top_px: int = 100, size_px: int = 60, confidence: float = 0.9) -> Face:
+    return Face(left_px, top_px, left_px + size_px, top_px + size_px, confidence)
+
+
+def unsure(left_px: int, top_px: int = 100, size_px: int = 60) -> Face:
+    return face(left_px, top_px, size_px, UNSURE)
 
 
 class Script:
-    """What the detections find, one entry each, and nothing after its end."""
+    """What the detections find, one entry each, and nothing after its end; a face of ``UNSURE`` is unsure."""
 
     def __init__(self, *script: Sequence[Face]) -> None:
         self.script, self.detections = script, 0
@@ -34,7 +39,8 @@ class Script:
             return tracker.carry()
         faces = self.script[self.detections] if self.detections < len(self.script) else ()
         self.detections += 1
-        return tracker.update(frame, faces)
+        sure = [face for face in faces if face.confidence > UNSURE]
+        return tracker.update(frame, sure, [face for face in faces if face.confidence == UNSURE])
 
 
 def ids(tracks: tuple[Track, ...]) -> list[int]:
@@ -312,3 +318,47 @@ def test_a_false_face_that_flashed_up_once_is_not_remembered_for_long() -> None:
     *_, last = Script(*script).follow(tracker, *(step / 10 for step in range(32)))
 
     assert last == (Track(2, face(100), confirmed=False),)
+
+
+def test_a_confirmed_face_that_gets_uncertain_is_followed() -> None:
+    script = Script([face(100)], [face(102)], [unsure(106)], [unsure(112)], [face(114)])
+
+    *_, uncertain, still, sure = script.follow(FaceTracker(detect_every=1), *(step / 10 for step in range(5)))
+
+    assert uncertain == (Track(1, unsure(106), confirmed=True),)
+    assert still == (Track(1, unsure(112), confirmed=True),)
+    assert sure == (Track(1, face(114), confirmed=True),)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [[unsure(100)], [unsure(100)], [unsure(100)]],
+        [[face(100)], [unsure(100)], [unsure(100)]],
+        [[face(100)], [face(100)], [], [unsure(100)]],
+        [[face(100)], [face(100)], [unsure(135)]],
+        [[face(100)], [face(100)], [unsure(100, size_px=29)]],
+    ],
+    ids=["never sure", "not confirmed", "lost before", "beside it", "of another size"],
+)
+def test_an_uncertain_face_neither_begins_confirms_nor_finds_a_track_again(script: list[list[Face]]) -> None:
+    *_, last = Script(*script).follow(FaceTracker(detect_every=1), *(step / 10 for step in range(len(script))))
+
+    assert last == ()
+
+
+def test_a_sure_face_continues_a_track_before_an_uncertain_one() -> None:
+    script = Script([face(100)], [face(100)], [face(120), unsure(100)])
+
+    *_, last = script.follow(FaceTracker(detect_every=1), 0.0, 0.1, 0.2)
+
+    assert last == (Track(1, face(120), confirmed=True),)
+
+
+def test_uncertain_faces_keep_no_more_tracks_than_are_followed_at_once() -> None:
+    pair = [face(100), face(300)]
+    script = Script(pair, pair, [face(500), unsure(100), unsure(300)])
+
+    *_, last = script.follow(FaceTracker(detect_every=1, max_tracks=2), 0.0, 0.1, 0.2)
+
+    assert [track.face.left_px for track in last] == [500, 100]

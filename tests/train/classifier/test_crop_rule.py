@@ -21,6 +21,7 @@ class FramingDetector:
 
     name = "framing"
     crop_rule = CropRule(1.0)
+    unsure: tuple[Face, ...] = ()
 
     def __init__(self, *boxes: tuple[int, int, int] | None) -> None:
         self.boxes, self.calls = boxes, 0

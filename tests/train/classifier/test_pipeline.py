@@ -21,6 +21,7 @@ class BrightDetector:
 
     name = "bright"
     crop_rule = CropRule(1.0)
+    unsure: tuple[Face, ...] = ()
 
     def detect(self, pixels: Pixels) -> tuple[Face, ...]:
         if pixels.mean() < 50:

@@ -38,6 +38,7 @@ class ScriptedDetector:
 
     name = "scripted"
     crop_rule = CropRule(1.0)
+    unsure: tuple[Face, ...] = ()
 
     def __init__(self, *script: np.ndarray) -> None:
         self.script, self.calls = script, 0

@@ -15,7 +15,7 @@ from edge.commands.check import check
 from edge.config import CameraConfig, Config, DetectorConfig, InferenceConfig
 from edge.errors import DelegateError, ModelError
 from edge.model.golden import GoldenVector
-from edge.model.manifest import TensorSpec
+from edge.model.manifest import TensorSpec, with_checksum
 from edge.model.release import Release
 from edge.parts import open_detector
 from edge.records import Face, Pixels
@@ -101,6 +101,40 @@ def test_the_threshold_is_the_manifests() -> None:
     assert BuiltinDetector(changed(threshold=0.8), min_face_px=10).detect(dim) == ()
 
 
+@pytest.mark.parametrize(("keep_threshold", "unsure"), [(0.7, 1), (0.74, 0)])
+def test_what_is_too_uncertain_for_a_face_but_enough_to_keep_a_track_is_unsure(
+    keep_threshold: float, unsure: int
+) -> None:
+    frame = with_block(with_block(room(), 40, 32, 8, 200), 64, 32, 16, 0)  # scores 0.73 and more
+    detector = BuiltinDetector(changed(threshold=0.8, keep_threshold=keep_threshold), min_face_px=10)
+
+    faces = detector.detect(frame)
+
+    assert [face.height_px for face in faces] == [72]
+    assert [face.height_px for face in detector.unsure] == [20] * unsure
+
+
+def test_what_is_unsure_is_as_high_as_faces_have_to_be_and_of_the_last_frame_only() -> None:
+    dim = with_block(room(), 40, 32, 8, 200)
+    small = BuiltinDetector(changed(threshold=0.8, keep_threshold=0.7), min_face_px=21)
+    detector = BuiltinDetector(changed(threshold=0.8, keep_threshold=0.7), min_face_px=10)
+
+    small.detect(dim)
+    detector.detect(dim)
+    detector.detect(room())
+
+    assert small.unsure == small.too_small == detector.unsure == ()
+
+
+def test_a_release_that_names_no_second_threshold_keeps_tracks_at_the_first(tmp_path: Path) -> None:
+    document = json.loads((TINY / "face" / "model.json").read_bytes())
+    del document["keep_threshold"], document["checksum"]
+
+    manifest = DetectorManifest.from_json(with_checksum(document).encode(), tmp_path / "model.json")
+
+    assert manifest.keep_threshold == manifest.threshold == 0.5
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 900), (900, 2), (96, 128), (480, 640)])
 def test_an_empty_frame_of_any_shape_has_no_face(detector: BuiltinDetector, shape: tuple[int, int]) -> None:
     assert detector.detect(room(*shape)) == ()
@@ -161,6 +195,8 @@ def test_a_missing_accelerator_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
         ("strides", [], "strides () do not divide"),
         ("strides", [8, 32], "outputs have other shapes than"),
         ("threshold", 1.0, "threshold 1.0 is not between 0 and 1"),
+        ("keep_threshold", 0.6, "keep_threshold 0.6 is not between 0 and the threshold 0.5"),
+        ("keep_threshold", 0, "keep_threshold 0.0 is not between 0 and the threshold 0.5"),
         ("max_overlap", 0, "max_overlap 0.0 is not between 0 and 1"),
         ("crop", {"width": 1.0}, "unexpected keyword argument 'width'"),
         ("golden", [], "golden holds no vector"),
