@@ -22,7 +22,8 @@ def letterbox(pixels: Pixels, height_px: int, width_px: int) -> tuple[Pixels, fl
     # A frame of one row keeps its row.
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     image = np.full((height_px, width_px), MARGIN_GREY, np.uint8)
+    # Down to half the size, every pixel of the frame counts in both ways, and areas take six times the instructions.
     image[: size[1], : size[0]] = cv2.resize(
-        pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        pixels, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     )
     return image, scale
