@@ -182,7 +182,8 @@ class ReplayCamera:
     @contextmanager
     def _opened(self) -> Iterator[Video]:
         with readable_name(self._path.resolve()) as name:
-            video = open_video(name, cv2.CAP_FFMPEG, options="protocol_whitelist;file")
+            one_thread = cv2.CAP_PROP_N_THREADS, 1  # each further one holds an image of its own
+            video = open_video(name, cv2.CAP_FFMPEG, one_thread, options="protocol_whitelist;file")
             if video is None:
                 raise CameraError(f"{self._where}: holds nothing readable; {EXPECTED}")
             try:
