@@ -56,7 +56,10 @@ def tutorial() -> Analyse:
 
 def fer_int8() -> Analyse:
     """Haar and the .tflite file of ``fer``, which has int8 weights, in a runtime without TensorFlow."""
-    from ai_edge_litert.interpreter import Interpreter
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        from tflite_runtime.interpreter import Interpreter
 
     cascade = _cascade()
     interpreter = Interpreter(str(_fer_data() / "emotion_model_quantized.tflite"), num_threads=1)
@@ -132,6 +135,7 @@ def main() -> None:
         "cpu_ms_per_frame": 1000 * (time.process_time() - cpu_s) / frames,
         "rss_mb": _resident_mb(),
         "start_s": start_s,
+        "start_cpu_s": cpu_s,
     }
     print(json.dumps(measured))
 

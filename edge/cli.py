@@ -281,7 +281,7 @@ def _bench(options: argparse.Namespace) -> int:
         print(f"  {looks.at_once:8} of {looks.whole} looks at a frame in each detection (detector.max_looks)")
         print(f"  {looks.whole_ms:8.2f} ms for all of a frame: {share:.1f} % of a core to see it twice a second")
     print(f"  {result.faces_per_frame:8.2f} faces a frame, {result.people_per_frame:.2f} people")
-    print(f"  {result.start_s or 0:8.2f} s to the first frame")
+    print(f"  {result.start_s or 0:8.2f} s to the first frame, {result.start_cpu_s:.2f} s of processor time")
     print(f"  {result.allocated_kb:8.0f} kB allocated for a frame at most")
     print(f"  {result.rss_mb or 0:8.1f} MB resident")
     return 0

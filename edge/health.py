@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from edge import __version__
 from edge.camera.capture import Capture
+from edge.host.memory import give_back
 from edge.host.sdnotify import SystemdNotifier
 from edge.host.sensors import read_host
 from edge.host.thermal import Throttle
@@ -200,6 +201,7 @@ class HealthReporter(threading.Thread):
                 if not ready:
                     ready = True
                     self._notifier.ready()
+                    give_back()
                     prove_at_s = time.monotonic() + self._notifier.watchdog_s
                 analysed = self._meter.analysed
                 self._notifier.alive()

@@ -10,7 +10,6 @@ import ctypes
 import signal
 import subprocess
 import sys
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -21,15 +20,17 @@ from edge.model.flatbuffer import verify_model
 from edge.model.manifest import TensorSpec
 
 try:
+    import ai_edge_litert as tflite_package
     from ai_edge_litert import interpreter as tflite
 
     PACKAGE = "ai-edge-litert"
 except ImportError:
+    import tflite_runtime as tflite_package
     from tflite_runtime import interpreter as tflite
 
     PACKAGE = "tflite-runtime"
 
-VERSION = metadata.version(PACKAGE)
+VERSION: str = tflite_package.__version__
 
 DELEGATES = {"edgetpu": "libedgetpu.so.1"}
 """Accelerators by name, and the library that drives each."""
