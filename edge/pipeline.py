@@ -16,12 +16,15 @@ from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
 from edge.vision.liveness import Liveness
+from edge.vision.movement import Movement
 from edge.vision.readable import why_unreadable
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 
 FRAME_TIMEOUT_S = 0.5
 LIVE_EVERY_S = 0.5
+STILL_S = 1.0
+"""Where nothing moves, faces are looked for as often."""
 
 
 class Outlet(Protocol):
@@ -62,6 +65,7 @@ class Pipeline:
         self.classifier, self.window, self.outlet = classifier, window, outlet
         self.meter, self.throttle, self.onlooker = meter, throttle, onlooker
         self._live_at_s = float("-inf")
+        self.movement = Movement()
         self._observed = Observation(0, 0.0, ())
 
     def run(self, stop: threading.Event) -> None:
@@ -109,7 +113,7 @@ class Pipeline:
 
     def observe(self, frame: Frame) -> Observation:
         """What one frame shows: a detection and its readings, or those of the detection before."""
-        if self.tracker.detection_due(frame):
+        if self._should_detect(frame):
             tracks = self._track(frame)
             self._observed = self._read(frame, tracks)
         else:
@@ -118,6 +122,14 @@ class Pipeline:
         if self.onlooker is not None:
             self.onlooker.see(frame, tracks, observation)
         return observation
+
+    def _should_detect(self, frame: Frame) -> bool:
+        """Whether a detection is due and something has moved, or the last one is old."""
+        if not self.tracker.detection_due(frame):
+            return False
+        with self.meter.time("track"):
+            moved = self.movement.is_in(frame.pixels)
+        return moved or frame.captured_at_s - self._observed.captured_at_s >= STILL_S
 
     def _track(self, frame: Frame) -> tuple[Track, ...]:
         with self.meter.time("detect"):

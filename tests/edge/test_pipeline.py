@@ -52,7 +52,7 @@ class SharpCamera(ScriptedCamera):
 
 def camera(frames: int, end: CameraError | None = None, *, interval_s: float = 0.1) -> SharpCamera:
     """Shows an image every ``interval_s`` of its own clock, then ends or fails."""
-    return SharpCamera([*range(frames), end], live=False, size_px=(160, 120), interval_s=interval_s)
+    return SharpCamera([*range(0, 7 * frames, 7), end], live=False, size_px=(160, 120), interval_s=interval_s)
 
 
 class EverybodyMoves(Liveness):
@@ -128,7 +128,17 @@ def test_the_detector_sees_each_frame_that_is_due() -> None:
 
     run(camera(5), (), detector=detector, detect_every=2)
 
-    assert [int(pixels[0, 0]) for pixels in detector.seen] == [0, 2, 4]
+    assert [int(pixels[0, 0]) for pixels in detector.seen] == [0, 14, 28]
+
+
+def test_where_nothing_moves_the_detector_looks_once_a_second() -> None:
+    detector = SteadyDetector((FACE,))
+    still = SharpCamera([*[7] * 25, None], live=False, size_px=(160, 120), interval_s=0.1)
+
+    results = run(still, (FACE,), detector=detector, detect_every=2)
+
+    assert len(detector.seen) == 3
+    assert [window.max_at_once for window in results.windows] == [0, 1, 1]
 
 
 def test_between_two_detections_nothing_is_classified_and_the_readings_hold() -> None:
@@ -336,7 +346,7 @@ def test_who_never_moves_is_reported_as_still_and_counts_nowhere_else() -> None:
 
 
 def test_a_face_without_contrast_is_a_person_who_is_not_read() -> None:
-    plain = ScriptedCamera([*range(10), None], live=False, size_px=(160, 120), interval_s=0.1)
+    plain = ScriptedCamera([*range(0, 100, 10), None], live=False, size_px=(160, 120), interval_s=0.1)
 
     results = run(plain, (FACE,))
 
