@@ -49,15 +49,31 @@ CREATE TABLE IF NOT EXISTS fer.windows (
     visits integer,
     gathered integer,
     still integer,
+    labels text,
+    emotions jsonb,
     PRIMARY KEY (device, id)
 );
+-- The seven columns are those of the shipped models. labels and emotions have the names and shares of whatever model ran.
 -- Earlier versions had none of these.
 ALTER TABLE fer.windows
     ADD COLUMN IF NOT EXISTS basis text,
     ADD COLUMN IF NOT EXISTS basis_people integer,
     ADD COLUMN IF NOT EXISTS visits integer,
     ADD COLUMN IF NOT EXISTS gathered integer,
-    ADD COLUMN IF NOT EXISTS still integer;
+    ADD COLUMN IF NOT EXISTS still integer,
+    ADD COLUMN IF NOT EXISTS labels text,
+    ADD COLUMN IF NOT EXISTS emotions jsonb;
+UPDATE fer.windows SET
+    labels = 'angry, disgust, fear, happy, neutral, sad, surprise',
+    emotions = jsonb_build_object('angry', angry, 'disgust', disgust, 'fear', fear, 'happy', happy, 'sad', sad,
+        'surprise', surprise, 'neutral', neutral)
+    WHERE emotions IS NULL AND neutral IS NOT NULL;
+
+-- A row for each share. Never average over different labels: a share among seven and one among three are other figures.
+CREATE OR REPLACE VIEW fer.shares AS
+    SELECT time, device, source, model, people, labels, each.key AS label, each.value::double precision AS share
+    FROM fer.windows, jsonb_each_text(emotions) AS each;
+
 CREATE INDEX IF NOT EXISTS windows_by_time ON fer.windows (time DESC);
 CREATE INDEX IF NOT EXISTS windows_by_device ON fer.windows (device, seq);
 
@@ -111,6 +127,10 @@ COMMENT ON COLUMN fer.message.topic IS 'tag';
 
 -- Believe the topic: a broker's access list guards it, but nothing guards the payload. A device that could use the ids
 -- of another would make that one's windows duplicates.
+CREATE OR REPLACE FUNCTION fer.shares_of(body jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$
+    SELECT CASE jsonb_typeof(body->'emotions') WHEN 'object' THEN body->'emotions' END
+$$;
+
 CREATE OR REPLACE FUNCTION fer.check_claims(device text, source text, body jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -121,6 +141,8 @@ BEGIN
         OR coalesce(body->>'id' !~ ('^' || device || '(-[0-9a-f]{8})?-[0-9]{12}$'), true)
     ) THEN
         RAISE data_exception USING MESSAGE = 'the payload names another source than the topic, or an id of another device';
+    ELSIF (SELECT count(*) FROM jsonb_object_keys(fer.shares_of(body))) > 20 THEN
+        RAISE data_exception USING MESSAGE = 'more than 20 labels';
     END IF;
 END $$;
 
@@ -168,7 +190,10 @@ LANGUAGE sql AS $$
         (body #>> '{basis,people}')::integer,
         (body #>> '{faces,visits}')::integer,
         (body #>> '{gathering,visits}')::integer,
-        (body #>> '{faces,still}')::integer
+        (body #>> '{faces,still}')::integer,
+        (SELECT string_agg(key, ', ' ORDER BY key COLLATE "C") FROM jsonb_object_keys(fer.shares_of(body)) AS key),
+        -- The cast refuses what is no number, which would stop every query over the shares.
+        (SELECT jsonb_object_agg(key, value::text::double precision) FROM jsonb_each(fer.shares_of(body)))
     -- With TimescaleDB the time is part of the key, and that of an unset clock is another at each arrival.
     WHERE body #>> '{window,end}' IS NOT NULL
         OR NOT EXISTS (

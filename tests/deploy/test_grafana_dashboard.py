@@ -25,7 +25,9 @@ DASHBOARD = json.loads((GRAFANA / "dashboard.json").read_text("utf-8"))
 PANELS = {panel["title"]: panel for panel in DASHBOARD["panels"]}
 
 
-def grafana(query: str, start: datetime, end: datetime, devices: tuple[str, ...]) -> str:
+def grafana(
+    query: str, start: datetime, end: datetime, devices: tuple[str, ...], labels: tuple[str, ...] = EMOTIONS
+) -> str:
     """A panel's query as Grafana sends it, with a time group of five minutes."""
     query = re.sub(r"\$__timeFrom\(\)", f"'{start.isoformat()}'", query)
     query = re.sub(r"\$__timeTo\(\)", f"'{end.isoformat()}'", query)
@@ -33,6 +35,7 @@ def grafana(query: str, start: datetime, end: datetime, devices: tuple[str, ...]
     query = re.sub(
         r"\$__timeGroupAlias\((\w+), \$__interval\)", r'floor(extract(epoch FROM \1) / 300) * 300 AS "time"', query
     )
+    query = query.replace("${labels:sqlstring}", f"'{', '.join(sorted(labels))}'")
     query = query.replace("$device", ", ".join(f"'{device}'" for device in devices))
     assert "$" not in query
     return query
@@ -88,10 +91,32 @@ def test_the_share_of_withheld_moods_is_of_windows_with_people(
 def test_moods_sum_to_one_at_every_time(filled: Callable[[str], list[list[str]]]) -> None:
     names, *rows = filled("Moods")
 
-    assert set(names) == {"time", *EMOTIONS}
-    assert rows
-    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
-    assert [sum(map(float, row[1:])) for row in rows] == pytest.approx([1.0] * len(rows))
+    assert names == ["time", "metric", "share"]
+    assert {label for _, label, _ in rows} == set(EMOTIONS)
+    times = [time for time, _, _ in rows]
+    assert times == sorted(times)
+    sums = {time: sum(float(share) for at, _, share in rows if at == time) for time in times}
+    assert list(sums.values()) == pytest.approx([1.0] * len(sums))
+
+
+def test_moods_of_models_with_other_labels_are_chosen_and_never_added_to_those_of_the_others(
+    database: Database, device: Device
+) -> None:
+    end, other = datetime(2026, 11, 20, 10, 0, tzinfo=UTC), ("happy", "bored", "gut gelaunt")
+    start = end - timedelta(hours=1)
+    database.telegraf(*an_hour(device, 1, end), *an_hour(device, 101, end, other))
+    (target,) = PANELS["Moods"]["targets"]
+
+    ours = database.rows(grafana(target["rawSql"], start, end, (device.id,)))
+    theirs = database.rows(grafana(target["rawSql"], start, end, (device.id,), other))
+
+    assert [{label for _, label, _ in rows} for rows in (ours, theirs)] == [set(EMOTIONS), set(other)]
+    for rows in (ours, theirs):
+        sums = {time: sum(float(share) for at, _, share in rows if at == time) for time, _, _ in rows}
+        assert list(sums.values()) == pytest.approx([1.0] * len(sums))
+    (variable,) = (each for each in DASHBOARD["templating"]["list"] if each["name"] == "labels")
+    chosen = database.rows(grafana(variable["query"], start, end, (device.id,)))
+    assert {row[0] for row in chosen} == {", ".join(sorted(EMOTIONS)), ", ".join(sorted(other))}
 
 
 @pytest.mark.parametrize("title", ["People at once", "Processor temperature", "Availability"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from edge.commands.simulated_device import SimulatedRoom
+from edge.labels import EMOTIONS
 from edge.mqtt.codec import Message, decode, encode
 from edge.mqtt.compose import aggregate
 from edge.mqtt.messages import Aggregate, Device
@@ -80,9 +81,9 @@ def clock_at(moment: datetime) -> WallClock:
     return WallClock(wall=moment.timestamp, monotonic=lambda: 0.0, is_set=lambda _now_s: True)
 
 
-def an_hour(device: Device, first_seq: int, end: datetime) -> list[Message]:
+def an_hour(device: Device, first_seq: int, end: datetime, labels: tuple[str, ...] = EMOTIONS) -> list[Message]:
     """A minute each, from a simulated room."""
-    room = SimulatedRoom(Random(2))
+    room = SimulatedRoom(Random(2), labels=labels)
     windows = [room.summarise(60.0 * i, 60.0 * (i + 1)) for i in range(60)]
     clock = clock_at(end - timedelta(hours=1))
     return [encode(aggregate(device, "5eed0001", seq, window, clock)) for seq, window in enumerate(windows, first_seq)]
