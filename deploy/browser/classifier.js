@@ -2,34 +2,34 @@
 
 import { cut, enlarge, round, shrink } from "./image.js";
 
-const MERGED = { contempt: "neutral" }; // labels of other label sets that count as one of ours
-
 export class Classifier {
   #release;
 
   constructor(release) {
+    const { labels, heads, order = [], colours = {} } = release.manifest;
     this.#release = release;
+    /** The labels of the first head, in the order of its output. */
+    this.labels = heads[0].labels ?? labels;
+    /** The order in which to show them and the colours of some, where the release gives them. */
+    this.order = order;
+    this.colours = colours;
   }
 
-  /** The share of each emotion for a face of the image, cut by the detector's rule. */
+  /** The share of each label for a face of the image, cut by the detector's rule. */
   async classify(image, face, cropRule) {
     const [, size] = this.#release.manifest.input.shape;
     return this.read(cropFace(image, face, cropRule, size));
   }
 
-  /** The share of each emotion for a grey crop of the input's size. */
+  /** The share of each label for a grey crop of the input's size. */
   async read(crop) {
     const { manifest, run } = this.#release;
     const channels = manifest.input.shape[3];
     const values = new Float32Array(crop.data.length * channels);
     for (let i = 0; i < values.length; i++) values[i] = crop.data[Math.floor(i / channels)];
     const [logits] = await run(values); // those of the first head
-    const shares = {};
-    softmax(logits, manifest.heads[0].temperature).forEach((share, i) => {
-      const name = MERGED[manifest.labels[i]] ?? manifest.labels[i];
-      shares[name] = (shares[name] ?? 0) + share;
-    });
-    return shares;
+    const shares = softmax(logits, manifest.heads[0].temperature);
+    return Object.fromEntries(this.labels.map((name, i) => [name, shares[i]]));
   }
 }
 

@@ -3,7 +3,7 @@
 import { toGrey } from "./image.js";
 import { Sensor } from "./sensor.js";
 
-const ORDER = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"];
+const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"]; // have colours in the style sheet
 const MOVING_PX = [640, 480]; // frames of a camera or a film are analysed within this size, as on the device
 const STILL_PX = [1920, 1440];
 const SVG = "http://www.w3.org/2000/svg";
@@ -180,7 +180,24 @@ function draw(picture, width, height, most) {
 
 const grey = () => toGrey(context.getImageData(0, 0, canvas.width, canvas.height));
 
-const strongest = (shares) => ORDER.reduce((best, name) => ((shares[name] ?? 0) > (shares[best] ?? 0) ? name : best));
+/** The labels of the model in the order of its release, else ours first. */
+function shownLabels() {
+  const { labels, order } = sensor.classifier;
+  const ranks = [...order, ...EMOTIONS, ...labels];
+  return [...labels].sort((a, b) => ranks.indexOf(a) - ranks.indexOf(b));
+}
+
+/** Give an element the colour of a label: that of the release, of the style sheet, or one by the label's position. */
+function paint(element, name) {
+  const { labels, colours } = sensor.classifier;
+  const hue = Math.round((360 * labels.indexOf(name)) / labels.length);
+  if (Object.hasOwn(colours, name)) element.style.setProperty("--hue", colours[name]);
+  else if (EMOTIONS.includes(name)) element.classList.add(name);
+  else element.style.setProperty("--hue", `hsl(${hue} 55% 60%)`);
+  return element;
+}
+
+const strongest = (shares) => shownLabels().reduce((best, name) => (shares[name] > shares[best] ? name : best));
 
 function show(people) {
   const mirrored = stage.classList.contains("mirrored");
@@ -188,7 +205,7 @@ function show(people) {
   const shown = people.map((person) => ({
     ...person,
     box: mirrored ? mirror(person.face) : person.face,
-    name: person.shares ? strongest(person.shares) : "new",
+    name: person.shares && strongest(person.shares),
   }));
   byId("overlay").replaceChildren(...shown.map(outline));
   byId("labels").replaceChildren(...shown.map(label));
@@ -202,14 +219,16 @@ function outline({ box, name }) {
   const rect = document.createElementNS(SVG, "rect");
   const sides = { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, rx: 4 };
   for (const [key, value] of Object.entries(sides)) rect.setAttribute(key, String(value));
-  rect.setAttribute("class", name);
-  return rect;
+  if (!name) rect.setAttribute("class", "new");
+  return name ? paint(rect, name) : rect;
 }
 
 function label({ box, name, shares }) {
   const element = document.createElement("span");
   const below = box.top < canvas.height * 0.06;
-  element.className = below ? `${name} below` : name;
+  element.className = shares ? "" : "new";
+  element.classList.toggle("below", below);
+  if (shares) paint(element, name);
   element.textContent = shares ? `${name} ${percent(shares[name])}` : "new";
   element.style.left = `${(100 * Math.max(box.left, 0)) / canvas.width}%`;
   element.style.top = `${(100 * Math.max(box.top, 0)) / canvas.height}%`;
@@ -227,7 +246,7 @@ function showBars(people) {
     setText(entry.querySelector("b"), `Face ${id}`);
     setText(entry.querySelector("header span"), `${face.bottom - face.top} px high`);
     for (const row of entry.querySelectorAll("li")) {
-      const share = shares[row.dataset.name] ?? 0;
+      const share = shares[row.dataset.name];
       row.classList.toggle("most", row.dataset.name === name);
       row.querySelector("i").style.width = `${100 * share}%`;
       setText(row.querySelector("b"), percent(share));
@@ -240,17 +259,17 @@ function newEntry() {
   size.className = "soft";
   bars.className = "bars";
   head.append(title, size);
-  bars.append(...ORDER.map(newBar));
+  bars.append(...shownLabels().map(newBar));
   item.append(head, bars);
   return item;
 }
 
 function newBar(name) {
   const [row, text, track, fill, value] = ["li", "span", "div", "i", "b"].map((tag) => document.createElement(tag));
-  row.className = row.dataset.name = text.textContent = name;
+  row.dataset.name = text.textContent = name;
   track.append(fill);
   row.append(text, track, value);
-  return row;
+  return paint(row, name);
 }
 
 byId("camera").addEventListener("click", useCamera);

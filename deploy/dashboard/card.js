@@ -29,7 +29,7 @@ class RoomCard {
 
   updateChart(hours, now) {
     this.room.changed = false;
-    this.#timeline.show(this.room.windows, hours, now, roomLabel(this.room).name);
+    this.#timeline.show(this.room, hours, now);
   }
 
   /** Small charts take no keyboard focus; the page of the room has charts that do. */

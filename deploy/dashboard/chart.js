@@ -10,7 +10,10 @@ const SPANS = { 1: { count: 120, binMs: 30e3 }, 24: { count: 144, binMs: 600e3 }
 const UNFINISHED_BINS = 6; // the newest bins, whose window may not have ended yet
 const PRECEDENCE = { empty: 0, noFrames: 1, nobody: 2, withheld: 3, emotions: 4 }; // of the kinds of windows in a bin
 
-/** Sort windows into bins of equal length: {start, people, kind, emotions}; kind is a key of PRECEDENCE. */
+/**
+ * Sort windows into bins of equal length: {start, people, kind, labels, emotions}; kind is a key of PRECEDENCE. Shares of
+ * models with different labels are never added up: a bin has those of the labels, named by a key, that most people got.
+ */
 function binWindows(windows, hours, now) {
   const { count, binMs } = SPANS[hours];
   const start = (Math.floor(now / binMs) + 1 - count) * binMs;
@@ -29,7 +32,7 @@ function binWindows(windows, hours, now) {
   return bins;
 }
 
-const emptyBin = (start) => ({ start, people: 0, weight: 0, kind: "empty", emotions: null, sums: {} });
+const emptyBin = (start) => ({ start, people: 0, kind: "empty", labels: "", emotions: null, moods: new Map() });
 
 function kindOf(window) {
   if (window.emotions) return "emotions";
@@ -43,13 +46,22 @@ function addToBin(window, bin) {
   bin.people = Math.max(bin.people, window.people);
   if (!window.emotions) return;
   const people = Math.max(window.people, 1); // every person has the same weight
-  bin.weight += people;
-  for (const name of LABELS) bin.sums[name] = (bin.sums[name] ?? 0) + people * window.emotions[name];
-  bin.emotions = Object.fromEntries(LABELS.map((name) => [name, bin.sums[name] / bin.weight]));
+  const key = labelsKey(window.emotions);
+  const mood = bin.moods.get(key) ?? { weight: 0, sums: new Map() };
+  bin.moods.set(key, mood);
+  mood.weight += people;
+  for (const [name, share] of Object.entries(window.emotions))
+    mood.sums.set(name, (mood.sums.get(name) ?? 0) + people * share);
+  const [labels, { weight, sums }] = [...bin.moods].reduce((a, b) => (b[1].weight > a[1].weight ? b : a));
+  bin.labels = labels;
+  bin.emotions = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / weight]));
 }
 
-/** Draw the bins into `host`, which has the given size in pixels. `cursor` is the index of a bin to mark, or null. */
-function drawChart(host, { width, height }, bins, cursor) {
+/**
+ * Draw the bins into `host`, which has the given size in pixels, with the labels in the order that the release gives.
+ * `cursor` is the index of a bin to mark, or null.
+ */
+function drawChart(host, { width, height }, bins, cursor, order) {
   if (!width) return;
   const columnsHeight = height < 60 ? 0 : Math.min(Math.round(height / 5), MAX_COLUMNS_PX);
   const plotHeight = height - (columnsHeight && columnsHeight + GAP_PX);
@@ -58,7 +70,7 @@ function drawChart(host, { width, height }, bins, cursor) {
   svg.append(svgElement("rect", { class: "plot", width, height: plotHeight }));
   for (const y of [0.25, 0.5, 0.75].map((share) => share * plotHeight))
     svg.append(svgElement("line", { class: "grid", x2: width, y1: y, y2: y }));
-  for (const run of runsOf(bins)) svg.append(...drawRun(bins, run, binWidth, plotHeight));
+  for (const run of runsOf(bins)) svg.append(...drawRun(bins, run, binWidth, plotHeight, order));
   const most = Math.max(4, ...bins.map((bin) => bin.people));
   bins.forEach(({ people }, i) => {
     const column = (people / most) * columnsHeight;
@@ -74,35 +86,39 @@ function drawChart(host, { width, height }, bins, cursor) {
   host.replaceChildren(svg);
 }
 
-/** Group neighbouring bins of one kind: {first, last, kind}. */
+/** Group neighbouring bins of one kind and with the same labels: {first, last, kind, labels}. */
 function runsOf(bins) {
   const runs = [];
-  bins.forEach(({ kind }, i) => {
+  bins.forEach(({ kind, labels }, i) => {
     const run = runs.at(-1);
-    if (run?.kind === kind) run.last = i;
-    else runs.push({ first: i, last: i, kind });
+    if (run?.kind === kind && (kind !== "emotions" || run.labels === labels)) run.last = i;
+    else runs.push({ first: i, last: i, kind, labels });
   });
   return runs;
 }
 
-function drawRun(bins, { first, last, kind }, binWidth, plotHeight) {
+function drawRun(bins, { first, last, kind }, binWidth, plotHeight, order) {
   const [x, width] = [first * binWidth, (last + 1 - first) * binWidth];
-  if (kind === "emotions") return areas(bins, first, last, binWidth, plotHeight);
+  if (kind === "emotions") return areas(bins.slice(first, last + 1), first, binWidth, plotHeight, order);
   if (kind === "withheld") return hatch(x, x + width, plotHeight);
   if (kind === "nobody") return [svgElement("rect", { class: "nobody", x, width, y: plotHeight - 2, height: 2 })];
   if (kind === "noFrames") return [svgElement("rect", { class: "no-frames", x, width, y: plotHeight - 5, height: 5 })];
   return [];
 }
 
-function areas(bins, first, last, binWidth, plotHeight) {
-  const columns = bins.slice(first, last + 1);
+/** Neighbouring bins with the same labels as areas; `first` is the index of the first. */
+function areas(bins, first, binWidth, plotHeight, order) {
+  const columns = [...bins];
+  const last = first + bins.length - 1;
   const xs = columns.map((_, i) => (first + i + 0.5) * binWidth);
   xs[0] = first * binWidth;
   if (columns.length === 1) {
     columns.push(columns[0]);
     xs.push(xs[0] + binWidth);
   } else xs[xs.length - 1] = (last + 1) * binWidth;
-  const names = LABELS.filter((name) => columns.some(({ emotions }) => emotions[name] > 0));
+  const names = registry.labels
+    .sort(Object.keys(columns[0].emotions), order)
+    .filter((name) => columns.some(({ emotions }) => emotions[name] > 0));
   const totals = columns.map(({ emotions }) => names.reduce((sum, name) => sum + emotions[name], 0) || 1);
   let upper = columns.map(() => 0);
   const labels = [];
@@ -112,7 +128,8 @@ function areas(bins, first, last, binWidth, plotHeight) {
     const back = lower.map((y, i) => `${xs[i].toFixed(1)},${y.toFixed(1)}`).reverse();
     labels.push(...areaLabel(name, xs, upper, lower, plotHeight));
     upper = lower;
-    return svgElement("polygon", { class: `share ${name}`, points: [...outline, ...back].join(" ") });
+    const area = svgElement("polygon", { class: "share", points: [...outline, ...back].join(" ") });
+    return registry.labels.paint(area, name);
   });
   return [...polygons, ...labels];
 }
@@ -126,9 +143,9 @@ function areaLabel(name, xs, upper, lower, plotHeight) {
   const thickest = Math.max(...candidates.map((i) => lower[i] - upper[i]));
   if (thickest < LABEL_PX) return [];
   const at = candidates.find((i) => lower[i] - upper[i] >= 0.9 * thickest);
-  const label = svgElement("text", { class: `label ${name}`, x: xs[at], y: (upper[at] + lower[at]) / 2 });
+  const label = svgElement("text", { class: "label", x: xs[at], y: (upper[at] + lower[at]) / 2 });
   label.textContent = name;
-  return [label];
+  return [registry.labels.paint(label, name)];
 }
 
 /** Slanted lines instead of a colour, which would be read as an emotion. */

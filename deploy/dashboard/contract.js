@@ -1,8 +1,6 @@
 "use strict";
 // The messages of docs/mqtt.md, checked. Anybody may publish to a broker: what does not match is rejected here.
 
-const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"]; // in the order of the charts
-const LABELS = [...EMOTIONS, "other"]; // "other" adds up the further labels of a model that has some
 const TOPIC = /^fer\/v1\/([a-z0-9-]{3,32})\/(?:(availability|status|info)|([a-z0-9_-]{1,32})\/(live|aggregate))$/;
 const COMMAND = /^fer\/v1\/[a-z0-9-]{3,32}\/command\/[a-z]+$/; // to a device, not from one
 const WORD = /^[a-z0-9_]{1,64}$/; // of a state, or a reason to withhold emotions: newer versions may add some
@@ -67,6 +65,9 @@ const PARSERS = {
     source: matching(json.source, /^[a-z0-9_-]{1,32}$/),
     camera: optional(json.camera, text),
     model: text(json.model?.id),
+    labels: optional(json.labels, parseLabels) ?? [],
+    order: optional(json.order, parseLabels) ?? [],
+    colours: optional(json.colours, parseColours) ?? {},
     windowS: nonNegative(json.window_s),
     minPeople: nonNegative(json.privacy?.min_people),
     deployment: optional(json.deployment?.context, text) ?? "",
@@ -111,17 +112,18 @@ function parseEmotions(json) {
 }
 
 function parseShares(json) {
-  const shares = Object.fromEntries(LABELS.map((name) => [name, 0]));
   const entries = Object.entries(object(json));
   check(entries.length >= 2 && entries.length <= 20, json);
-  for (const [label, share] of entries) shares[EMOTIONS.includes(label) ? label : "other"] += nonNegative(share, 1.001);
-  return shares;
+  return Object.fromEntries(entries.map(([label, share]) => [matching(label, LABEL), nonNegative(share, 1.001)]));
 }
 
-/** The emotion with the largest share, or null. */
-function dominant(emotions) {
-  return emotions && LABELS.reduce((best, name) => (emotions[name] > emotions[best] ? name : best));
-}
+const parseLabels = (json) =>
+  check(Array.isArray(json) && json.length <= 20, json).map((label) => matching(label, LABEL));
+
+const parseColours = (json) =>
+  Object.fromEntries(
+    Object.entries(object(json)).map(([label, colour]) => [matching(label, LABEL), matching(colour, COLOUR)]),
+  );
 
 function check(valid, value) {
   if (!valid) throw new MalformedMessage(typeof value);

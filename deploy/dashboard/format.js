@@ -146,11 +146,10 @@ function deviceHealth(device, now) {
 
 /** The largest shares, with their names. */
 function formatShares(emotions, least = 0.05, most = 3) {
-  return LABELS.map((name) => [emotions[name], name])
-    .filter(([share]) => share >= least)
-    .sort(([a], [b]) => b - a)
+  return ranked(emotions)
+    .filter((name) => emotions[name] >= least)
     .slice(0, most)
-    .map(([share, name]) => `${name} ${formatPercent(share)}`)
+    .map((name) => `${name} ${formatPercent(emotions[name])}`)
     .join(", ");
 }
 

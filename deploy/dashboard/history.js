@@ -15,9 +15,11 @@ class WindowHistory {
   async open(broker, now) {
     this.#database = null;
     this.#unsaved = [];
-    const request = indexedDB.open(`fer-edge ${broker}`, 1);
-    request.onupgradeneeded = () =>
-      request.result.createObjectStore("windows", { keyPath: ["device", "id"] }).createIndex("at", "received");
+    const request = indexedDB.open(`fer-edge ${broker}`, 2);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      if (oldVersion) dropSumOfOthers(request.transaction.objectStore("windows"));
+      else request.result.createObjectStore("windows", { keyPath: ["device", "id"] }).createIndex("at", "received");
+    };
     const database = await resultOf(request);
     const windows = database.transaction("windows", "readwrite").objectStore("windows");
     if ((await resultOf(windows.count())) > MAX_STORED) windows.clear();
@@ -45,6 +47,20 @@ class WindowHistory {
   }
 }
 
+/** Version 1 of the database added up the shares of further labels as "other", also where there were none. */
+function dropSumOfOthers(windows) {
+  const every = windows.openCursor();
+  every.onsuccess = () => {
+    if (!every.result) return;
+    const window = every.result.value;
+    if (window.emotions) {
+      delete window.emotions.other;
+      every.result.update(window);
+    }
+    every.result.continue();
+  };
+}
+
 function resultOf(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -67,7 +83,7 @@ const CSV_COLUMNS = {
   people: (w) => w.people,
   max_at_once: (w) => w.maxAtOnce,
   mean_at_once: (w) => w.meanAtOnce,
-  ...Object.fromEntries(LABELS.map((name) => [name, (w) => w.emotions?.[name]])),
+  ...Object.fromEntries(EMOTIONS.map((name) => [name, (w) => shareOf(w.emotions, name)])),
   dominant: (w) => dominant(w.emotions),
   uncertain: (w) => w.uncertain,
   suppressed: (w) => w.suppressed,
@@ -85,6 +101,8 @@ const CSV_COLUMNS = {
  */
 const isFormula = (value) => /^[\t\r]|^[\s\p{C}]*[=+\-@\u2212]/u.test(value.normalize("NFKC"));
 
+const OTHER_LABELS = "emotions."; // begins the names of the columns of labels that the shipped models do not have
+
 /** Windows as CSV (RFC 4180). A leading apostrophe stops a spreadsheet from running a text as a formula. */
 function toCsv(windows) {
   const cell = (value) => {
@@ -92,8 +110,16 @@ function toCsv(windows) {
     const safe = typeof value === "string" && isFormula(value) ? `'${plain}` : plain;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
-  const rows = windows.map((window) => Object.values(CSV_COLUMNS).map((read) => cell(read(window))));
-  return [Object.keys(CSV_COLUMNS), ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+  const labels = new Set(windows.flatMap(({ emotions }) => Object.keys(emotions ?? {})));
+  const others = [...labels].filter((name) => !EMOTIONS.includes(name));
+  const rows = windows.map((window) =>
+    [
+      ...Object.values(CSV_COLUMNS).map((read) => read(window)),
+      ...others.map((name) => shareOf(window.emotions, name)),
+    ].map(cell),
+  );
+  const head = [...Object.keys(CSV_COLUMNS), ...others.map((name) => cell(`${OTHER_LABELS}${name}`))];
+  return [head, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
 }
 
 /** The windows of a CSV file of this page or of fer-edge report, checked like messages; what is not one is left out. */
@@ -107,7 +133,10 @@ function fromCsv(text) {
 function toWindow(row) {
   const number = (name) => (row[name] === "" ? null : Number(row[name]));
   const text = (name) => (row[name]?.startsWith("'") && isFormula(row[name].slice(1)) ? row[name].slice(1) : row[name]);
-  const shares = LABELS.filter((name) => row[name]).map((name) => [name, number(name)]);
+  const others = Object.keys(row).filter((name) => name.startsWith(OTHER_LABELS));
+  const shares = [...EMOTIONS, ...others]
+    .filter((name) => row[name])
+    .map((name) => [name.replace(OTHER_LABELS, ""), number(name)]);
   const message = {
     id: row.id,
     device: row.device,

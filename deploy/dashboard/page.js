@@ -20,11 +20,23 @@ function render(force = false) {
   const now = Date.now();
   showDisconnected(now);
   renderTotals(now);
+  renderLegend();
   if (shownRegistry !== registry) clear();
   const charts = force || now - chartsDrawnAt > SPANS[selectedRoom() ? 1 : hours].binMs / 3;
   if (charts) chartsDrawnAt = now;
   if (selectedRoom()) renderRoom(now, charts);
   else renderRooms(now, charts);
+}
+
+/** What the colours mean: the labels of all models that were heard of. */
+function renderLegend() {
+  const legend = document.querySelector(".legend");
+  const names = registry.labels.known.length ? registry.labels.known : EMOTIONS;
+  if (legend.children.length !== names.length || names.some((name, i) => legend.children[i].textContent !== name))
+    legend.replaceChildren(...names.map((name) => Object.assign(document.createElement("li"), { textContent: name })));
+  names.forEach((name, i) => {
+    registry.labels.paint(legend.children[i], name);
+  });
 }
 
 function renderRooms(now, charts) {
@@ -123,11 +135,6 @@ async function openRecord(file) {
   render(true);
 }
 
-for (const name of EMOTIONS) {
-  const entry = document.querySelector(".legend").appendChild(document.createElement("li"));
-  entry.className = name;
-  entry.textContent = name;
-}
 byId("range").addEventListener("change", (event) => {
   hours = Number(event.target.value);
   render(true);

@@ -15,6 +15,7 @@ class DeviceRegistry {
   devices = new Map();
   rooms = new Map();
   ignored = 0;
+  labels = new Labels();
   #ids = new Set();
 
   /** Apply a message. Returns its window if it holds one that is new, or null. A retained message may be old. */
@@ -38,7 +39,11 @@ class DeviceRegistry {
       device.online = body && body === "online";
     } else if (kind === "status") device.status = body;
     else if (kind === "info") device.info = body;
-    if (kind === "info" && body) this.#room(device, body.source);
+    if (kind === "info" && body) {
+      this.#room(device, body.source).changed = true;
+      this.labels.learn(body.labels, body.colours);
+    }
+    if (kind === "live" && body?.emotions) this.labels.learn(Object.keys(body.emotions));
     if (kind === "live" && body) Object.assign(this.#room(device, source), { live: body, liveAt: now });
     if (kind !== "aggregate" || !body) return null;
     const window = { ...body, device: device.id, source, received: now };
@@ -55,6 +60,7 @@ class DeviceRegistry {
     if (this.#ids.has(key) || (window.at ?? now) < now - DAY_MS || !this.#admits(window.device, window.source))
       return false;
     this.#ids.add(key);
+    if (window.emotions) this.labels.learn(Object.keys(window.emotions));
     const device = this.#device(window.device);
     const room = this.#room(device, window.source);
     const { windows } = room;

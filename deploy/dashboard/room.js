@@ -29,11 +29,10 @@ class RoomPage {
 
   updateCharts(now) {
     this.room.changed = false;
-    const { name } = roomLabel(this.room);
-    this.#lastHour.show(this.room.windows, 1, now, name);
-    this.#lastDay.show(this.room.windows, 24, now, name);
+    this.#lastHour.show(this.room, 1, now);
+    this.#lastDay.show(this.room, 24, now);
     const rows = binByHour(this.room.windows, now);
-    this.#find("tbody").replaceChildren(...rows.map(hourRow));
+    this.#find("tbody").replaceChildren(...rows.map((hour) => hourRow(hour, this.room.device.info?.order)));
     this.#find(".byhour").hidden = !rows.length;
   }
 
@@ -75,7 +74,7 @@ function binByHour(windows, now) {
   return [...hours.values()].reverse();
 }
 
-function hourRow(hour) {
+function hourRow(hour, order) {
   const row = document.createElement("tr");
   const time = document.createElement("th");
   time.scope = "row";
@@ -86,22 +85,23 @@ function hourRow(hour) {
     return cell;
   });
   people.textContent = hour.people;
-  mix.append(hourMix(hour));
+  mix.append(hourMix(hour, order));
   largest.textContent = hour.emotions ? formatShares(hour.emotions) : "–";
   row.append(time, people, mix, largest);
   return row;
 }
 
-function hourMix(hour) {
+function hourMix(hour, order) {
   const mix = document.createElement("div");
   mix.className = hour.emotions ? "mix" : "unknown";
   if (!hour.emotions) {
     mix.textContent = { noFrames: "no images", nobody: "nobody", withheld: "withheld" }[hour.kind];
     return mix;
   }
-  for (const name of LABELS.filter((name) => hour.emotions[name] > 0)) {
-    const part = mix.appendChild(document.createElement("i"));
-    part.className = name;
+  for (const name of registry.labels
+    .sort(Object.keys(hour.emotions), order)
+    .filter((name) => hour.emotions[name] > 0)) {
+    const part = registry.labels.paint(mix.appendChild(document.createElement("i")), name);
     part.style.flexGrow = hour.emotions[name];
   }
   return mix;

@@ -6,23 +6,11 @@ const LIVE_MS = 5e3; // how long a live reading counts as current
 
 class StateView {
   #element;
-  #bars = {};
+  #bars = new Map(); // by label, in the order shown
   #problems = null;
 
   constructor(element) {
     this.#element = element;
-    for (const name of LABELS) {
-      const [bar, track, fill, tick, share, label, part] = ["li", "div", "i", "u", "b", "span", "i"].map((tag) =>
-        document.createElement(tag),
-      );
-      label.textContent = name;
-      bar.className = part.className = name;
-      track.append(fill, tick);
-      bar.append(label, track, share);
-      this.#find(".bars").append(bar);
-      this.#find(".mix").append(part);
-      this.#bars[name] = { bar, fill, tick, share, part };
-    }
   }
 
   update(room, now) {
@@ -71,16 +59,26 @@ class StateView {
       setText(this.#find(".explanation .more"), detail);
       return;
     }
-    for (const [name, { bar, fill, tick, share, part }] of Object.entries(this.#bars)) {
-      bar.hidden = part.hidden = name === "other" && !emotions.other;
+    this.#arrangeBars(registry.labels.sort(Object.keys(emotions), device.info?.order));
+    const comparable = previous?.emotions && labelsKey(previous.emotions) === labelsKey(emotions);
+    for (const [name, { bar, fill, tick, share, part }] of this.#bars) {
+      registry.labels.paint(bar, name);
+      registry.labels.paint(part, name);
       bar.classList.toggle("most", name === largest);
       fill.style.width = `${100 * Math.min(emotions[name], 1)}%`;
       part.style.flexGrow = emotions[name];
-      const before = previous?.emotions?.[name];
-      tick.hidden = before === undefined;
-      if (before !== undefined) tick.style.left = `${100 * Math.min(before, 1)}%`;
+      tick.hidden = !comparable;
+      if (comparable) tick.style.left = `${100 * Math.min(previous.emotions[name], 1)}%`;
       setText(share, formatPercent(emotions[name]));
     }
+  }
+
+  /** A bar, and a part of the mix, for each of these labels. */
+  #arrangeBars(names) {
+    if (JSON.stringify(names) === JSON.stringify([...this.#bars.keys()])) return;
+    this.#bars = new Map(names.map((name) => [name, newBar(name)]));
+    this.#find(".bars").replaceChildren(...[...this.#bars.values()].map(({ bar }) => bar));
+    this.#find(".mix").replaceChildren(...[...this.#bars.values()].map(({ part }) => part));
   }
 
   #showProblems(problems) {
@@ -94,4 +92,14 @@ class StateView {
       }),
     );
   }
+}
+
+function newBar(name) {
+  const [bar, track, fill, tick, share, label, part] = ["li", "div", "i", "u", "b", "span", "i"].map((tag) =>
+    document.createElement(tag),
+  );
+  label.textContent = label.title = name;
+  track.append(fill, tick);
+  bar.append(label, track, share);
+  return { bar, fill, tick, share, part };
 }

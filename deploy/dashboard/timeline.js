@@ -6,6 +6,7 @@ class Timeline {
   #cursor = null;
   #bins = [];
   #hours = 1;
+  #order = [];
   #size = { width: 0, height: 0 }; // kept by the ResizeObserver: to measure would force a layout for every chart
 
   /** `figure` comes from a template of index.html. */
@@ -26,10 +27,12 @@ class Timeline {
     chart.addEventListener("keydown", (event) => this.#handleKey(event));
   }
 
-  /** Show the windows of the last `hours` (1 or 24) in the room called `name`. */
-  show(windows, hours, now, name) {
+  /** Show the windows of a room in the last `hours`, 1 or 24. */
+  show(room, hours, now) {
     this.#hours = hours;
-    this.#bins = binWindows(windows, hours, now);
+    this.#order = room.device.info?.order ?? [];
+    this.#bins = binWindows(room.windows, hours, now);
+    const { name } = roomLabel(room);
     const chart = this.#find(".chart");
     chart.setAttribute("aria-label", `Emotions and people in ${name}, last ${hours === 1 ? "hour" : "24 hours"}`);
     chart.setAttribute("aria-valuemin", 0);
@@ -74,7 +77,7 @@ class Timeline {
     chart.setAttribute("aria-valuenow", this.#cursor ?? count - 1);
     chart.setAttribute("aria-valuetext", sentence);
     setText(this.#find("figcaption"), sentence);
-    drawChart(chart, this.#size, this.#bins, this.#cursor);
+    drawChart(chart, this.#size, this.#bins, this.#cursor, this.#order);
   }
 
   #handleKey(event) {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
-from edge.labels import EMOTIONS, LABEL_PATTERN, check_colours, check_labels, check_order
+from edge.labels import CHART_ORDER, EMOTIONS, LABEL_PATTERN, PALETTE, check_colours, check_labels, check_order
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,11 @@ def test_colours_are_of_labels_and_in_hexadecimal_digits() -> None:
         check_colours({"c": "#0072b2"}, ("a", "b"))
     with pytest.raises(ValueError, match="colour of 'a' is 'red'; expected #rrggbb, such as #0072b2"):
         check_colours({"a": "red"}, ("a", "b"))
+
+
+def test_the_dashboard_page_has_the_same_colours_and_order() -> None:
+    script = (ROOT / "deploy" / "dashboard" / "labels.js").read_text("utf-8")
+
+    assert tuple(re.findall(r'"(#[0-9a-f]{6})"', script)) == PALETTE
+    (listed,) = re.findall(r"const EMOTIONS = (\[.*?\]);", script)
+    assert tuple(json.loads(listed)) == CHART_ORDER

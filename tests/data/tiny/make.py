@@ -3,7 +3,8 @@
 ``python tests/data/tiny/make.py`` (extra ``train``) writes them again. The classifier needs no training: it averages
 the quarters of the image and weighs them by hand, so that a test can say what it must output: a bright image is happy,
 a dark one sad, a bright left half surprise, a bright right half fear; a second head outputs the opposite.
-``fragile`` is a classifier that passes every check, and whose runtime gives up on a bright face with a bright corner.
+``three`` has three labels of its own. ``fragile`` is a classifier that passes every check, and whose runtime gives up
+on a bright face with a bright corner.
 For the detector, a white block of 8 pixels is the middle of a small face and a black one of 16 that of a large face.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,6 +31,9 @@ from quantize.tflite.convert import in_order
 
 HERE = Path(__file__).parent
 QUARTERS = ("top left", "top right", "bottom left", "bottom right")
+
+OTHERS = ("confused", "bored", "attentive")
+"""The labels of ``three``, a classifier of its own."""
 
 STRIDES = (8, 16)
 SMALL_FACE, LARGE_FACE = (1, 1, 1, 1.5), (2, 2, 2, 2.5)
@@ -57,6 +62,16 @@ def classifier(channels: int, heads: int = 1) -> keras.Model:
     model = keras.Model(image, [head(means) for head in dense] if heads > 1 else dense[0](means))
     for head, sign in zip(dense, (1, -1), strict=False):
         head.set_weights([sign * weights, -sign * weights.sum(axis=0) * 127.5 * channels])  # mid-grey: all equal
+    return model
+
+
+def of_others() -> keras.Model:
+    """Logits of ``OTHERS``: a bright face is attentive, a dark one bored, one with a bright left half confused."""
+    image, means = quarters(1)
+    weights = np.array([[2, -2, 2, -2], [-1, -1, -1, -1], [1, 1, 1, 1]], np.float32).T / 100
+    dense = keras.layers.Dense(len(OTHERS), name="logits")
+    model = keras.Model(image, dense(means))
+    dense.set_weights([weights, -weights.sum(axis=0) * 127.5])
     return model
 
 
@@ -169,13 +184,14 @@ def shared_fields(model: bytes, name: str, output_shapes: Sequence[tuple[int, ..
     )
 
 
-def classifier_manifest(model: bytes, name: str) -> ClassifierManifest:
-    """The manifest of a classifier."""
+def classifier_manifest(model: bytes, name: str, labels: tuple[str, ...] = EMOTIONS, **look: Any) -> ClassifierManifest:
+    """The manifest of a classifier; ``look`` is order and colours of its labels."""
     outputs = Interpreter(model).outputs
     return ClassifierManifest(
         **shared_fields(model, name, [spec.shape for spec in outputs]),
-        labels=EMOTIONS,
+        labels=labels,
         heads=tuple(Head(head, spec, 1.0) for head, spec in zip(HEADS, outputs, strict=False)),
+        **look,
     )
 
 
@@ -207,6 +223,9 @@ if __name__ == "__main__":
     for name, channels, heads in (("grey", 1, 1), ("colour", 3, 1), ("heads", 1, 2)):
         content = convert(classifier(channels, heads))
         write_release(HERE / name, content, classifier_manifest(content, name))
+    content = convert(of_others())
+    look = {"order": OTHERS[::-1], "colours": {"bored": "#123456"}}
+    write_release(HERE / "three", content, classifier_manifest(content, "three", OTHERS, **look))
     content = fragile()
     write_release(HERE / "fragile", content, classifier_manifest(content, "fragile"))
     content = convert(detector())

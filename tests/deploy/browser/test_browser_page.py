@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -62,6 +64,28 @@ def test_every_face_of_a_picture_gets_its_label(page: Page, server: Server, crow
     page.wait(f"{LABELS}.length === 6")
     assert {text.split()[0] for text in page.ask(LABELS)} == {"happy"}
     assert page.ask("document.querySelectorAll('#people > li').length") == 6
+
+
+def test_a_release_with_other_labels_is_shown_with_them_in_its_order_and_colours(
+    page: Page, site: Path, crowd: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(site, tmp_path / "site"))
+    file = folder / "models/emotion/model.json"
+    labels = ["a", "b", "gut gelaunt", "confused", "1", "constructor", "new"]
+    look = {"labels": labels, "order": labels[::-1], "colours": {"confused": "#123456"}}
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | look), "utf-8")
+    other = Server(folder)
+    page.open(other.url)
+    page.wait(READY)
+
+    choose(page, crowd)
+
+    page.wait(f"{LABELS}.length === 6")
+    assert {text.split()[0] for text in page.ask(LABELS)} == {"confused"}
+    assert page.ask("document.querySelector('#labels span').style.getPropertyValue('--hue')") == "#123456"
+    bars = "[...document.querySelector('#people .bars').children].map((bar) => bar.dataset.name)"
+    assert page.ask(bars) == labels[::-1]
+    other.close()
 
 
 def test_a_file_that_is_no_picture_is_refused_with_a_sentence(page: Page, server: Server, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from edge.mqtt.messages import Deployment, Model, Privacy
 from edge.mqtt.wallclock import WallClock
-from edge.records import Basis, Paused, Problem
+from edge.records import Basis, EmotionScores, Paused, Problem
 
 PAGE = (Path(__file__).parents[3] / "deploy" / "dashboard" / "index.html").as_uri()
 
@@ -145,20 +145,53 @@ def test_hostile_and_malformed_messages_are_text_or_counted(
     assert "'=cmd|" in page.ask("toCsv(registry.rooms.get('fer-evil/cam0').windows)")
 
 
-def test_labels_of_another_model_are_added_up_as_other(
+OTHER = ("confused", "gut gelaunt", "10", "constructor", "happy")
+
+
+def test_a_model_with_other_labels_is_shown_with_them_in_the_order_and_colours_of_its_release(
     broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice
 ) -> None:
-    device = fake_device("fer-labels")
-    body = json.loads(device.window(1).payload)
-    body["emotions"] = {"happy": 0.2, "bored": 0.5, "confused": 0.3}
+    device = fake_device("fer-labels", labels=OTHER, order=OTHER[::-1], colours={"confused": "#123456"})
+    shares = EmotionScores((0.5, 0.2, 0.15, 0.1, 0.05), OTHER)
     page.enter(broker.page)
 
-    fleet.publish(*device.retained(), ("fer/v1/fer-labels/cam0/aggregate", json.dumps(body)))
+    fleet.publish(*device.retained(), device.window(1, emotions=shares))
 
-    page.wait(f"{page.text_of('fer-labels/cam0', '.mostly')} === 'mostly other'")
+    page.wait(f"{page.text_of('fer-labels/cam0', '.mostly')} === 'mostly confused'")
     bars = page.text("fer-labels/cam0", ".bars").split("\n")
-    assert (bars[0], bars[1], bars[-2], bars[-1]) == ("happy", "20 %", "other", "80 %")
+    assert bars == ["happy", "5 %", "constructor", "10 %", "10", "15 %", "gut gelaunt", "20 %", "confused", "50 %"]
+    hues = page.ask(
+        "[...document.querySelectorAll('.bars li')].map((bar) => getComputedStyle(bar).getPropertyValue('--hue'))"
+    )
+    assert hues[-1] == "#123456"
+    assert len(set(hues)) == 5
+    assert set(page.ask("[...document.querySelectorAll('.legend li')].map((entry) => entry.textContent)")) == set(OTHER)
     assert page.ask("registry.ignored") == 0
+
+
+def test_windows_of_the_model_before_keep_their_labels_and_are_never_added_to_those_of_the_new_one(
+    broker: WebBroker, fleet: Fleet, page: Page, fake_device: MakeDevice
+) -> None:
+    before, now = fake_device("fer-labels"), fake_device("fer-labels", labels=OTHER)
+    shares = EmotionScores((0.5, 0.2, 0.15, 0.1, 0.05), OTHER)
+    page.enter(broker.page)
+
+    fleet.publish(*before.retained(), *(before.window(seq, ago_s=1200 - 60 * seq) for seq in range(1, 10)))
+    fleet.publish(*now.retained(), *(now.window(seq, ago_s=1200 - 60 * seq, emotions=shares) for seq in range(10, 20)))
+
+    page.wait(f"{page.text_of('fer-labels/cam0', '.mostly')} === 'mostly confused'")
+    windows = "registry.rooms.get('fer-labels/cam0').windows"
+    count_labels = "({ emotions }) => Object.keys(emotions).length"
+    bins = page.ask(f"binByHour({windows}, Date.now()).map({count_labels})")
+    assert set(bins) <= {5, 7}
+    page.wait("document.querySelectorAll('.chart .share[style]').length === 4")
+    ends = "[...document.querySelectorAll('.chart .share')].map((area) => [area.matches('.neutral, [style]'), area])"
+    neutral, *others = page.ask(
+        f"{ends}.filter(([is]) => is).map(([, area]) => [area.getBBox().x, area.getBBox().x + area.getBBox().width])"
+    )
+    assert all(neutral[1] <= other[0] + 0.1 for other in others)
+    again = page.ask(f"fromCsv(toCsv({windows})).map({count_labels})")
+    assert again == [7] * 9 + [5] * 10
 
 
 def test_many_cards_become_compact_and_each_opens_the_page_of_its_room(
