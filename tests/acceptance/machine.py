@@ -20,7 +20,8 @@ import pytest
 ROOTS = Path(__file__).parents[2] / "build/roots"
 PACKAGES = "ca-certificates,dbus,iproute2,mosquitto,mosquitto-clients,python3,systemd,systemd-sysv,udev"
 """What the bare system and the test itself need; nothing of what fer-edge depends on."""
-DEPENDENCIES = ("python3-numpy", "python3-cryptography")
+DEPENDENCIES = ("python3-numpy", "python3-cryptography", "python3-apt")
+"""What apt installs without a network: for fer-edge, and the last for Ansible."""
 NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "unshare")
 BOOTS_MACHINES = [
     pytest.mark.acceptance,
@@ -36,8 +37,8 @@ _BOOT_S = 120
 
 def make_root(suite: str) -> Path:
     """The root of ``suite``, with the dependencies' packages downloaded and not installed."""
-    root = ROOTS / suite
-    if (root / "made").exists():
+    root, made_of = ROOTS / suite, f"{PACKAGES},{','.join(DEPENDENCIES)}"
+    if (root / "made").exists() and (root / "made").read_text("utf-8") == made_of:
         return root
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
@@ -53,7 +54,7 @@ def make_root(suite: str) -> Path:
     apt = "apt-get clean; apt-get update -qq && apt-get install --yes --download-only --no-install-recommends"
     subprocess.run(["chroot", root, "sh", "-c", f"{apt} {' '.join(DEPENDENCIES)}"], check=True)
     (root / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
-    (root / "made").touch()
+    (root / "made").write_text(made_of, "utf-8")
     return root
 
 
@@ -106,17 +107,8 @@ class Machine:
         Raises:
             AssertionError: it failed, unless ``check`` is False.
         """
-        clean = [
-            "env",
-            "-i",
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME=/",
-            "LANG=C.UTF-8",
-            "DEBIAN_FRONTEND=noninteractive",
-        ]
-        enter = ["nsenter", "-t", self._leader, "-m", "-u", "-i", "-n", "-p", "--", *clean, "sh", "-c", command]
         done = subprocess.run(
-            enter,
+            self.entered(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -126,6 +118,18 @@ class Machine:
         )
         assert not check or done.returncode == 0, f"{command}: exit status {done.returncode}\n{done.stdout}"
         return done.stdout
+
+    def entered(self, command: str) -> list[str]:
+        """What runs a shell command in the machine from outside of it."""
+        clean = [
+            "env",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME=/",
+            "LANG=C.UTF-8",
+            "DEBIAN_FRONTEND=noninteractive",
+        ]
+        return ["nsenter", "-t", self._leader, "-m", "-u", "-i", "-n", "-p", "--", *clean, "sh", "-c", command]
 
     def wait(self, command: str, expected: str, timeout_s: float = 120) -> str:
         """Repeat ``command`` until its output contains ``expected``; returns the output.
