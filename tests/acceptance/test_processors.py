@@ -7,8 +7,6 @@ other processor by qemu-user, which emulates one program and needs no root.
 from __future__ import annotations
 
 import os
-import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,68 +16,28 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.acceptance.unpacked import MACHINES, emulator, python, unpack
 from tests.faults.witness import Witness
 from tests.support.daemon import configuration, replay
 from tests.support.mosquitto import StartMosquitto
 from tests.support.paths import CLIP, ROOT
 
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
-UNPACKED = ROOT / "build" / "unpacked"
 CLIP_S = 5
 
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.broker,
-    pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs the program dpkg-deb"),
-]
-
-
-def emulator(architecture: str) -> list[str]:
-    """What runs programs for this processor here."""
-    machine = MACHINES[architecture]
-    if platform.machine() == machine:
-        return []
-    found = shutil.which(f"qemu-{machine}-static") or shutil.which(f"qemu-{machine}")
-    if found is None:
-        pytest.skip(f"needs qemu-{machine} (apt-get install qemu-user-static)")
-    return [found]
-
-
-def unpacked(architecture: str) -> Path:
-    """A folder with Bookworm's Python and numpy for this processor."""
-    folder = UNPACKED / f"bookworm-{architecture}"
-    if not (folder / "usr/bin/python3.11").exists():
-        packages = ("python3", "python3-numpy", "python3-cryptography")
-        subprocess.run(
-            [ROOT / "requirements/unpack.sh", "bookworm", folder, *packages],
-            env=os.environ | {"ARCHITECTURE": architecture},
-            check=True,
-        )
-    return folder
+pytestmark = [pytest.mark.acceptance, pytest.mark.broker]
 
 
 class Device:
     """The package of one processor, unpacked."""
 
     def __init__(self, architecture: str, folder: Path) -> None:
-        self._root, self._folder = unpacked(architecture), folder
+        self._folder = folder
+        root = unpack("bookworm", architecture, "python3-numpy", "python3-cryptography")
         options = ["--suite=bookworm", f"--architecture={architecture}", "--preset=0", f"--dist={folder}"]
         subprocess.run([sys.executable, "-m", "deploy.debian.build", *options], cwd=ROOT, check=True)
         (package,) = folder.glob("*.deb")
         subprocess.run(["dpkg-deb", "--extract", package, folder], check=True)
-        triplet = f"{MACHINES[architecture]}-linux-gnu"
-        # Debian's alternatives would link the last two.
-        folders = ("lib/{}", "usr/lib/{}", "usr/lib/{}/blas", "usr/lib/{}/lapack")
-        libraries = ":".join(str(self._root / name.format(triplet)) for name in folders)
-        loader = self._root / LOADERS[architecture]
-        self._python: list[str | Path] = [
-            *emulator(architecture),
-            loader,
-            "--library-path",
-            libraries,
-            self._root / "usr/bin/python3",
-        ]
+        self._python = python(root, architecture)
 
     def windows(self, film: Path, port: int, count: int, *, min_people: int = 3) -> list[dict[str, Any]]:
         """The first ``count`` windows of a film, without what tells one run from another."""
