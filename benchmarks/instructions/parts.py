@@ -1,17 +1,22 @@
 """Instructions of one detection and one classification: ``run.sh arm64 benchmarks/instructions/parts.py``.
 
-A part that runs twice leaves out what the first run prepares.
+With YuNet's .onnx file as an argument also those of a detection by YuNet at 320 pixels. A part that runs twice leaves
+out what the first run prepares.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.mark import mark
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+from edge.vision.detector.yunet import YuNetDetector
 
 TIMES = 4
 
@@ -22,6 +27,8 @@ def main() -> None:
     frame = random.integers(0, 256, (480, 640), np.uint8)
     detector = BuiltinDetector(load_detector(PACKAGED_DETECTOR))
     parts: dict[str, Callable[[], object]] = {"detect 640x480": lambda: detector.detect(frame)}
+    for model in sys.argv[1:]:
+        parts["detect 640x480 with YuNet"] = partial(YuNetDetector(Path(model)).detect, frame)
     for name, folder in (("standard", PACKAGED_MODEL), ("light", PACKAGED_LIGHT_MODEL)):
         classifier = EmotionClassifier(load_release(folder))
         size_px = classifier.input_size_px
