@@ -9,11 +9,12 @@ from pathlib import Path
 
 from edge.commands.check import Finding, try_camera
 from edge.commands.doctor import doctor
-from edge.commands.setup_files import drafted, install, read_answers
+from edge.commands.setup_files import Answers, drafted, install, read_answers
 from edge.commands.setup_interview import confirm, interview
-from edge.config import Config
+from edge.config import LIGHT, Config
 from edge.config_file import load
 from edge.errors import ConfigError
+from edge.host.processor import slow_core
 from edge.host.systemd import enable, read_unit, unit_name
 
 _READY_WITHIN_S = 60.0
@@ -37,6 +38,7 @@ def setup(config: Path, answers: Path | None, *, start: bool, tell: Callable[[It
     unit = read_unit(unit_name(config))
     startable = start and unit is not None and unit.load == "loaded"
     given = interview(present) if answers is None else read_answers(answers)
+    _fit_classifier(present, given, ask=answers is None)
     with drafted(config, given) as (drafted_config, drafts):
         if answers is None:
             sys.stderr.write("\nA test picture, of which only numbers are shown:\n")
@@ -50,3 +52,16 @@ def setup(config: Path, answers: Path | None, *, start: bool, tell: Callable[[It
     if startable:
         enable(unit_name(config), _READY_WITHIN_S)
     return tell(doctor(config)) if start else 0
+
+
+def _fit_classifier(present: Config, given: Answers, *, ask: bool) -> None:
+    """Take the light classifier on a slow processor, unless a classifier is named already."""
+    core = slow_core()
+    if core is None or present.model.folder or "folder" in given.values.get("model", {}):
+        return
+    reason = (
+        f"This board has a {core}, for which the light classifier is made: a quarter of the work, a little less right"
+    )
+    if not ask or confirm(f"\n{reason}. Use it"):
+        sys.stderr.write(f'{reason}; model.folder = "{LIGHT}".\n')
+        given.set("model", folder=LIGHT)

@@ -16,6 +16,7 @@ import pytest
 
 from edge.camera.csi import list_cameras as list_ribbon_cameras
 from edge.camera.usb import list_cameras as list_usb_cameras
+from edge.commands.setup import setup
 from edge.config_file import load
 from edge.mqtt.nearby import find_brokers
 from tests.edge.conftest import Certificates
@@ -264,6 +265,25 @@ def test_a_file_of_answers_needs_no_terminal(tmp_path: Path, broker: Mosquitto) 
     assert load(config).device.room == "Foyer"
     assert config.read_text().startswith("# The configuration of fer-edge.service, made by fer-edge setup.")
     assert config.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("core", "answers", "folder"),
+    [
+        pytest.param("Cortex-A53", "", "light", id="slow"),
+        pytest.param("Cortex-A53", '[model]\nfolder = ""\n', "", id="slow, and somebody wants the standard one"),
+        pytest.param(None, "", "", id="fast"),
+    ],
+)
+def test_a_slow_processor_gets_the_light_classifier(
+    config: Path, core: str | None, answers: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.commands.setup.slow_core", lambda: core)
+    (config.parent / "answers.toml").write_text(answers)
+
+    setup(config, config.parent / "answers.toml", start=False, tell=lambda findings: 0)
+
+    assert load(config).model.folder == folder
 
 
 def test_tls_files_are_copied_beside_the_configuration(config: Path, tmp_path: Path) -> None:
