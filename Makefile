@@ -40,7 +40,7 @@ help:  ## this page
 	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
 
 ##@ See it
-.PHONY: demo browser bench bench-peers fleet
+.PHONY: demo browser bench bench-peers bench-growth fleet
 demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, picture and figures
 	@$(bin)/fer-edge demo $(ARGS)
 
@@ -53,6 +53,9 @@ bench: .venv/.demo  ## speed of each stage and memory of the daemon on this mach
 
 bench-peers: .venv/.dev build/peers/.done  ## the same on CLIPS beside what people use (7 GB of packages, 30 minutes)
 	@$(bin)/python -m benchmarks.compare $(wildcard $(CLIPS)/*.mp4 $(CLIPS)/*.gif) --peers build/peers --yunet $(YUNET) $(ARGS)
+
+bench-growth: .venv/.dev build/peers/.done  ## the same from 1 to 30 faces of FACES, of small to large frames: docs/pictures/growth.png
+	@$(bin)/python -m benchmarks.growth --portraits $(FACES)/portraits --peers build/peers --yunet $(YUNET) $(ARGS)
 
 build/peers/.done: requirements/peers.lock.txt
 	@mkdir -p build && python3.11 -m venv --clear build/peers

@@ -79,12 +79,12 @@ def main() -> None:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def measure(name: str, clip: Path, setting: Setting) -> dict[str, float]:
-    """Run one program over a clip, on one core."""
+def measure(name: str, clip: Path, setting: Setting, camera: str = "") -> dict[str, float]:
+    """Run one program over a clip, on one core; ``camera`` are further keys of our [camera]."""
     with tempfile.TemporaryDirectory() as folder:
         if name == OURS:
             config = Path(folder) / "clip.toml"
-            config.write_text(f'[camera]\nkind = "replay"\npath = {json.dumps(str(clip))}\n')
+            config.write_text(f'[camera]\nkind = "replay"\npath = {json.dumps(str(clip))}\n{camera}')
             command = [str(Path(sys.executable).with_name("fer-edge")), "bench", "--json", "--config", str(config)]
         else:
             python = setting.peers / "bin/python" if name in HEAVY else sys.executable
