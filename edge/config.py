@@ -26,11 +26,12 @@ def _key(
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    """Who this device is; an empty ``id`` is derived from the machine id. ``site`` and ``room`` go into ``info``."""
+    """Who this device is; an empty ``id`` is derived from the machine id. The others go into ``info``."""
 
     id: str = _key("")
     site: str = _key("")
     room: str = _key("")
+    page: str = _key("")
 
 
 @dataclass(frozen=True, slots=True)

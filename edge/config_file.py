@@ -164,6 +164,7 @@ _BASIS_CHARACTERS = 20, 300
 
 _CONTACT_CHARACTERS = 100
 """A contact has room on a sign."""
+_WEB_ADDRESS = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?", re.IGNORECASE)
 
 _SHOWN = 80
 """How many characters of a wrong value a message repeats."""
@@ -180,6 +181,8 @@ def _contradictions(config: Config) -> list[str]:
     problems = []
     if config.device.id and not re.fullmatch(DEVICE, config.device.id):
         problems.append(f"device.id is {config.device.id!r}; expected 3 to 32 characters of a-z, 0-9 and -")
+    if config.device.page and not _WEB_ADDRESS.fullmatch(config.device.page):  # Home Assistant would refuse the device
+        problems.append(f"device.page is {_shown(config.device.page)}; expected an http:// or https:// address")
     if not re.fullmatch(SOURCE, camera.source):
         problems.append(f"camera.source is {camera.source!r}; expected 1 to 32 characters of a-z, 0-9, _ and -")
     if camera.kind == "stream" and not camera.url.startswith(("rtsp://", "rtsps://", "http://", "https://")):

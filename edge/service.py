@@ -17,6 +17,7 @@ from edge.errors import FerEdgeError
 from edge.health import HealthMonitor, HealthReporter, Meter
 from edge.host.button import Button, GpioLine
 from edge.host.sdnotify import SystemdNotifier
+from edge.host.sensors import TEMPERATURE
 from edge.host.thermal import Throttle
 from edge.host.update import rollback_problems
 from edge.model.store import find_store
@@ -124,7 +125,12 @@ class Service:
             clock = WallClock(is_set=lambda _: False) if fast else WallClock()
             device = describe(config, self._device_id, capture.name, self._detector.name, self._classifier)
             publisher = Publisher(
-                config.mqtt, device, outbox, clock, on_pause=pause.obey if config.mqtt.commands else None
+                config.mqtt,
+                device,
+                outbox,
+                clock,
+                thermometer=TEMPERATURE.exists(),
+                on_pause=pause.obey if config.mqtt.commands else None,
             )
             publisher.start()
             parts.callback(publisher.stop, STOP_TIMEOUT_S)
@@ -191,7 +197,7 @@ def describe(config: Config, device_id: str, camera: str, detector: str, classif
         privacy=Privacy(config.privacy.min_people, config.counts_only is not None, config.privacy.mode),
         commands=("pause",) if config.mqtt.commands else (),
         deployment=Deployment(config.deployment.context, config.deployment.lawful_basis),
-        context=Context(config.device.site, config.device.room),
+        context=Context(config.device.site, config.device.room, config.device.page),
     )
 
 

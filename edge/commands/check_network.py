@@ -16,7 +16,7 @@ from edge.mqtt.codec import Message
 from edge.mqtt.connection import Acknowledged, Connection, Lost
 from edge.mqtt.messages import BASE_TOPIC
 
-DISCOVERY_BYTES = 11_000
+DISCOVERY_BYTES = 13_000
 """Home Assistant's discovery with everything around it; a test holds it against the real message."""
 
 _ANSWER_S = 10.0

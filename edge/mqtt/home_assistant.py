@@ -1,4 +1,7 @@
-"""Home Assistant's MQTT discovery: the device describes its own entities, so no YAML is needed."""
+"""Home Assistant's MQTT discovery: the device describes its own entities, so no YAML is needed.
+
+Home Assistant translates no states of MQTT entities, so what people read is words and not codes.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,39 @@ DISCOVERY_TOPIC = "homeassistant/device/{device}/config"
 PART_TOPIC = "homeassistant/{platform}/{device}/{key}/config"
 BIRTH_TOPIC = "homeassistant/status"
 """Home Assistant publishes ``online`` here when it has started; what is not retained it does not know then."""
+LIVE_EXPIRES_S = 30
+"""How long an entity shows the newest live message, which comes twice a second."""
 
 _ICONS = dict(
     zip(EMOTIONS, ("angry", "sick", "frown", "happy", "sad", "excited", "neutral"), strict=True),
 )
 
+_BASIS = {
+    "room": "People in view together",
+    "visits": "Visitors one after the other",
+    "nobody": "Nobody in view",
+    "blind": "No images",
+    "too_few_people": "Too few people",
+    "unreadable": "No face could be read",
+    "gathering": "Too few visits yet",
+}
+"""What a mood is a mean of, or why there is none."""
 
-def announce(device: Device, retained: Mapping[str, bytes], takes: Callable[[Message], bool]) -> list[Message]:
+
+def announce(
+    device: Device, retained: Mapping[str, bytes], takes: Callable[[Message], bool], *, thermometer: bool = True
+) -> list[Message]:
     """What to publish so that Home Assistant has the entities of this device, and no others of it.
 
     Args:
         device: what it is now. With another model it has other labels, so other entities.
         retained: the payloads, by topic, that the broker has kept of this device's discovery, see ``retained_topics``.
         takes: whether the broker takes a message of this size; if not the whole, there is one for each entity.
+        thermometer: whether the machine knows the temperature of its processor.
     """
-    parts = discovery_in_parts(device)
-    whole = discovery(device, _entities(retained.get(DISCOVERY_TOPIC.format(device=device.id), b"")))
+    parts = discovery_in_parts(device, thermometer=thermometer)
+    before = _entities(retained.get(DISCOVERY_TOPIC.format(device=device.id), b""))
+    whole = discovery(device, before, thermometer=thermometer)
     gone = retained.keys() - {whole.topic, *(part.topic for part in parts)}
     return [*(Message(topic, b"", retain=True) for topic in sorted(gone)), *((whole,) if takes(whole) else parts)]
 
@@ -43,22 +63,22 @@ def retained_topics(device: Device) -> tuple[str, str]:
     return DISCOVERY_TOPIC.format(device=device.id), PART_TOPIC.format(platform="+", device=device.id, key="+")
 
 
-def discovery(device: Device, before: Mapping[str, str] | None = None) -> Message:
+def discovery(device: Device, before: Mapping[str, str] | None = None, *, thermometer: bool = True) -> Message:
     """Home Assistant's device-based discovery message: one device with one entity per figure.
 
     The same device always gives the same bytes: Home Assistant ignores an unchanged description, and expires every
-    entity of a changed one. ``expire_after`` is safe because aggregates are not retained.
+    entity of a changed one. ``expire_after`` is safe because neither aggregates nor live messages are retained.
 
     ``before`` has the platforms of the entities that the message before it described, by key. Home Assistant keeps
     those that are merely absent; it removes an entity of which nothing is said but its platform.
     """
-    components = _components(device)
+    components = _components(device, thermometer=thermometer)
     gone = {key: {"platform": platform} for key, platform in (before or {}).items() if key not in components}
     body = _about(device) | {"components": components | gone}
     return Message(DISCOVERY_TOPIC.format(device=device.id), msgspec.json.encode(body), retain=True)
 
 
-def discovery_in_parts(device: Device) -> tuple[Message, ...]:
+def discovery_in_parts(device: Device, *, thermometer: bool = True) -> tuple[Message, ...]:
     """The same, one message per entity, for a broker that does not take the whole."""
     about = _about(device)
     return tuple(
@@ -67,7 +87,7 @@ def discovery_in_parts(device: Device) -> tuple[Message, ...]:
             msgspec.json.encode(about | component),
             retain=True,
         )
-        for key, component in _components(device).items()
+        for key, component in _components(device, thermometer=thermometer).items()
     )
 
 
@@ -75,13 +95,16 @@ def _about(device: Device) -> dict[str, Any]:
     """What every discovery message says."""
     about = {
         "identifiers": [device.id],
-        "name": device.id,
+        "name": device.context.room or device.id,
         "manufacturer": "fer-edge",
         "model": "Facial-expression sensor",
+        "serial_number": device.id,
         "sw_version": device.version,
     }
     if device.context.room:
         about["suggested_area"] = device.context.room
+    if device.context.page:
+        about["configuration_url"] = device.context.page
     return {
         "device": about,
         "origin": {"name": "fer-edge", "sw_version": device.version},
@@ -107,12 +130,36 @@ class _Described(msgspec.Struct):
     components: dict[str, dict[str, Any]]
 
 
-def _components(device: Device) -> dict[str, dict[str, Any]]:
-    components = _window_entities(device) | _health_entities(device) | _switches(device)
+def _components(device: Device, *, thermometer: bool) -> dict[str, dict[str, Any]]:
+    """The entities by key, without those that could never have a value."""
+    components = _live_entities(device) | _window_entities(device) | _health_entities(device) | _switches(device)
+    if not thermometer:
+        del components["cpu_temperature"]
     for key, component in components.items():
         entity_id = f"{device.id}_{key}".replace("-", "_")
         component |= {"unique_id": entity_id, "default_entity_id": f"{component['platform']}.{entity_id}"}
     return components
+
+
+def _live_entities(device: Device) -> dict[str, dict[str, Any]]:
+    live = {"state_topic": device.topic(f"{device.source}/live"), "expire_after": LIVE_EXPIRES_S}
+    return {
+        "people_now": {
+            **live,
+            "platform": "sensor",
+            "name": "People now",
+            "icon": "mdi:account-multiple",
+            "state_class": "measurement",
+            "value_template": "{{ value_json.people }}",
+        },
+        "occupancy": {
+            **live,
+            "platform": "binary_sensor",
+            "name": "Occupancy",
+            "device_class": "occupancy",
+            "value_template": "{{ 'ON' if value_json.people else 'OFF' }}",
+        },
+    }
 
 
 def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
@@ -122,37 +169,22 @@ def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
         "expire_after": round(3 * device.window_s) + 10,
     }
     number = {**window, "state_class": "measurement"}
+    share = {**number, "unit_of_measurement": "%", "suggested_display_precision": 0}
     components: dict[str, dict[str, Any]] = {
         "people": {
             **number,
             "name": "People",
             "icon": "mdi:account-group",
-            "value_template": _unless_replayed("value_json.faces.people"),
+            "value_template": _unless_replayed("value_json.faces.people if value_json.frames.analysed else None"),
         },
-        "dominant": {
-            **window,
-            "name": "Dominant emotion",
-            "icon": "mdi:emoticon-outline",
-            "device_class": "enum",
-            "options": device.labels,
-            "value_template": _mood(device, "value_json.dominant"),
-        },
-        "basis": {
-            **window,
-            "name": "Basis of the mood",
-            "icon": "mdi:account-eye",
-            "value_template": _unless_replayed(
-                "value_json.suppressed or (value_json.basis.kind if value_json.basis else 'nobody')"
-            ),
-            "json_attributes_topic": window["state_topic"],
-            "json_attributes_template": "{{ {'basis': value_json.basis, 'gathering': value_json.gathering} | tojson }}",
-        },
-        "still": {
-            **number,
-            "name": "Still faces",
-            "icon": "mdi:image-frame",
-            "value_template": _unless_replayed("value_json.faces.still"),
-        },
+    }
+    if not device.privacy.counts_only:
+        components |= _mood_entities(device, window, share)
+    components["still"] = {
+        **number,
+        "name": "Still faces",
+        "icon": "mdi:image-frame",
+        "value_template": _unless_replayed("value_json.faces.still"),
     }
     if device.privacy.mode == "visits":
         components["visits"] = {
@@ -161,13 +193,51 @@ def _window_entities(device: Device) -> dict[str, dict[str, Any]]:
             "icon": "mdi:walk",
             "value_template": _unless_replayed("value_json.faces.visits"),
         }
-    for key, label in _label_keys(device.labels).items():
+    return components
+
+
+def _mood_entities(device: Device, window: dict[str, Any], share: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The mood, and why there is none; ``window`` and ``share`` are what entities of the kind have in common."""
+    labels = device.order or device.labels
+    components: dict[str, dict[str, Any]] = {
+        "dominant": {
+            **window,
+            "name": "Mood",
+            "icon": "mdi:emoticon-outline",
+            "device_class": "enum",
+            "options": [_words(label) for label in labels],
+            "value_template": _mood(
+                device, "value_json.dominant[:1] | upper ~ value_json.dominant[1:] if value_json.dominant else None"
+            ),
+        },
+        "basis": {
+            **window,
+            "name": "Basis of the mood",
+            "icon": "mdi:account-eye",
+            "device_class": "enum",
+            "options": list(_BASIS.values()),
+            "value_template": _unless_replayed(
+                f"{_BASIS}.get(value_json.suppressed"
+                " or (value_json.basis.kind if value_json.basis else"
+                " 'nobody' if value_json.frames.analysed else 'blind'), None)"
+            ),
+            "json_attributes_topic": window["state_topic"],
+            "json_attributes_template": "{{ {'basis': value_json.basis, 'gathering': value_json.gathering} | tojson }}",
+        },
+        "uncertain": {
+            **share,
+            "name": "Uncertain readings",
+            "icon": "mdi:help-circle-outline",
+            "value_template": _mood(
+                device, "(value_json.uncertain * 100) | round(1) if value_json.uncertain is not none else None"
+            ),
+        },
+    }
+    for key, label in _label_keys(labels).items():
         components[key] = {
-            **number,
-            "name": label[0].upper() + label[1:],
+            **share,
+            "name": _words(label),
             "icon": f"mdi:emoticon-{_ICONS.get(label, 'outline')}",
-            "unit_of_measurement": "%",
-            "suggested_display_precision": 0,
             "value_template": _mood(device, _share(label)),
         }
     return components
@@ -213,8 +283,8 @@ def _health_entities(device: Device) -> dict[str, dict[str, Any]]:
             "name": "State",
             "icon": "mdi:state-machine",
             "device_class": "enum",
-            "options": get_args(State),
-            "value_template": "{{ value_json.state }}",
+            "options": [_words(state) for state in get_args(State)],
+            "value_template": "{{ value_json.state | capitalize }}",
             "json_attributes_topic": device.topic("status"),
             "json_attributes_template": (
                 "{{ {'paused_by': (value_json.paused or {}).get('reason'),"
@@ -225,6 +295,7 @@ def _health_entities(device: Device) -> dict[str, dict[str, Any]]:
             **number,
             "name": "Frames per second",
             "icon": "mdi:camera",
+            "unit_of_measurement": "fps",
             "suggested_display_precision": 1,
             "value_template": "{{ value_json.camera.fps }}",
         },
@@ -262,6 +333,11 @@ def _switches(device: Device) -> dict[str, dict[str, Any]]:
             "value_template": "{{ 'ON' if value_json.state == 'paused' else 'OFF' }}",
         }
     }
+
+
+def _words(code: str) -> str:
+    """A label or state for people."""
+    return code[:1].upper() + code[1:]
 
 
 def _mood(device: Device, expression: str) -> str:

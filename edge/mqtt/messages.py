@@ -300,6 +300,7 @@ class Context(Struct, frozen=True, omit_defaults=True):
 
     site: Annotated[str, Meta(description="The building or place.")] = ""
     room: Annotated[str, Meta(description="The room in it.")] = ""
+    page: Annotated[str, Meta(description="Web address of a page about the device.")] = ""
 
 
 class Deployment(Struct, frozen=True, omit_defaults=True):

@@ -59,16 +59,17 @@ class Publisher:
         random: Random | None = None,
         birth_jitter_s: float = BIRTH_JITTER_S,
         discoverable: bool = True,
+        thermometer: bool = True,
         on_pause: Callable[[PauseCommand], None] | None = None,
     ) -> None:
-        """``discoverable``: publish Home Assistant's discovery message. ``on_pause`` obeys the commands on
-        ``command/pause``; without it nothing is subscribed to.
+        """``discoverable``: publish Home Assistant's discovery message; ``thermometer``: with the temperature of the
+        processor. ``on_pause`` obeys the commands on ``command/pause``; without it nothing is subscribed to.
         """
         self._broker, self._device, self._outbox, self._clock = broker, device, outbox, clock
         self._random = random or Random()
         self._brokers = cycle(self._random.sample(nodes := broker.brokers(), len(nodes)))  # so that a fleet spreads
         self._birth_jitter_s = birth_jitter_s
-        self._discoverable = discoverable
+        self._discoverable, self._thermometer = discoverable, thermometer
         self._on_pause, self._pause_topic = on_pause, device.topic("command/pause")
         self._backoff = Backoff(self._random)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -209,7 +210,7 @@ class Publisher:
             self._send_status(sender)
             if time.monotonic() >= self._discover_at_s:
                 self._discover_at_s = float("inf")
-                for message in announce(self._device, self._kept, connection.takes):
+                for message in announce(self._device, self._kept, connection.takes, thermometer=self._thermometer):
                     sender.send(message)
                 self._kept = {}
             while self._live:

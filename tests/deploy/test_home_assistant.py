@@ -24,8 +24,13 @@ def test_the_dashboard_shows_every_entity_of_discovery_and_no_other(device: Devi
     assert set(shown) == {component["default_entity_id"] for component in components}
 
 
-REQUIRED = {"heading": {"heading"}, "tile": {"entity"}, "entities": {"entities"}, "history-graph": {"entities"}}
-OPTIONAL = {"entities": {"title"}, "history-graph": {"title", "hours_to_show"}}
+REQUIRED = {
+    "heading": {"heading", "icon"},
+    "tile": {"entity", "name"},
+    "entities": {"entities"},
+    "history-graph": {"entities"},
+}
+OPTIONAL = {"tile": {"grid_options", "visibility"}, "history-graph": {"title", "hours_to_show"}}
 """Keys that the dashboard uses, of those on home-assistant.io/dashboards/<type of card>."""
 
 
@@ -41,6 +46,7 @@ def test_the_dashboard_is_one_view_of_sections_of_cards_as_home_assistant_reads_
     assert all(set(section) == {"cards"} for section in view["sections"])
     for card in cards:
         keys = card.keys() - {"type"}
+        assert all(set(row) == {"entity", "name"} for row in card.get("entities", ())), "else it begins with the device"
         assert REQUIRED[card["type"]] <= keys <= REQUIRED[card["type"]] | OPTIONAL.get(card["type"], set())
 
 

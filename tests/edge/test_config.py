@@ -91,6 +91,7 @@ def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_p
         ("[camera]\nurl = ['rtsp://me:secret@cam']", "camera.url is ...; expected text in quotes"),
         ("[camera]\nkind = 'stream'", "camera.url is needed for camera.kind 'stream'"),
         ("[camera]\nkind = 'replay'", "camera.path is needed for camera.kind 'replay'"),
+        ("[device]\npage = 'wall.example'", "device.page is 'wall.example'; expected an http:// or https:// address"),
         ("[camera]\nsource = 'a/b'", "camera.source is 'a/b'; expected 1 to 32 characters of a-z"),
         ("camera = 3", "[camera] is 3; expected a section with keys"),
         ("[detector]\nkind = 'face'", "detector.kind is 'face'; expected one of builtin, haar, yunet"),

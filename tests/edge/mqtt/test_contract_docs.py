@@ -149,7 +149,7 @@ def test_the_shell_consumer_prints_a_line_of_csv_per_window(
         ("status", "fer-1a2b3c4d: The processor is too hot."),
         ("info", "fer-1a2b3c4d\t0.1.0\tstudent-0-1408ba4a\tfoyer\t"),
         ("live", "fer-1a2b3c4d/cam0 2"),
-        ("discovery", "sensor.fer_1a2b3c4d_people People"),
+        ("discovery", "sensor.fer_1a2b3c4d_people_now People now"),
     ],
 )
 def test_the_command_for_each_topic_prints_what_the_page_says(

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from edge.labels import EMOTIONS
 from edge.mqtt.codec import decode_pause, encode
-from edge.mqtt.compose import aggregate, status
-from edge.mqtt.home_assistant import announce, discovery, discovery_in_parts
+from edge.mqtt.compose import aggregate, live, status
+from edge.mqtt.home_assistant import LIVE_EXPIRES_S, announce, discovery, discovery_in_parts
 from edge.mqtt.messages import Context, Device, PauseCommand, Privacy
 from edge.mqtt.wallclock import WallClock
 from edge.records import (
@@ -30,6 +30,7 @@ from edge.records import (
     InferenceHealth,
     Paused,
     Problem,
+    RoomReading,
 )
 
 ACCEPTED = Draft202012Validator(
@@ -134,10 +135,51 @@ def test_one_message_describes_the_whole_device(device: Device) -> None:
 
     assert (body["device"]["identifiers"], body["device"]["suggested_area"]) == (["fer-1a2b3c4d"], "Foyer")
     assert body["availability"] == [{"topic": "fer/v1/fer-1a2b3c4d/availability"}]
+    assert (body["device"]["name"], body["device"]["serial_number"]) == ("Foyer", "fer-1a2b3c4d")
     assert set(body["components"]) == {
-        *("people", "dominant", "basis", "still", *EMOTIONS),
+        *("people_now", "occupancy"),
+        *("people", "dominant", "basis", "uncertain", "still", *EMOTIONS),
         *("problem", "state", "fps", "cpu_temperature", "outbox"),
     }
+
+
+def test_a_device_without_a_room_is_called_by_its_id_and_its_page_is_linked(device: Device) -> None:
+    page = "https://wall.example/#fer-1a2b3c4d"
+    about = described(replace(device, context=Context(page=page)))["device"]
+
+    assert (about["name"], about["configuration_url"]) == ("fer-1a2b3c4d", page)
+
+
+COUNTS_ONLY = Privacy(3, counts_only=True, mode="room")
+
+
+@pytest.mark.parametrize(
+    ("changes", "thermometer", "gone"),
+    [
+        ({"privacy": COUNTS_ONLY}, True, {"dominant", "basis", "uncertain", *EMOTIONS}),
+        ({}, False, {"cpu_temperature"}),
+    ],
+)
+def test_what_a_device_can_never_have_is_no_entity(
+    device: Device, changes: dict[str, Any], thermometer: bool, gone: set[str]
+) -> None:
+    components = described(device)["components"]
+
+    changed = discovery(replace(device, **changes), thermometer=thermometer)
+
+    assert components.keys() - json.loads(changed.payload)["components"].keys() == gone
+
+
+def test_occupancy_and_people_now_follow_the_live_messages(device: Device) -> None:
+    occupancy, people = ExpiringEntity(device, "occupancy"), ExpiringEntity(device, "people_now")
+    somebody = encode(live(device, RoomReading(2, None, "windows_only"), CLOCK))
+    nobody = encode(live(device, RoomReading(0, None, None), CLOCK))
+
+    assert occupancy.config["state_topic"] == people.config["state_topic"] == somebody.topic
+    assert [(occupancy.hear(m.payload), people.hear(m.payload)) for m in (somebody, nobody)] == [
+        ("ON", "2"),
+        ("OFF", "0"),
+    ]
 
 
 ODD = ("gut gelaunt", "Müde", "mude", "1", "people", "don't know", "困惑", "退屈", "items", "happy")
@@ -148,7 +190,9 @@ def test_every_label_has_an_entity_with_a_key_of_its_own(device: Device) -> None
 
     ACCEPTED.validate(body)
     shares = {
-        key: value["name"] for key, value in body["components"].items() if value.get("unit_of_measurement") == "%"
+        key: value["name"]
+        for key, value in body["components"].items()
+        if value.get("unit_of_measurement") == "%" and key != "uncertain"
     }
     assert shares == {
         "share_gut_gelaunt": "Gut gelaunt",
@@ -162,7 +206,7 @@ def test_every_label_has_an_entity_with_a_key_of_its_own(device: Device) -> None
         "share_items": "Items",
         "happy": "Happy",
     }
-    assert body["components"]["dominant"]["options"] == list(ODD)
+    assert body["components"]["dominant"]["options"] == [label[:1].upper() + label[1:] for label in ODD]
     assert all(re.fullmatch("[a-z0-9_]+", component["unique_id"]) for component in body["components"].values())
 
 
@@ -183,7 +227,7 @@ def test_an_entity_shows_the_share_of_its_label_and_nothing_where_a_window_lacks
         entity = ExpiringEntity(odd, key)
         assert entity.hear(window) == shown
         assert entity.hear(before) == "unknown"
-    assert ExpiringEntity(odd, "dominant").hear(window) == "gut gelaunt"
+    assert ExpiringEntity(odd, "dominant").hear(window) == "Gut gelaunt"
 
 
 def test_entities_of_other_labels_are_removed(device: Device) -> None:
@@ -217,11 +261,21 @@ def test_what_somebody_else_keeps_on_the_topic_of_discovery_changes_nothing(devi
 def test_the_basis_of_a_mood_or_the_reason_for_none_is_an_entity(device: Device, summary: Any) -> None:
     basis = ExpiringEntity(device, "basis")
 
-    assert basis.hear(encode(aggregate(device, "5eed0001", 1, summary(), CLOCK)).payload) == "room"
+    assert basis.hear(encode(aggregate(device, "5eed0001", 1, summary(), CLOCK)).payload) == "People in view together"
     few = summary(**WITHHELD, suppressed="too_few_people")
-    assert basis.hear(encode(aggregate(device, "5eed0001", 2, few, CLOCK)).payload) == "too_few_people"
+    assert basis.hear(encode(aggregate(device, "5eed0001", 2, few, CLOCK)).payload) == "Too few people"
     nobody = summary(**WITHHELD, people=0)
-    assert basis.hear(encode(aggregate(device, "5eed0001", 3, nobody, CLOCK)).payload) == "nobody"
+    assert basis.hear(encode(aggregate(device, "5eed0001", 3, nobody, CLOCK)).payload) == "Nobody in view"
+    blind = summary(**WITHHELD, people=0, captured=0, analysed=0)
+    assert basis.hear(encode(aggregate(device, "5eed0001", 4, blind, CLOCK)).payload) == "No images"
+
+
+def test_how_many_people_are_there_is_unknown_while_the_camera_delivers_no_images(device: Device, summary: Any) -> None:
+    blind = summary(**WITHHELD, people=0, captured=0, analysed=0)
+
+    shown = ExpiringEntity(device, "people").hear(encode(aggregate(device, "5eed0001", 1, blind, CLOCK)).payload)
+
+    assert shown == "unknown"
 
 
 def test_a_kiosk_keeps_the_mood_of_its_last_visits_until_the_next_have_gathered(device: Device, summary: Any) -> None:
@@ -229,10 +283,10 @@ def test_a_kiosk_keeps_the_mood_of_its_last_visits_until_the_next_have_gathered(
     dominant, visits = ExpiringEntity(kiosk, "dominant"), ExpiringEntity(kiosk, "visits")
     gathering = summary(**WITHHELD, suppressed="gathering", visits=1, gathered=1)
 
-    assert dominant.hear(encode(aggregate(kiosk, "5eed0001", 1, summary(), CLOCK)).payload) == "neutral"
+    assert dominant.hear(encode(aggregate(kiosk, "5eed0001", 1, summary(), CLOCK)).payload) == "Neutral"
     message = encode(aggregate(kiosk, "5eed0001", 2, gathering, CLOCK)).payload
 
-    assert (dominant.hear(message), visits.hear(message)) == ("neutral", "1")
+    assert (dominant.hear(message), visits.hear(message)) == ("Neutral", "1")
 
 
 def test_an_unchanged_device_is_described_by_the_same_bytes(device: Device) -> None:
@@ -254,6 +308,7 @@ def test_what_expires_is_not_retained_and_what_is_retained_is_a_diagnostic(devic
         for message in (
             encode(status(device, health(), CLOCK)),
             encode(aggregate(device, "5eed0001", 1, summary(), CLOCK)),
+            encode(live(device, RoomReading(2, None, "windows_only"), CLOCK)),
         )
     }
 
@@ -265,7 +320,10 @@ def test_what_expires_is_not_retained_and_what_is_retained_is_a_diagnostic(devic
         (True, False, None),
         (False, True, "diagnostic"),
     }
-    assert {one["expire_after"] for one in components if "expire_after" in one} == {round(3 * device.window_s) + 10}
+    assert {one["expire_after"] for one in components if "expire_after" in one} == {
+        round(3 * device.window_s) + 10,
+        LIVE_EXPIRES_S,
+    }
 
 
 @pytest.mark.parametrize(
@@ -273,7 +331,9 @@ def test_what_expires_is_not_retained_and_what_is_retained_is_a_diagnostic(devic
     [
         ("people", {}, "7"),
         ("happy", {}, "30.0"),
-        ("dominant", {}, "neutral"),
+        ("uncertain", {}, "10.0"),
+        ("uncertain", {"people": 0, **WITHHELD}, "unknown"),
+        ("dominant", {}, "Neutral"),
         ("people", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "2"),
         ("happy", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "unknown"),
         ("dominant", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "unknown"),
@@ -289,7 +349,7 @@ def test_an_entity_shows_the_window(device: Device, summary: Any, name: str, cha
     assert entity.hear(encode(aggregate(device, "5eed0001", 1, summary(**changes), CLOCK)).payload) == state
 
 
-@pytest.mark.parametrize(("name", "state"), [("people", "7"), ("happy", "30.0"), ("dominant", "neutral")])
+@pytest.mark.parametrize(("name", "state"), [("people", "7"), ("happy", "30.0"), ("dominant", "Neutral")])
 def test_a_replayed_window_moves_nothing_and_revives_no_old_value(
     device: Device, summary: Any, name: str, state: str
 ) -> None:
@@ -308,7 +368,7 @@ def test_a_replayed_window_moves_nothing_and_revives_no_old_value(
 
 @pytest.mark.parametrize(
     ("name", "state"),
-    [("problem", "ON"), ("state", "degraded"), ("fps", "9.8"), ("outbox", "3"), ("cpu_temperature", "unknown")],
+    [("problem", "ON"), ("state", "Degraded"), ("fps", "9.8"), ("outbox", "3"), ("cpu_temperature", "unknown")],
 )
 def test_a_diagnostic_shows_the_health(device: Device, name: str, state: str) -> None:
     hot = health(Problem("throttled", 'It is "hot".'))
@@ -361,6 +421,6 @@ def test_the_state_entity_says_why_and_until_when_the_device_is_paused(device: D
     def shown(health: Health) -> Any:
         return json.loads(attributes.render(value_json=json.loads(encode(status(device, health, CLOCK)).payload)))
 
-    assert ExpiringEntity(device, "state").hear(encode(status(device, paused, CLOCK)).payload) == "paused"
+    assert ExpiringEntity(device, "state").hear(encode(status(device, paused, CLOCK)).payload) == "Paused"
     assert shown(paused) == {"paused_by": "quiet_hours", "paused_until": "2026-11-26T06:00:00.000Z"}
     assert shown(health()) == {"paused_by": None, "paused_until": None}

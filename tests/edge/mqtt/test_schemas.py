@@ -250,7 +250,7 @@ def test_nothing_undocumented_may_be_sent_and_all_that_is_documented_must_be(kin
     for record in records:
         optional = set(record["properties"]) - set(record.get("required", ()))
         assert record["additionalProperties"] is False
-        assert optional <= {"site", "room", "context", "lawful_basis", "minutes", "order", "colours"}
+        assert optional <= {"site", "room", "page", "context", "lawful_basis", "minutes", "order", "colours"}
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
