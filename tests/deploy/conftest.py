@@ -49,7 +49,7 @@ class Page:
     """One tab: speaks to it, and remembers what it asked the network for and what went wrong in it."""
 
     def __init__(self, debugger: str) -> None:
-        self._socket = connect(debugger, max_size=None)
+        self._socket = connect(debugger, max_size=None, ping_interval=None)  # a busy machine is slow to answer
         self._calls = 0
         self.requested: list[str] = []
         self.errors: list[str] = []
