@@ -14,6 +14,7 @@ CLIPS ?= data/clips
 YUNET ?= data/face_detection_yunet_2023mar.onnx
 RECIPE ?= first
 RUN ?=
+COMPARISON ?= runs/compare
 OUT ?= $(RUN)/release
 MODEL ?= $(if $(RUN),$(RUN)/model.keras,edge/models/model.tflite)
 ARGS ?=
@@ -66,7 +67,7 @@ fleet: .venv/.dev  ## what one broker carries here: simulated fleets, a table as
 	@$(bin)/python deploy/fleet/measure.py $(ARGS)
 
 ##@ Work on it
-.PHONY: setup test test-bookworm test-other-python check cameras pictures faults clusters soak attacks limits fuzz mutants format lint types docs configuration schemas lock clean
+.PHONY: setup test test-bookworm test-other-python check cameras pictures home-assistant node-red faults clusters soak attacks limits fuzz mutants format lint types docs configuration schemas lock clean
 setup: .venv/.dev  ## everything for work on it into .venv (TensorFlow too: 2.5 GB)
 	@echo "ready: make test, make check, or . .venv/bin/activate"
 
@@ -92,6 +93,19 @@ faults: .venv/.dev build/brokers/usr build/vm/boot  ## break everything and writ
 
 clusters: .venv/.dev build/brokers/usr  ## a fleet on three RabbitMQ and three NATS nodes, with nodes killed (5 minutes)
 	$(bin)/pytest tests/deploy/test_cluster.py -m slow -s $(ARGS)
+
+home-assistant: .venv/.dev build/home-assistant/made  ## a device in a real Home Assistant, and its pictures (needs root; 10 minutes at first)
+	FER_PICTURES=docs/pictures $(bin)/pytest tests/deploy/test_home_assistant_real.py $(ARGS)
+
+build/home-assistant/made: requirements/home-assistant.sh
+	@requirements/home-assistant.sh
+
+node-red: .venv/.dev build/node-red/node_modules  ## the flow in a real Node-RED, and its pictures
+	FER_PICTURES=docs/pictures $(bin)/pytest tests/deploy/test_node_red.py $(ARGS)
+
+build/node-red/node_modules: requirements/node-red.sh
+	@requirements/node-red.sh
+	@touch $@
 
 build/brokers/usr: requirements/brokers.sh requirements/unpack.sh
 	@requirements/brokers.sh
@@ -173,8 +187,9 @@ evaluate: have-data .venv/.dev  ## measure MODEL (or RUN's) on PublicTest of DAT
 report: have-run have-data .venv/.dev  ## a page on MODEL in RUN/report: curves, confusion, calibration, mistakes, degraded images
 	$(bin)/fer-train report $(RUN) --model $(MODEL) --data $(DATA) $(votes) $(ARGS)
 
-compare: have-data .venv/.dev  ## train MobileNetV2, ResNet50, VGG and others the same way: make compare ARGS="--epochs 5"
-	$(bin)/fer-train compare --data $(DATA) $(votes) $(ARGS)
+compare: have-data .venv/.dev  ## a page on CNN, MobileNetV2, ResNet50 and VGG on 7, 5 and 4 emotions: make compare ARGS="--epochs 5"
+	$(bin)/fer-train compare --out $(COMPARISON) --data $(DATA) $(votes) $(ARGS)
+	$(bin)/fer-quantize time $(COMPARISON)
 
 ablate: have-data .venv/.dev  ## what each ingredient of RECIPE gives: make ablate RECIPE=student ARGS="--epochs 10"
 	$(bin)/fer-train ablate --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
