@@ -17,7 +17,7 @@ from edge.mqtt.connection import Acknowledged, Connection, Lost
 from edge.mqtt.messages import BASE_TOPIC
 
 DISCOVERY_BYTES = 13_000
-"""Home Assistant's discovery with everything around it; a test holds it against the real message."""
+"""Home Assistant's discovery of the shipped labels with everything around it; a test holds it against the message."""
 
 _ANSWER_S = 10.0
 

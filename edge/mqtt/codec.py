@@ -29,7 +29,7 @@ STATUS_PERIOD_S = 60.0
 ONLINE, OFFLINE = b"online", b"offline"
 MAX_COMMAND_BYTES = 1024
 MAX_PAYLOAD_BYTES = 65_536
-"""Longer payloads are refused unread; the longest of ours has 2 kB."""
+"""Longer payloads are refused unread; the longest of ours has 4 kB, with the longest labels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,27 @@ def test_a_window_that_claims_to_be_of_another_topic_is_rejected(
     assert database.rows("SELECT times FROM fer.rejected") == [["1"]]
 
 
+@pytest.mark.parametrize(
+    "emotions",
+    [
+        {"confused": "much", "bored": 0.5},
+        {"confused": None, "bored": 0.5},
+        {"confused": {"a": 1}, "bored": 0.5},
+        {f"label {number}": 0.02 for number in range(50)},
+    ],
+)
+def test_shares_that_are_no_numbers_or_too_many_do_not_reach_the_queries(
+    database: Database, device: Device, emotions: dict[str, object]
+) -> None:
+    message, *_ = [each for each in an_hour(device, 1, datetime.now(UTC)) if json.loads(each.payload)["emotions"]]
+    bad = replace(message, payload=json.dumps(json.loads(message.payload) | {"emotions": emotions}).encode())
+
+    database.telegraf(bad, message)
+
+    assert database.rows("SELECT count(*), round(sum(share)::numeric, 3) FROM fer.shares") == [["7", "1.000"]]
+    assert database.rows("SELECT times FROM fer.rejected") == [["1"]]
+
+
 @pytest.mark.row(31, "a device invents cameras, to PostgreSQL")
 def test_a_device_cannot_fill_the_tables_with_sources_or_garbage(database: Database, device: Device) -> None:
     message, *_ = an_hour(device, 1, datetime.now(UTC))
@@ -163,6 +184,20 @@ def test_a_device_cannot_fill_the_tables_with_sources_or_garbage(database: Datab
         ["aggregate", "84", "t"],
         ["status", "100", "t"],
     ]
+
+
+def test_the_shares_of_windows_from_before_labels_were_kept_are_there_after_the_update(
+    database: Database, device: Device
+) -> None:
+    database.telegraf(*an_hour(device, 1, datetime.now(UTC)))
+    before = database.rows("SELECT id, labels, label, share FROM fer.shares AS s JOIN fer.windows USING (labels, time)")
+    database.sql("DROP VIEW fer.shares; ALTER TABLE fer.windows DROP COLUMN labels, DROP COLUMN emotions")
+
+    database.sql((GRAFANA / "schema.sql").read_text("utf-8"))
+
+    after = database.rows("SELECT id, labels, label, share FROM fer.shares AS s JOIN fer.windows USING (labels, time)")
+    assert len(after) > 7
+    assert sorted(after) == sorted(before)
 
 
 def test_a_schema_of_an_earlier_version_is_brought_up_to_date(database: Database, device: Device) -> None:
