@@ -22,18 +22,22 @@ DISCOVERY_BYTES = 13_000
 _ANSWER_S = 10.0
 
 
+def hosts(config: Config) -> list[str]:
+    """Names or addresses of the brokers and of a network camera."""
+    from edge.camera.address import parse_address
+
+    camera = [parse_address(config.camera.url).host] if config.camera.kind == "stream" else []
+    return [*(broker.host for broker in config.mqtt.brokers()), *camera]
+
+
 def names(config: Config) -> str:
     """The addresses behind the names of brokers and network camera; empty where no name is configured.
 
     Raises:
         BrokerError: a name is not known.
     """
-    from edge.camera.address import parse_address
-
-    hosts = [broker.host for broker in config.mqtt.brokers()]
-    if config.camera.kind == "stream":
-        hosts.append(parse_address(config.camera.url).host)
-    return "; ".join(f"{host} is {_resolve(host)}" for host in hosts if host != "localhost" and not _is_address(host))
+    named = [host for host in hosts(config) if host != "localhost" and not _is_address(host)]
+    return "; ".join(f"{host} is {' and '.join(resolve(host))}" for host in named)
 
 
 def _is_address(host: str) -> bool:
@@ -44,13 +48,18 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _resolve(host: str) -> str:
+def resolve(host: str) -> list[str]:
+    """The addresses of a host.
+
+    Raises:
+        BrokerError: its name is not known.
+    """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BrokerError(f"the name {host} is not known ({reason}); compare getent hosts {host}") from error
-    return " and ".join(sorted({str(address[0]) for *_, address in found}))
+    return sorted({str(address[0]) for *_, address in found})
 
 
 def certificates(config: Config) -> str:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.commands.check import Finding, check
+from edge.commands.check_network import hosts, resolve
 from edge.commands.doctor_machine import CLEAR_DISK, look_at_machine
 from edge.config_file import load
-from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError
-from edge.host.systemd import Unit, read_unit, run_in_sandbox, unit_name
+from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
+from edge.host.systemd import Unit, lets_through, read_unit, run_in_sandbox, unit_name
 from edge.mqtt.outbox_file import IN_USE
 
 _REINSTALL = "sudo apt install --reinstall fer-edge"
@@ -33,7 +34,6 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ("camera", "", "sudo fer-edge setup"),
     ("outbox", "started by hand", "sudo fuser -v /var/lib/{unit}/outbox.sqlite"),
     ("outbox", "full|No space", CLEAR_DISK),
-    ("dns|broker|camera", "Operation not permitted", "sudo systemctl edit {unit}, with IPAddressAllow= in [Service]"),
     ("dns", "", "resolvectl status; sudo fer-edge setup"),
     ("broker", "certificate", "openssl s_client -connect {broker} -showcerts </dev/null | openssl x509 -noout -dates"),
     ("tls|broker", "", "sudo fer-edge setup"),
@@ -57,7 +57,7 @@ def doctor(config: Path) -> Iterator[Finding]:
     if unit is None:
         yield Finding("service", "systemd does not run here; what follows was tried as this user")
     else:
-        yield _service(unit)
+        yield _with_filter(_service(unit), config)
     found = _here(config) if unit is None or unit.load in ("not-found", "masked") else _inside(config, unit)
     name = unit_name(config).removesuffix(".service")
     idle = unit is not None and unit.load != "not-found" and not unit.runs
@@ -65,7 +65,7 @@ def doctor(config: Path) -> Iterator[Finding]:
         if idle and finding.part == "outbox" and IN_USE in finding.sentence:
             told = f"{finding.sentence}, which was started by hand; the service cannot start before that one ends"
             finding = replace(finding, sentence=told, exit_code=EXIT_RETRY)
-        yield replace(finding, remedy=_remedy(finding, name))
+        yield _with_filter(replace(finding, remedy=_remedy(finding, name)), config)
 
 
 def _service(unit: Unit) -> Finding:
@@ -114,6 +114,25 @@ def _inside(config: Path, unit: Unit) -> Iterator[Finding]:
     if last != "broker":  # the last part of all
         told = " ".join(complaints)[-400:] or "the sandbox cannot be entered"
         yield Finding("check" if last else "config", told, EXIT_CONFIG)
+
+
+def _with_filter(finding: Finding, config: Path) -> Finding:
+    """The finding; where nobody answers because the service's network filter holds packets back, with that as cause."""
+    silent = finding.part in ("broker", "camera") or "cannot be reached" in finding.sentence
+    if not (finding.exit_code and silent and (kept_out := _kept_out(config))):
+        return finding
+    told = f"{finding.sentence}; the service may reach the local network only, not {kept_out[0]}"
+    edit = f"sudo systemctl edit {unit_name(config)}, with IPAddressAllow={' '.join(kept_out)} in [Service]"
+    return replace(finding, sentence=told, remedy=edit)
+
+
+def _kept_out(config: Path) -> list[str]:
+    """Addresses of brokers and network camera to which the filter lets nothing through."""
+    try:
+        addresses = [address for host in hosts(load(config)) for address in resolve(host)]
+    except FerEdgeError:  # its own finding says so
+        return []
+    return [address for address in addresses if not lets_through(unit_name(config), address)]
 
 
 def _here(config: Path) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 BOOTED = Path("/run/systemd/system")
@@ -52,6 +53,15 @@ def read_unit(name: str) -> Unit | None:
         return None
     load, active, sub, enabled, result, status, exit_status = (found[name] for name in _PROPERTIES)
     return Unit(name, load, active, sub, enabled, result, int(exit_status or 0), status)
+
+
+def lets_through(unit: str, address: str) -> bool:
+    """Whether the network filter of a unit lets an IP address through."""
+    denied, allowed = (
+        _systemctl("show", unit, f"--property={name}", "--value").split()
+        for name in ("IPAddressDeny", "IPAddressAllow")
+    )
+    return not denied or any(ip_address(address) in ip_network(each, strict=False) for each in allowed)
 
 
 def running_units() -> tuple[str, ...]:
