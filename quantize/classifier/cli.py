@@ -1,4 +1,4 @@
-"""The commands of ``fer-quantize`` that make classifier releases: release, convert, compare, calibration."""
+"""The commands of ``fer-quantize`` for classifiers: release, convert, compare, time, calibration."""
 
 from __future__ import annotations
 
@@ -95,6 +95,15 @@ def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argp
     )
     against.add_argument("--plot", type=Path, metavar="PNG", help="draw confusions, recalls and layers")
     against.set_defaults(command=_compare)
+
+    timing = commands.add_parser(
+        "time",
+        help="size and speed in int8 of the networks of fer-train compare, onto its page",
+        description="Quantise every network of a comparison, measure one inference in float and in int8 in turns, and "
+        "write the comparison's page again.",
+    )
+    timing.add_argument("comparison", type=Path, metavar="DIR", help="a folder of fer-train compare")
+    timing.set_defaults(command=_time)
 
     draw = commands.add_parser(
         "calibration",
@@ -205,6 +214,14 @@ def _compare(options: argparse.Namespace) -> None:
 
         _write(options.plot, chart(comparison, layers), "--plot")
     comparison.check()
+
+
+def _time(options: argparse.Namespace) -> None:
+    with busy("opening the comparison") as status:
+        from quantize.classifier.speed import time_networks
+
+        page = time_networks(options.comparison, lambda step: status.update(f"{step} ..."))
+    say(f"{page}: has the int8 figures of every network")
 
 
 def _calibration(options: argparse.Namespace) -> None:

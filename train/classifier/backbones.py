@@ -73,10 +73,6 @@ def build(name: str, weights: str | None, *, frozen: bool) -> keras.Model:
             raise ConfigError(f"backbone cnn: has no published weights, so {weights!r} cannot be used; leave it out")
         return recipes.load("first").network()
     backbone = BODIES[name]
-    if weights is None and name == "vggface":
-        raise ConfigError(
-            "backbone vggface: is VGG16 with weights trained on faces; name their file: --weights vggface=FILE"
-        )
     if weights == IMAGENET and not backbone.imagenet:
         raise ConfigError(f"backbone {name}: Keras has no ImageNet weights for it; name a file: --weights {name}=FILE")
     body = _load(name, backbone, weights)
@@ -134,6 +130,7 @@ def _published(network: str) -> Body:
 _IMAGENET_MEAN = (-103.939, -116.779, -123.68)
 _FACES_MEAN = (-93.594, -104.7624, -129.1863)
 
+# vggface is VGG16 on larger images, as trained on faces; without the weights of Parkhi et al. it starts from nothing.
 BODIES = {
     "mobilenetv2": Backbone(_published("MobileNetV2"), 96, 1 / 127.5, (-1.0, -1.0, -1.0)),
     "resnet50": Backbone(_published("ResNet50"), 96, 1.0, _IMAGENET_MEAN),

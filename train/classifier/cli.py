@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.errors import ConfigError
 from edge.labels import EMOTIONS
 from train.classifier import measurements, recipes
 from train.classifier.shipped import SHIPPED, find_shipped
 from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
-from train.data.selection import require_split
+from train.data.selection import SUBSETS, require_split
 from train.run.backend import start_backend
 from train.run.folder import MODEL_FILE, RunOptions, is_resumable
 from train.run.options import epochs_option, precision_option, run_options, whole_number
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 RUNS = Path("runs")
+_SETS = {len(emotions): emotions for emotions in (EMOTIONS, *SUBSETS.values())}
+"""What most published figures are about, by the number of emotions."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -80,7 +83,7 @@ def _add_compare(commands: Commands, parents: list[argparse.ArgumentParser]) -> 
         nargs="+",
         default=(),
         metavar="NAME",
-        help="some of cnn, mobilenetv2, resnet50, vgg11, vgg16, vggface (default: all; vggface only with --weights)",
+        help="some of cnn, mobilenetv2, resnet50, vgg11, vgg16, vggface (default: all)",
     )
     compare.add_argument(
         "--weights",
@@ -93,7 +96,12 @@ def _add_compare(commands: Commands, parents: list[argparse.ArgumentParser]) -> 
     )
     compare.add_argument("--frozen", action="store_true", help="keep pretrained weights fixed and train only the head")
     compare.add_argument(
-        "--emotions", nargs="+", default=EMOTIONS, choices=EMOTIONS, metavar="EMOTION", help="only these (default: all)"
+        "--emotions",
+        nargs="+",
+        action="append",
+        metavar="EMOTION",
+        choices=(*EMOTIONS, *map(str, _SETS)),
+        help=f"what to tell apart: 4, 5, 7, or names of {', '.join(EMOTIONS)}; may be repeated (default: 7, 5 and 4)",
     )
     compare.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     compare.add_argument("--epochs", type=whole_number, default=30, metavar="N", help="(default: %(default)s)")
@@ -222,17 +230,21 @@ def _adjust(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     start_backend()
     from train.classifier.compare import Settings, compare, contenders, markdown
+    from train.classifier.comparison_page import write_page
 
-    entered = contenders(options.backbones, dict(options.weights), frozen=options.frozen)
-    settings = Settings(
-        emotions=tuple(options.emotions),
-        epochs=options.epochs,
-        limit=options.limit,
-        batch=options.batch,
-        seed=options.seed,
-        precision=options.precision,
-    )
-    print(markdown(compare(entered, load_faces(options), options.out, settings)), end="")
+    if options.out.exists() and any(options.out.iterdir()):
+        raise ConfigError(f"comparison {options.out}: is not empty; name another folder with --out")
+    entered, faces = contenders(options.backbones, dict(options.weights), frozen=options.frozen), load_faces(options)
+    for chosen in options.emotions or [[str(number)] for number in _SETS]:
+        emotions, name = tuple(chosen), "-".join(chosen)
+        if len(chosen) == 1 and chosen[0].isdigit():
+            emotions, name = _SETS[int(chosen[0])], f"{chosen[0]}-emotions"
+        settings = Settings(
+            emotions, options.epochs, options.limit, batch=options.batch, seed=options.seed, precision=options.precision
+        )
+        results = compare(entered, faces, options.out / name, settings, lambda: write_page(options.out))
+        print(f"{name.replace('-', ' ')}\n{markdown(results)}")
+    print(f"{options.out / 'index.html'}: the page; fer-quantize time {options.out} adds size and speed in int8 to it")
     return 0
 
 

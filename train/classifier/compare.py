@@ -1,33 +1,45 @@
 """Trains several networks in the same way on the same faces, and compares their accuracy and cost.
 
 Every network has seven logits. A comparison on fewer emotions trains only on their faces and takes the most probable
-of them as the prediction, so that every other command can read its files.
+of them as the prediction, so that every other command can read its files. ``comparison_page`` draws the results.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
-from matplotlib.figure import Figure
 
 from edge.errors import ConfigError, DataError
 from edge.labels import EMOTIONS
 from train.classifier import backbones, recipes
 from train.classifier.evaluate import evaluate
 from train.classifier.fit import fit
+from train.classifier.metrics import Metrics
 from train.classifier.recipes import Recipe
 from train.data.fer2013 import FaceSet
 from train.data.selection import with_emotions
 from train.run.folder import RunOptions
 from train.run.layers import multiply_adds
-from train.run.plots import FAINT, HELD_OUT, INK, PERCENT, TRAINING, plain, save
+
+COMPARISON_FILE = "comparison.json"
+
+NAMES = {
+    "cnn": "CNN",
+    "mobilenetv2": "MobileNetV2",
+    "resnet50": "ResNet50",
+    "vgg11": "VGG11",
+    "vgg16": "VGG16",
+    "vggface": "VGGFace",
+}
+"""The networks as people know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ def contenders(names: Sequence[str], weights: Mapping[str, str], *, frozen: bool
     Raises:
         ConfigError: weights are given for a network that is not compared.
     """
-    chosen = names or [name for name in backbones.names() if name != "vggface" or name in weights]
+    chosen = names or backbones.names()
     if unused := weights.keys() - set(chosen):
         raise ConfigError(
             f"--weights names {', '.join(sorted(unused))}, which is not compared; compared are {', '.join(chosen)}"
@@ -78,20 +90,47 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class BackboneResult:
-    """Accuracies 0..1 of one contender on each split, ``private`` None where the data has none, and its cost.
+    """What one contender learned and costs.
 
-    ``macro_f1`` is on PublicTest. ``epoch_s`` is the fastest epoch, because the first one also compiles.
+    ``training`` and ``private`` are accuracies 0..1, ``private`` None where the data has no PrivateTest. ``public`` has
+    the metrics on PublicTest. ``epoch_s`` is the fastest epoch, because the first one also compiles.
     """
 
     backbone: str
     start: str
     training: float
-    public: float
+    public: Metrics
     private: float | None
-    macro_f1: float
     parameters: int
     multiply_adds: int
     epoch_s: float
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return NAMES.get(self.backbone, self.backbone)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What ``comparison.json`` holds: how many images of each split were used, and the results, the best first."""
+
+    settings: Settings
+    images: dict[str, int]
+    rows: tuple[BackboneResult, ...]
+
+    @staticmethod
+    def read(folder: Path) -> Comparison:
+        """That of ``folder``.
+
+        Raises:
+            DataError: there is none, or it cannot be read.
+        """
+        file = folder / COMPARISON_FILE
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Comparison)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise DataError(f"comparison {file}: cannot be read ({error}); make it with fer-train compare") from error
 
 
 class EpochTimer(keras.callbacks.Callback):  # type: ignore[misc]
@@ -111,11 +150,15 @@ class EpochTimer(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def compare(
-    entered: Sequence[Contender], faces: Mapping[str, FaceSet], folder: Path, settings: Settings
+    entered: Sequence[Contender],
+    faces: Mapping[str, FaceSet],
+    folder: Path,
+    settings: Settings,
+    told: Callable[[], object] = lambda: None,
 ) -> tuple[BackboneResult, ...]:
     """Train the networks in ``entered`` one after the other, each into its own run folder inside ``folder``.
 
-    After each, ``comparison.md``, ``comparison.json`` and ``comparison.png`` are written with all results so far.
+    After each, ``comparison.md`` and ``comparison.json`` are written with all results so far, and ``told`` is called.
 
     Returns:
         A result per contender, the best on PublicTest first.
@@ -145,16 +188,17 @@ def compare(
                 contender.backbone,
                 contender.start,
                 training=metrics["Training"].accuracy,
-                public=metrics["PublicTest"].accuracy,
+                public=metrics["PublicTest"],
                 private=metrics["PrivateTest"].accuracy if "PrivateTest" in metrics else None,
-                macro_f1=metrics["PublicTest"].macro_f1,
                 parameters=parameters,
                 multiply_adds=operations,
                 epoch_s=min(timer.epochs_s),
             )
         )
-        results.sort(key=lambda result: -result.public)
-        _write(results, shown, folder, settings)
+        results.sort(key=lambda result: -result.public.accuracy)
+        images = {split: len(each) for split, each in shown.items()}
+        _write(Comparison(settings, images, tuple(results)), folder)
+        told()
         keras.utils.clear_session()
     return tuple(results)
 
@@ -186,56 +230,17 @@ def markdown(results: Iterable[BackboneResult]) -> str:
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {result.backbone} | {result.start} | {result.training:.1%} | {result.public:.1%} | "
-        f"{'-' if result.private is None else f'{result.private:.1%}'} | {result.macro_f1:.3f} | "
+        f"| {result.backbone} | {result.start} | {result.training:.1%} | {result.public.accuracy:.1%} | "
+        f"{'-' if result.private is None else f'{result.private:.1%}'} | {result.public.macro_f1:.3f} | "
         f"{result.parameters / 1e6:.2f} M | {result.multiply_adds / 1e6:,.0f} M | {result.epoch_s:.1f} |"
         for result in results
     ]
     return "\n".join(lines) + "\n"
 
 
-def _write(results: Sequence[BackboneResult], faces: Mapping[str, FaceSet], folder: Path, settings: Settings) -> None:
-    images = {split: len(each) for split, each in faces.items()}
-    document = {"settings": asdict(settings), "pictures": images, "rows": [asdict(result) for result in results]}
-    (folder / "comparison.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    counts = ", ".join(f"{count:,} {split}" for split, count in images.items())
+def _write(comparison: Comparison, folder: Path) -> None:
+    (folder / COMPARISON_FILE).write_text(json.dumps(asdict(comparison), indent=1) + "\n", "utf-8")
+    settings = comparison.settings
+    counts = ", ".join(f"{count:,} {split}" for split, count in comparison.images.items())
     head = f"{', '.join(settings.emotions)}. {settings.epochs} epochs; images: {counts}. Labels of FER2013.\n\n"
-    (folder / "comparison.md").write_text(head + markdown(results), "utf-8")
-    _save_plot(results, folder / "comparison.png")
-
-
-def _save_plot(results: Sequence[BackboneResult], png: Path) -> None:
-    """Draw accuracy on each split and the multiply-adds of every network, the best at the top."""
-    results = results[::-1]
-    figure = Figure(figsize=(9, 1.5 + 0.5 * len(results)), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[3, 1], sharey=True)
-    heights = range(len(results))
-    left.plot([result.training for result in results], heights, "o", color=TRAINING, label="Training")
-    left.plot([result.public for result in results], heights, "o", color=HELD_OUT, markersize=9, label="PublicTest")
-    if any(result.private is not None for result in results):
-        private = [np.nan if result.private is None else result.private for result in results]
-        left.plot(private, heights, "|", color=INK, markersize=14, label="PrivateTest")
-    left.set_yticks(heights, [f"{result.backbone}\n{result.start}" for result in results])
-    left.set_ylim(-0.6, len(results) - 0.4)
-    left.set_xlim(0, 1)
-    left.xaxis.set_major_formatter(PERCENT)
-    left.set_title("Accuracy", loc="left", color=INK)
-    left.legend(
-        frameon=False, labelcolor=INK, loc="upper left", ncols=3, bbox_to_anchor=(0.25, 1.0), borderaxespad=-1.8
-    )
-    right.barh(heights, [result.multiply_adds / 1e6 for result in results], height=0.5, color=FAINT, alpha=0.5)
-    right.set_title("Million multiply-adds", loc="left", color=INK)
-    for height, result in zip(heights, results, strict=True):
-        right.text(
-            result.multiply_adds / 1e6,
-            height,
-            f" {result.multiply_adds / 1e6:,.0f}",
-            va="center",
-            color=INK,
-            fontsize=8,
-        )
-    right.margins(x=0.3)
-    for axes in (left, right):
-        axes.grid(axis="x", color=FAINT, alpha=0.25)
-        plain(axes)
-    save(figure, png)
+    (folder / "comparison.md").write_text(head + markdown(comparison.rows), "utf-8")

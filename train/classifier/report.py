@@ -23,15 +23,10 @@ from train.classifier.plots import save_degradations, save_grid, save_reliabilit
 from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, majority
+from train.data.selection import SUBSETS
 from train.run.folder import CURVES_FILE, HISTORY_FILE, SETTINGS_FILE
 from train.run.page import render
 from train.run.plots import save_confusion, save_curves
-
-SUBSETS = {
-    "5 emotions": tuple(emotion for emotion in EMOTIONS if emotion not in ("disgust", "neutral")),
-    "4 emotions": ("happy", "sad", "surprise", "neutral"),
-}
-"""Emotions that systems with fewer classes know, to compare accuracy with theirs."""
 
 MAX_MISTAKES = 40
 

@@ -9,9 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError
+from edge.labels import EMOTIONS
 from train.data import ferplus
 from train.data.duplicates import find_duplicates
 from train.data.fer2013 import FaceSet
+
+SUBSETS = {
+    "5 emotions": tuple(emotion for emotion in EMOTIONS if emotion not in ("disgust", "neutral")),
+    "4 emotions": ("happy", "sad", "surprise", "neutral"),
+}
+"""Emotions that systems with fewer classes know, to compare accuracy with theirs."""
 
 
 def training_faces(faces: Mapping[str, FaceSet]) -> FaceSet:

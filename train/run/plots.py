@@ -34,7 +34,7 @@ def save_curves(history: Path, png: Path) -> None:
     Raises:
         DataError: the history cannot be read, is empty, or lacks a column.
     """
-    columns = _read_history(history)
+    columns = read_history(history)
     epochs = columns["epoch"]
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes: dict[str, Axes] = figure.subplot_mosaic([["loss", "accuracy"], ["rate", "rate"]], height_ratios=[5, 1])
@@ -69,7 +69,7 @@ def save_comparison(histories: Mapping[str, Path], png: Path) -> None:
     panels = {"val_ferplus": "FER+, 7 classes", "val_accuracy": "FER2013"}
     for axes, (column, title) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for name, history in histories.items():
-            columns = _read_history(history)
+            columns = read_history(history)
             measured = ~np.isnan(columns[column])
             if measured.any():
                 epochs, accuracy = columns["epoch"][measured], columns[column][measured]
@@ -123,7 +123,12 @@ def draw_confusion(axes: Axes, confusion: npt.ArrayLike, classes: Sequence[str],
     axes.spines[:].set_visible(False)
 
 
-def _read_history(path: Path) -> dict[str, npt.NDArray[np.float64]]:
+def read_history(path: Path) -> dict[str, npt.NDArray[np.float64]]:
+    """The columns of a run's history.csv, a number for each epoch; nan for what was not measured.
+
+    Raises:
+        DataError: it cannot be read, is empty, or lacks a column.
+    """
     names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -16,7 +16,7 @@ from train.run.layers import multiply_adds  # noqa: E402
 GREY = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", [name for name in backbones.names() if name != "vggface"])
+@pytest.mark.parametrize("name", backbones.names())
 def test_every_backbone_takes_grey_faces_and_gives_seven_logits_a_head(name: str) -> None:
     network = build(name, None, frozen=False)
 
@@ -74,7 +74,6 @@ def test_pretrained_weights_get_a_smaller_learning_rate_than_a_new_head() -> Non
     [
         ("alexnet", None, "backbone 'alexnet' does not exist; there are cnn, mobilenetv2"),
         ("cnn", "imagenet", "backbone cnn: has no published weights"),
-        ("vggface", None, "name their file: --weights vggface=FILE"),
         ("vgg11", "imagenet", "no ImageNet weights for it; name a file: --weights vgg11=FILE"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from edge.labels import EMOTIONS  # noqa: E402
 from train import cli  # noqa: E402
 from train.classifier import backbones  # noqa: E402
 from train.classifier.backbones import Backbone  # noqa: E402
-from train.classifier.compare import BackboneResult, Contender, Settings, compare, contenders, markdown  # noqa: E402
+from train.classifier.compare import Comparison, Contender, Settings, compare, contenders, markdown  # noqa: E402
+from train.classifier.comparison_page import Int8Cost, write_page  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
 
 QUICK = Settings(epochs=1, batch=8)
@@ -47,22 +49,20 @@ def tiny_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(backbones.BODIES, name, Backbone(body, 24, 1 / 255, (0.0, 0.0, 0.0)))
 
 
-def test_a_comparison_writes_a_result_for_each_contender_as_json_markdown_and_plot(
+def test_a_comparison_writes_a_result_for_each_contender_as_json_and_markdown(
     tmp_path: Path, faces: dict[str, FaceSet], make_faces: Callable[..., FaceSet]
 ) -> None:
     faces["PrivateTest"] = make_faces("PrivateTest", 7, "sadness")
 
     rows = compare([Contender("tiny"), Contender("other")], faces, tmp_path / "out", QUICK)
 
-    document = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))
     assert {row.backbone for row in rows} == {"tiny", "other"}
-    assert rows[0].public >= rows[1].public
-    assert [BackboneResult(**row) for row in document["rows"]] == list(rows)
+    assert rows[0].public.accuracy >= rows[1].public.accuracy
+    assert Comparison.read(tmp_path / "out").rows == rows
     assert rows[0].parameters == (3 * 3 * 3 + 1) * 4 + 2 * (4 + 1) * 7
     assert rows[0].multiply_adds == 3 * 3 * (3 * 3 * 3 * 4) + 2 * 4 * 7
     assert all(row.private is not None and row.epoch_s > 0 for row in rows)
     assert markdown(rows) in (tmp_path / "out" / "comparison.md").read_text("utf-8")
-    assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
     assert (tmp_path / "out" / "tiny" / "model.keras").is_file()
 
 
@@ -72,7 +72,7 @@ def test_limit_and_emotions_select_the_faces_to_train_and_measure_on(tmp_path: P
     compare([Contender("tiny")], faces, tmp_path, settings)
 
     document = json.loads((tmp_path / "comparison.json").read_text("utf-8"))
-    assert document["pictures"] == {"Training": 20, "PublicTest": 8}  # of 24 and 8 that show them
+    assert document["images"] == {"Training": 20, "PublicTest": 8}  # of 24 and 8 that show them
     assert json.loads((tmp_path / "tiny" / "run.json").read_text("utf-8"))["training_pictures"] == 20
 
 
@@ -125,13 +125,59 @@ def test_contenders_say_what_they_start_from(
     assert [contender.start for contender in contenders(names, weights, frozen=frozen)] == expected
 
 
-def test_vggface_is_compared_by_default_only_with_weights() -> None:
-    without = [contender.backbone for contender in contenders([], {}, frozen=False)]
-    with_weights = [contender.backbone for contender in contenders([], {"vggface": "faces.h5"}, frozen=False)]
+def test_all_networks_are_compared_unless_some_are_named() -> None:
+    names = [contender.backbone for contender in contenders([], {}, frozen=False)]
 
-    assert "vggface" not in without
-    assert {"cnn", "mobilenetv2", "resnet50", "vgg11", "vgg16"} <= set(without)
-    assert "vggface" in with_weights
+    assert {"cnn", "mobilenetv2", "resnet50", "vgg11", "vgg16", "vggface"} <= set(names)
+
+
+def text(page: Path) -> str:
+    return re.sub(r"<[^>]*>|data:[^\"]*", " ", page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_the_page_shows_the_networks_on_every_set_of_emotions(
+    tmp_path: Path, faces: dict[str, FaceSet], epochs: int
+) -> None:
+    for emotions in (EMOTIONS, ("happy", "sad", "surprise", "neutral")):
+        settings = Settings(emotions, epochs=epochs, batch=8)
+        compare([Contender("tiny")], faces, tmp_path / f"{len(emotions)}-emotions", settings)
+
+    page = write_page(tmp_path)
+
+    shown, html = text(page), page.read_text("utf-8")
+    assert shown.index("7 emotions") < shown.index("4 emotions")
+    assert f"{epochs} epoch" in shown
+    assert "42 images of Training" in shown
+    assert html.count('src="data:image/png;base64,') == 2 + 2 * 2, "accuracy and cost; curves and confusion of each"
+    assert "fer-quantize time has measured" in " ".join(shown.split())
+    assert not re.search(r"(src|href)=\"(?!data:)", html), "one file that needs nothing else"
+
+
+def test_the_page_has_size_and_time_in_int8_once_they_are_measured(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    compare([Contender("tiny")], faces, tmp_path / "7-emotions", QUICK)
+    Int8Cost(size_bytes=2_500_000, int8_ms=1.25, float_ms=5.0).write(tmp_path / "7-emotions" / "tiny")
+
+    shown = text(write_page(tmp_path))
+
+    assert "2.5 MB" in shown
+    assert "1.2 ms" in shown
+    assert "has measured" not in shown
+
+
+def test_a_run_that_diverged_leaves_gaps_on_the_page(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    compare([Contender("tiny")], faces, tmp_path / "7-emotions", QUICK)
+    history = tmp_path / "7-emotions" / "tiny" / "history.csv"
+    head, row = history.read_text("utf-8").splitlines()
+    broken = ["2", *["nan"] * (head.count(",") - 1), "0.1"]
+    history.write_text("\n".join([head, row, ",".join(broken)]), "utf-8")
+
+    assert "tiny" in text(write_page(tmp_path))
+
+
+def test_a_folder_without_a_comparison_has_no_page(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no comparison; name a folder of fer-train compare"):
+        write_page(tmp_path)
 
 
 def test_weights_for_a_network_that_is_not_compared_are_refused() -> None:
