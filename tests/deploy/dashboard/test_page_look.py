@@ -125,6 +125,7 @@ def test_nothing_moves_where_reduced_motion_is_preferred(
     page.look(1920, 1080, scheme="dark", reduced_motion=True)
     page.enter(broker.page)
 
-    fleet.publish(*fake_device("fer-still").retained())
+    device = fake_device("fer-still")
+    fleet.publish(*device.retained(), device.window(1))
 
     page.wait("getComputedStyle(document.querySelector('.bars i')).transitionDuration === '0s'")
