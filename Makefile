@@ -111,7 +111,8 @@ build/brokers/usr: requirements/brokers.sh requirements/unpack.sh
 	@requirements/brokers.sh
 	@touch $@
 
-build/vm/boot: requirements/unpack.sh  # a kernel with dm-log-writes for the power cut; needs qemu-system-x86
+# A kernel, with dm-log-writes for the power cut and cgroup v2 for the network filter; needs qemu-system-x86.
+build/vm/boot: requirements/unpack.sh
 	@requirements/unpack.sh bookworm $(CURDIR)/build/vm linux-image-amd64 busybox-static
 	@touch $@
 
@@ -213,7 +214,7 @@ have-run:
 deb: .venv/.demo  ## Debian packages for Bookworm and Trixie, arm64 and amd64, into dist/ (KEY=release.key signs their checksums)
 	@$(bin)/python -m deploy.debian.build $(if $(KEY),--key $(KEY)) $(ARGS)
 
-acceptance: .venv/.dev  ## install, upgrade, roll back, remove and purge in Debian roots with a real systemd (needs root)
+acceptance: .venv/.dev build/vm/boot  ## install, upgrade, roll back, remove and purge in Debian roots with a real systemd (needs root)
 	nice $(bin)/pytest tests/acceptance -m acceptance -s --timeout=0 $(ARGS)
 
 .venv/.demo: requirements/demo.lock.txt pyproject.toml
