@@ -13,12 +13,8 @@ export class Classifier {
     /** The order in which to show them and the colours of some, where the release gives them. */
     this.order = order;
     this.colours = colours;
-  }
-
-  /** The share of each label for a face of the image, cut by the detector's rule. */
-  async classify(image, face, cropRule) {
-    const [, size] = this.#release.manifest.input.shape;
-    return this.read(cropFace(image, face, cropRule, size));
+    /** Side of the crop. */
+    this.size = release.manifest.input.shape[1];
   }
 
   /** The share of each label for a grey crop of the input's size. */

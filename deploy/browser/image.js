@@ -118,3 +118,40 @@ function linearWeights(from, to) {
     return [clamp(first, from), clamp(first + 1, from), round(Math.fround(1 - rest) * 2048), round(rest * 2048)];
   });
 }
+
+/** GaussianBlur over 5x5 with a standard deviation of 1, of a picture of this width in float32. */
+export function smooth(values, width) {
+  const bell = [-2, -1, 0, 1, 2].map((at) => Math.exp(-(at ** 2) / 2));
+  const sum = bell.reduce((a, b) => a + b);
+  return filter(
+    values,
+    width,
+    bell.map((value) => value / sum),
+  );
+}
+
+/** blur: the mean of a square of this side around each pixel. */
+export const mean = (values, width, side) => filter(values, width, Array(side).fill(1 / side));
+
+/** Along rows, then along columns; beyond the border the picture is mirrored. */
+function filter(values, width, shares) {
+  const height = values.length / width;
+  const reach = (shares.length - 1) / 2;
+  const mirrored = (at, length) => (at < 0 ? -at : at >= length ? 2 * length - 2 - at : at);
+  const places = (length) => Array.from({ length }, (_, i) => shares.map((_, k) => mirrored(i + k - reach, length)));
+  const [columns, rows] = [places(width), places(height)];
+  const [wide, all] = [new Float32Array(values.length), new Float32Array(values.length)];
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let k = 0; k < shares.length; k++) sum += shares[k] * values[y * width + columns[x][k]];
+      wide[y * width + x] = sum;
+    }
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let k = 0; k < shares.length; k++) sum += shares[k] * wide[rows[y][k] * width + x];
+      all[y * width + x] = sum;
+    }
+  return all;
+}

@@ -6,6 +6,12 @@ import { Sensor } from "./sensor.js";
 const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"]; // have colours in the style sheet
 const MOVING_PX = [640, 480]; // frames of a camera or a film are analysed within this size, as on the device
 const STILL_PX = [1920, 1440];
+const REASONS = {
+  still: "does not move",
+  too_small: "too small",
+  blurred: "blurred",
+  dark: "too dark",
+};
 const SVG = "http://www.w3.org/2000/svg";
 
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
@@ -223,13 +229,13 @@ function outline({ box, name }) {
   return name ? paint(rect, name) : rect;
 }
 
-function label({ box, name, shares }) {
+function label({ box, name, shares, reason }) {
   const element = document.createElement("span");
   const below = box.top < canvas.height * 0.06;
   element.className = shares ? "" : "new";
   element.classList.toggle("below", below);
   if (shares) paint(element, name);
-  element.textContent = shares ? `${name} ${percent(shares[name])}` : "new";
+  element.textContent = shares ? `${name} ${percent(shares[name])}` : (REASONS[reason] ?? "new");
   element.style.left = `${(100 * Math.max(box.left, 0)) / canvas.width}%`;
   element.style.top = `${(100 * Math.max(box.top, 0)) / canvas.height}%`;
   return element;

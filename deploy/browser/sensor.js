@@ -1,12 +1,15 @@
 // The way of a frame, as in edge/pipeline.py: faces, tracks, crops, emotions. It ends here, in this page.
 
-import { Classifier } from "./classifier.js";
+import { Classifier, cropFace } from "./classifier.js";
 import { Detector } from "./detector.js";
+import { Liveness } from "./liveness.js";
 import { openRelease } from "./network.js";
+import { whyUnreadable } from "./readable.js";
 import { Tracker } from "./tracker.js";
 
 export class Sensor {
   #tracker = new Tracker();
+  #liveness = new Liveness();
 
   constructor(detector, classifier, models = []) {
     this.detector = detector;
@@ -24,28 +27,38 @@ export class Sensor {
   /** Start with new tracks: another camera, or another file. */
   reset() {
     this.#tracker = new Tracker();
+    this.#liveness = new Liveness();
   }
 
-  /** Everybody in a grey frame taken at `atS`, best first: {id, face, confirmed, shares}; shares once confirmed. */
+  /**
+   * Everybody in a grey frame taken at `atS`, best first: {id, face, shares, reason}. Without shares the reason says why:
+   * "still", as of an unreadable face, or null while it is not known whether the face is a person's.
+   */
   async observe(image, atS) {
     const faces = await this.detector.detect(image);
     const tracks = this.#tracker.update(faces, this.detector.unsure, atS);
+    const confirmed = tracks.filter((track) => track.confirmed);
+    this.#liveness.look(image, confirmed, atS);
     const people = [];
-    for (const track of tracks)
-      people.push({ ...track, shares: track.confirmed ? await this.#classify(image, track.face) : null });
+    for (const track of tracks) {
+      const nothing = { shares: null, reason: this.#liveness.isStill(track, atS) ? "still" : null };
+      const isPerson = track.confirmed && this.#liveness.isAlive(track, atS);
+      people.push({ id: track.id, face: track.face, ...(isPerson ? await this.#read(image, track.face) : nothing) });
+    }
     return people;
   }
 
-  /** Everybody in a single picture, where no second frame can confirm a face. */
+  /** Everybody in a single picture, where no second frame can confirm a face or show that it moves. */
   async observeOnce(image) {
     const faces = await this.detector.detect(image);
     const people = [];
-    for (const face of faces)
-      people.push({ id: people.length + 1, face, confirmed: true, shares: await this.#classify(image, face) });
+    for (const face of faces) people.push({ id: people.length + 1, face, ...(await this.#read(image, face)) });
     return people;
   }
 
-  #classify(image, face) {
-    return this.classifier.classify(image, face, this.detector.cropRule);
+  async #read(image, face) {
+    const crop = cropFace(image, face, this.detector.cropRule, this.classifier.size);
+    const reason = whyUnreadable(face, crop);
+    return { shares: reason ? null : await this.classifier.read(crop), reason };
   }
 }

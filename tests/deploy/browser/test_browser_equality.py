@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from edge.labels import EMOTIONS
-from edge.records import Face, Frame, Pixels
+from edge.records import Face, Frame, Pixels, Track
 from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.vision.crop import crop_face
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
 from edge.vision.detector.tiles import plan_looks
+from edge.vision.liveness import Liveness
+from edge.vision.readable import why_unreadable
 from edge.vision.tracker import FaceTracker
 from tests.deploy.browser.conftest import Server, write_png
 from tests.deploy.conftest import Page
@@ -32,7 +34,27 @@ READ_ALL = """
     const context = canvas.getContext("2d");
     context.drawImage(picture, 0, 0);
     const people = await tested.observeOnce(toGrey(context.getImageData(0, 0, picture.width, picture.height)));
-    results.push(people.map(({ face, shares }) => [face.left, face.top, face.right, face.bottom, shares]));
+    results.push(people.map(({ face: { left, top, right, bottom }, shares, reason }) =>
+      [left, top, right, bottom, shares, reason]));
+  }
+  return results;
+})()
+"""
+
+
+WATCH = """
+(async () => {
+  const { Liveness } = await import("/liveness.js");
+  const { toGrey } = await import("/image.js");
+  const liveness = new Liveness();
+  const results = [];
+  for (const [name, atS, faces] of %s) {
+    const picture = await createImageBitmap(await (await fetch(name)).blob());
+    const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    context.drawImage(picture, 0, 0);
+    const tracks = faces.map(([left, top, right, bottom], id) => ({ id, face: { left, top, right, bottom } }));
+    liveness.look(toGrey(context.getImageData(0, 0, picture.width, picture.height)), tracks, atS);
+    results.push(tracks.map((track) => [liveness.isAlive(track, atS), liveness.isStill(track, atS)]));
   }
   return results;
 })()
@@ -46,19 +68,28 @@ class Device:
         self.detector = BuiltinDetector(load_detector(PACKAGED_DETECTOR))
         self.classifier = EmotionClassifier(load_release(PACKAGED_MODEL))
 
-    def read(self, pixels: Pixels) -> list[tuple[Face, dict[str, float]]]:
-        """Every face with its shares."""
+    def read(self, pixels: Pixels) -> list[tuple[Face, Reading]]:
+        """Every face with its shares, or with the reason why it has none."""
         size, rule = self.classifier.input_size_px, self.detector.crop_rule
         faces = self.detector.detect(pixels)
-        scores = self.classifier.classify([crop_face(pixels, face, rule, size) for face in faces])
+        crops = [crop_face(pixels, face, rule, size) for face in faces]
+        scores = self.classifier.classify(crops)
         return [
-            (face, dict(zip(EMOTIONS, each.probabilities, strict=True)))
-            for face, each in zip(faces, scores, strict=True)
+            (face, why_unreadable(face, crop) or dict(zip(EMOTIONS, each.probabilities, strict=True)))
+            for face, crop, each in zip(faces, crops, scores, strict=True)
         ]
 
 
+Reading = dict[str, float] | str
+
+
+def told(reading: Reading) -> str:
+    """The strongest emotion, or the reason why there is none."""
+    return reading if isinstance(reading, str) else max(reading, key=reading.__getitem__)
+
+
 def read_in(page: Page, server: Server, folder: Path, pictures: list[Pixels]) -> list[list[list[Any]]]:
-    """What the page finds in each picture: left, top, right, bottom, shares."""
+    """What the page finds in each picture: left, top, right, bottom, shares, reason."""
     names = write_png(folder, pictures)
     page.open(server.url)
     page.wait("document.getElementById('status').dataset.state === 'ready'")
@@ -68,15 +99,15 @@ def read_in(page: Page, server: Server, folder: Path, pictures: list[Pixels]) ->
     return found
 
 
-def agreement(ours: list[tuple[Face, dict[str, float]]], theirs: list[list[Any]]) -> tuple[int, int, int]:
+def agreement(ours: list[tuple[Face, Reading]], theirs: list[list[Any]]) -> tuple[int, int, int]:
     """How many faces the device found, the page found too (2 px), and both read alike."""
     both = alike = 0
-    for face, shares in ours:
+    for face, reading in ours:
         sides = np.array([face.left_px, face.top_px, face.right_px, face.bottom_px])
         twin = next((each for each in theirs if np.abs(sides - each[:4]).max() <= 2), None)
         if twin is not None:
             both += 1
-            alike += max(shares, key=shares.__getitem__) == max(twin[4], key=twin[4].__getitem__)
+            alike += told(reading) == told(twin[5] or twin[4])
     return len(ours), both, alike
 
 
@@ -95,8 +126,9 @@ def test_frames_of_any_size_give_the_boxes_and_shares_of_the_device(
     for pixels, theirs in zip(pictures, found, strict=True):
         ours = device.read(pixels)
         assert agreement(ours, theirs) == (len(theirs),) * 3, (pixels.shape, ours, theirs)
-        for (_, shares), twin in zip(ours, theirs, strict=True):
-            assert max(abs(shares[name] - twin[4][name]) for name in EMOTIONS) < 0.1
+        for (_, reading), twin in zip(ours, theirs, strict=True):
+            if isinstance(reading, dict):
+                assert max(abs(reading[name] - twin[4][name]) for name in EMOTIONS) < 0.1
     assert len(found[-1]) == 6
 
 
@@ -115,6 +147,54 @@ def test_500_faces_are_read_alike_in_99_of_100(page: Page, server: Server, share
     assert faces >= 500
     assert both >= 0.99 * faces
     assert alike >= 0.99 * faces
+
+
+def test_faces_that_cannot_be_read_have_no_shares_for_the_same_reason(
+    page: Page, server: Server, clip: list[Pixels]
+) -> None:
+    face = clip[0].astype(np.float32)
+    dark = np.clip(30 + (face - face.mean()) * 0.1, 0, 255).astype(np.uint8)
+    blurred = [np.asarray(cv2.blur(clip[0], (length, 1)), np.uint8) for length in (11, 35, 41)]
+    device = Device()
+
+    found = read_in(page, server, server.folder / "unreadable", [clip[0], dark, *blurred])
+
+    ours = [device.read(pixels) for pixels in (clip[0], dark, *blurred)]
+    assert [[told(twin[5] or twin[4]) for twin in theirs] for theirs in found] == [
+        [told(reading) for _, reading in faces] for faces in ours
+    ]
+    assert {"happy", "dark", "blurred"} <= {told(reading) for faces in ours for _, reading in faces}
+
+
+def test_the_same_faces_move_and_the_same_are_still(page: Page, server: Server, clip: list[Pixels]) -> None:
+    random = np.random.default_rng(1)
+    (found,) = Device().detector.detect(clip[0])
+    face = cv2.resize(clip[0][found.top_px : found.bottom_px, found.left_px : found.right_px], (96, 120))
+    room = cv2.resize(random.normal(128, 30, (45, 60)).astype(np.float32), (480, 360), interpolation=cv2.INTER_CUBIC)
+    person, poster = Face(104, 100, 200, 220, 0.9), Face(304, 100, 400, 220, 0.9)
+    films: list[Pixels] = []
+    for number in range(40):
+        picture, sway_px = room.copy(), round(4 * np.sin(0.7 * number))
+        picture[100:220, 104 + sway_px : 200 + sway_px] = picture[100:220, 304:400] = face
+        x, y = random.normal(0, 0.8, 2)
+        shift = np.array([[1, 0, x], [0, 1, y]])
+        shaken = cv2.warpAffine(picture, shift, (480, 360), borderMode=cv2.BORDER_REPLICATE)
+        films.append(np.clip(shaken + random.normal(0, 2, shaken.shape), 0, 255).astype(np.uint8))
+    names = write_png(server.folder / "moving", films)
+    liveness, given, expected = Liveness(), list[Any](), list[Any]()
+    for look in range(60):
+        now_s, faces = 0.25 * look, [person, poster]
+        tracks = [Track(index, face, True) for index, face in enumerate(faces)]
+        liveness.look(films[look % len(films)], tracks, now_s)
+        expected.append([[liveness.is_alive(track, now_s), liveness.is_still(track, now_s)] for track in tracks])
+        given.append([names[look % len(films)], now_s, [[f.left_px, f.top_px, f.right_px, f.bottom_px] for f in faces]])
+
+    page.open(server.url)
+    page.wait("document.body")
+    seen = page.ask(WATCH % json.dumps(given))
+
+    assert seen == expected
+    assert seen[-1] == [[True, False], [False, True]]
 
 
 @pytest.mark.parametrize(
