@@ -8,6 +8,8 @@ const CHANGED = 0.3; // part of a patch's contrast
 const PROOF_S = 1;
 const PROOF_LOOKS = 3;
 const CALM_LOOKS = 2;
+const PATH_LOOKS = 8;
+const MISSED_S = 0.75;
 const LOOK_EVERY_S = 0.2;
 const CREDIT_S = 30;
 const RENEW_S = 10;
@@ -17,6 +19,7 @@ const [FACE_SIDE, ROOM_WIDTH, MARGIN_PX] = [32, 128, 16];
 const CELLS = [8, 6];
 const SEES_PX = 0.5;
 const [LEAST_VOTES, MANY_VOTES] = [3, 16];
+const CHAOS = 4;
 const [EXPLAINED, BETTER] = [0.3, 0.8];
 const [TRIES, STEADY, PATIENCE] = [3, 20, 10];
 
@@ -89,7 +92,8 @@ class Room {
     const stayed = explained.filter((i) => unlike[i] < BETTER * unlikeMoved[i]).length;
     const moved = explained.filter((i) => unlikeMoved[i] < BETTER * unlike[i]).length;
     const { x, y } = this.#origin;
-    if (explained.length < votes.length / 2) return votes.length >= MANY_VOTES ? null : this.#origin;
+    if (explained.length < Math.max(votes.length / 2, 1))
+      return votes.length >= (moves.variance > CHAOS ? LEAST_VOTES : MANY_VOTES) ? null : this.#origin;
     if (larger(moves) <= this.#margin && moved >= LEAST_VOTES && moved > 5 * stayed)
       return { x: x + moves.x, y: y + moves.y, errorPx: moves.errorPx };
     if (votes.length < LEAST_VOTES || stayed > moved) return this.#origin;
@@ -162,23 +166,30 @@ export class Liveness {
   }
 
   #lookAt(suspect, image, face, nowS) {
-    if (!suspect.patch) return this.#refer(suspect, image, face);
-    const [x, y] = [this.#camera.x - suspect.camera.x, this.#camera.y - suspect.camera.y];
-    const change = suspect.patch.compare(image, [wholePx(x), wholePx(y)]);
-    const errorPx = Math.hypot(change.errorPx, this.#camera.errorPx);
-    const least = Math.max(MOVED * suspect.patch.size[1], 3 * errorPx);
+    const missed = nowS - suspect.lookedS > MISSED_S;
+    suspect.lookedS = nowS;
+    if (!suspect.patch || missed) {
+      suspect.looks = 0;
+      return this.#refer(suspect, image, face);
+    }
+    const camera = [this.#camera.x - suspect.camera.x, this.#camera.y - suspect.camera.y];
+    const change = suspect.patch.compare(image, camera.map(wholePx));
+    const at = [change.x - camera[0], change.y - camera[1]];
+    const leastPx = Math.max(MOVED * suspect.patch.size[1], 3 * Math.hypot(change.errorPx, this.#camera.errorPx));
     const changed = change.restShare > CHANGED;
-    if (Math.hypot(change.x - x, change.y - y) <= least && !changed) {
+    if (Math.hypot(...at) <= leastPx && !changed) {
       suspect.calm += 1;
       if (suspect.calm >= CALM_LOOKS) suspect.looks = 0;
       return;
     }
-    if (suspect.looks === 0) suspect.differentS = nowS;
+    if (suspect.looks === 0) Object.assign(suspect, { differentS: nowS, path: [] });
     suspect.looks += 1;
     suspect.calm = 0;
-    if (nowS - suspect.differentS >= PROOF_S && suspect.looks >= PROOF_LOOKS)
+    suspect.path = [...suspect.path.slice(1 - PATH_LOOKS), at];
+    if (changed) this.#refer(suspect, image, face);
+    const movesOn = changed || extent(suspect.path) > leastPx;
+    if (movesOn && nowS - suspect.differentS >= PROOF_S && suspect.looks >= PROOF_LOOKS)
       Object.assign(suspect, { aliveUntilS: nowS + CREDIT_S, nextLookS: nowS + RENEW_S, patch: null, looks: 0 });
-    else if (changed) this.#refer(suspect, image, face);
   }
 
   #refer(suspect, image, { left, top, right, bottom }) {
@@ -194,9 +205,17 @@ const newSuspect = (nowS) => ({
   seenS: nowS,
   patch: null,
   camera: { x: 0, y: 0, errorPx: 0 },
+  lookedS: Number.NEGATIVE_INFINITY,
   differentS: 0,
   looks: 0,
+  path: [],
   calm: 0,
   aliveUntilS: Number.NEGATIVE_INFINITY,
   nextLookS: Number.NEGATIVE_INFINITY,
 });
+
+/** Diagonal of the rectangle in which a path stays. */
+function extent(path) {
+  const sides = [0, 1].map((axis) => path.map((at) => at[axis]));
+  return Math.hypot(...sides.map((side) => Math.max(...side) - Math.min(...side)));
+}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +34,9 @@ PROOF_LOOKS = 3
 CALM_LOOKS = 2
 """Looks in a row without a difference after which it begins anew."""
 
+MISSED_S = 0.75
+"""A face that was not looked at for longer may have been covered, or the track has gone over to another."""
+
 LOOK_EVERY_S = 0.2
 """Faces change little in less time."""
 
@@ -49,6 +52,8 @@ STILL_S = 10.0
 SHAKES_PX = 0.3
 """A camera that has not moved by more lately is taken to stand still while people hide the room."""
 
+_PATH_LOOKS = 8
+"""In so many looks a living head goes on moving."""
 _FACE_SIDE, _ROOM_WIDTH, _MARGIN_PX = 32, 128, 16
 _CELLS = 8, 6
 """Parts of the room that vote on how the camera has moved, across and down."""
@@ -58,6 +63,8 @@ _LEAST_VOTES = 3
 """Fewer do not tell how the camera has moved."""
 _MANY_VOTES = 16
 """Before a plainer wall it cannot be told that the room is hidden."""
+_CHAOS = 4.0
+"""Variance that is more than a plain wall's noise, in percent of the light, squared."""
 _EXPLAINED = 0.3
 """Part of the energy of a part that may differ where a shift explains what became of it."""
 _BETTER = 0.8
@@ -131,8 +138,9 @@ class _Room:
         explained = np.minimum(unlike, unlike_moved) < _EXPLAINED * energy
         stayed = (votes & explained & (unlike < _BETTER * unlike_moved)).sum()
         moved = (votes & explained & (unlike_moved < _BETTER * unlike)).sum()
-        if (votes & explained).sum() < votes.sum() / 2:
-            return None if votes.sum() >= _MANY_VOTES else self._origin
+        if (votes & explained).sum() < max(votes.sum() / 2, 1):
+            enough = _LEAST_VOTES if moves.variance > _CHAOS else _MANY_VOTES
+            return None if votes.sum() >= enough else self._origin
         if within and moved >= _LEAST_VOTES and moved > 5 * stayed:
             return _Camera(self._origin.x_px + moves.x_px, self._origin.y_px + moves.y_px, moves.error_px)
         if votes.sum() < _LEAST_VOTES or stayed > moved:
@@ -160,8 +168,10 @@ class _Suspect:
     seen_s: float
     patch: Patch | None = None
     camera: _Camera = _Camera()
+    looked_s: float = -math.inf
     different_s: float = 0.0
     looks: int = 0
+    path: list[tuple[float, float]] = field(default_factory=list)
     calm: int = 0
     alive_until_s: float = -math.inf
     next_look_s: float = -math.inf
@@ -223,32 +233,43 @@ class Liveness:
         return True
 
     def _look_at(self, suspect: _Suspect, pixels: Pixels, face: Face, now_s: float) -> None:
-        if suspect.patch is None:
+        missed = now_s - suspect.looked_s > MISSED_S
+        suspect.looked_s = now_s
+        if suspect.patch is None or missed:
+            suspect.looks = 0
             self._refer(suspect, pixels, face)
             return
         camera_x, camera_y = self._camera.x_px - suspect.camera.x_px, self._camera.y_px - suspect.camera.y_px
         change = suspect.patch.compare(pixels, whole_px(camera_x, camera_y))
-        moved_px = math.hypot(change.x_px - camera_x, change.y_px - camera_y)
-        error_px = math.hypot(change.error_px, self._camera.error_px)
-        moved = moved_px > max(MOVED * suspect.patch.size_px[1], 3 * error_px)
+        x_px, y_px = change.x_px - camera_x, change.y_px - camera_y
+        least_px = max(MOVED * suspect.patch.size_px[1], 3 * math.hypot(change.error_px, self._camera.error_px))
         changed = change.rest_share > CHANGED
-        if not (moved or changed):
+        if math.hypot(x_px, y_px) <= least_px and not changed:
             suspect.calm += 1
             if suspect.calm >= CALM_LOOKS:
                 suspect.looks = 0
             return
         if suspect.looks == 0:
-            suspect.different_s = now_s
+            suspect.different_s, suspect.path = now_s, []
         suspect.looks, suspect.calm = suspect.looks + 1, 0
-        if now_s - suspect.different_s >= PROOF_S and suspect.looks >= PROOF_LOOKS:
-            suspect.alive_until_s, suspect.next_look_s = now_s + CREDIT_S, now_s + RENEW_S
-            suspect.patch, suspect.looks = None, 0
-        elif changed:
+        suspect.path = [*suspect.path[1 - _PATH_LOOKS :], (x_px, y_px)]
+        # A reference of the wrong place, because the camera was not seen then, would differ for ever.
+        moves_on = changed or _extent(suspect.path) > least_px
+        if changed:
             # If somebody covered the face then or covers it now, all that follows would differ from it.
             self._refer(suspect, pixels, face)
+        if moves_on and now_s - suspect.different_s >= PROOF_S and suspect.looks >= PROOF_LOOKS:
+            suspect.alive_until_s, suspect.next_look_s = now_s + CREDIT_S, now_s + RENEW_S
+            suspect.patch, suspect.looks = None, 0
 
     def _refer(self, suspect: _Suspect, pixels: Pixels, face: Face) -> None:
         side = face.height_px
         left, top = (round(centre - side / 2) for centre in face.centre_px)
         suspect.patch = Patch(pixels, left, top, (side, side), (_FACE_SIDE, _FACE_SIDE))
         suspect.camera = self._camera
+
+
+def _extent(path: list[tuple[float, float]]) -> float:
+    """Diagonal of the rectangle in which a path stays."""
+    across, down = zip(*path, strict=True)
+    return math.hypot(max(across) - min(across), max(down) - min(down))

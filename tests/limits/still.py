@@ -280,7 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=Path, required=True, help="folder of clips with people who move")
     parser.add_argument("--faces", type=Path, required=True, help="folder with portraits, portraits.csv and noface")
-    parser.add_argument("--scenes", type=int, default=20, help="with three posters each")
+    parser.add_argument("--scenes", type=int, default=12, help="with three posters each")
     options = parser.parse_args()
     clips = sorted(each for each in options.clips.iterdir() if each.suffix in {".gif", ".mp4"})
     replace_section(ROOT / "docs" / "privacy.md", "still", table(clips, options.faces, options.scenes))

@@ -173,7 +173,7 @@ def test_the_same_faces_move_and_the_same_are_still(page: Page, server: Server, 
     room = cv2.resize(random.normal(128, 30, (45, 60)).astype(np.float32), (480, 360), interpolation=cv2.INTER_CUBIC)
     person, poster = Face(104, 100, 200, 220, 0.9), Face(304, 100, 400, 220, 0.9)
     films: list[Pixels] = []
-    for number in range(40):
+    for number in range(21):
         picture, sway_px = room.copy(), round(4 * np.sin(0.7 * number))
         picture[100:220, 104 + sway_px : 200 + sway_px] = picture[100:220, 304:400] = face
         x, y = random.normal(0, 0.8, 2)
@@ -182,7 +182,7 @@ def test_the_same_faces_move_and_the_same_are_still(page: Page, server: Server, 
         films.append(np.clip(shaken + random.normal(0, 2, shaken.shape), 0, 255).astype(np.uint8))
     names = write_png(server.folder / "moving", films)
     liveness, given, expected = Liveness(), list[Any](), list[Any]()
-    for look in range(60):
+    for look in range(42):
         now_s, faces = 0.25 * look, [person, poster]
         tracks = [Track(index, face, True) for index, face in enumerate(faces)]
         liveness.look(films[look % len(films)], tracks, now_s)
