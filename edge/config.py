@@ -117,6 +117,19 @@ class PrivacyConfig:
     pause_button: str = _key("")
 
 
+CONTACT = re.compile(
+    r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}"  # e-mail
+    r"|[a-z][a-z0-9+.-]*://\S+"
+    r"|[\w-]+(\.[\w-]+)*\.[a-z]{2,}\b"  # museum.example/privacy
+    r"|\+?[(\d](?:[-\s()/.]*\d){4,}",  # telephone, in any country's way
+    re.IGNORECASE,
+)
+"""What somebody can use who reads the sign, with whatever words around it."""
+
+_NEED_BASIS = "education", "workplace"
+"""Contexts in which emotions are measured only with a lawful basis: Regulation (EU) 2024/1689, Article 5(1)(f)."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeploymentConfig:
     """What kind of place the device stands in, for what it may do there and for the sign that people read."""
@@ -127,8 +140,8 @@ class DeploymentConfig:
 
     @property
     def withholds_emotions(self) -> bool:
-        """Whether emotions may not be inferred here: Regulation (EU) 2024/1689, Article 5(1)(f)."""
-        return self.context in ("education", "workplace") and not self.lawful_basis
+        """Whether emotions may not be inferred here."""
+        return self.context in _NEED_BASIS and not self.lawful_basis
 
     @property
     def sentence(self) -> str:
@@ -136,6 +149,7 @@ class DeploymentConfig:
         if not self.context:
             return (
                 "deployment.context is not set; say what kind of place this is, which decides whether moods may be read"
+                + ("; until then deployment.lawful_basis decides nothing" if self.lawful_basis else "")
             )
         if self.withholds_emotions:
             return (
@@ -143,8 +157,14 @@ class DeploymentConfig:
                 "emotions is prohibited in the European Union except for medical or safety reasons (Regulation (EU) "
                 "2024/1689, Article 5(1)(f)); deployment.lawful_basis names such a reason in words, if there is one"
             )
-        because = f", on the basis that info publishes: {self.lawful_basis}" if self.lawful_basis else ""
-        return f"context {self.context}{because}"
+        if not self.lawful_basis:
+            return f"context {self.context}"
+        if self.context in _NEED_BASIS:
+            return f"context {self.context}, on the basis that info publishes: {self.lawful_basis}"
+        return (
+            f"context {self.context}, where moods are measured with or without deployment.lawful_basis; info publishes "
+            f"what it says all the same: {self.lawful_basis}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from edge.config import ADDRESS, LIGHT, Config, InferenceConfig, MqttConfig
+from edge.config import ADDRESS, CONTACT, LIGHT, Config, InferenceConfig, MqttConfig
 from edge.errors import ConfigError
 from edge.host.identity import derived_id
 from edge.host.quiet_hours import QuietHours
@@ -203,9 +203,15 @@ def _contradictions(config: Config) -> list[str]:
             f"deployment.lawful_basis is {_shown(basis)}; expected the reason in words, {_BASIS_CHARACTERS[0]} to "
             f"{_BASIS_CHARACTERS[1]} characters"
         )
-    if len(config.deployment.contact) > _CONTACT_CHARACTERS:
+    contact = config.deployment.contact
+    if contact and not CONTACT.search(contact):
         problems.append(
-            f"deployment.contact has {len(config.deployment.contact)} characters; expected at most "
+            f"deployment.contact is {_shown(contact)}; expected an e-mail address, a web address or a telephone "
+            "number, with words around it if they help"
+        )
+    if len(contact) > _CONTACT_CHARACTERS:
+        problems.append(
+            f"deployment.contact has {len(contact)} characters; expected at most "
             f"{_CONTACT_CHARACTERS}, such as an e-mail address"
         )
     if bool(mqtt.tls_cert) != bool(mqtt.tls_key):

@@ -221,8 +221,8 @@ class HealthReporter(threading.Thread):
 
 def _summarise(health: Health, windows: int) -> str:
     """One line for ``systemctl status`` and the journal; the trial of a new version looks for "windows made" in it."""
-    made = f"{windows} windows made" if windows else "no window yet"
-    waiting = f"{health.mqtt.outbox} windows wait" if health.mqtt.outbox else "no window waits"
+    made = f"windows made: {windows}" if windows else "no window yet"
+    waiting = {0: "no window waits", 1: "1 window waits"}.get(health.mqtt.outbox, f"{health.mqtt.outbox} windows wait")
     problems = "".join(f" {problem.sentence}" for problem in health.problems)
     rate = "" if health.camera.fps is None else f"{health.camera.fps:.1f} frames/s, "
     if health.paused:

@@ -204,6 +204,6 @@ def describe(config: Config, device_id: str, camera: str, detector: str, classif
 def _close_outbox(outbox: Outbox) -> None:
     outbox.close()
     if outbox.depth and outbox.is_kept:
-        _log.info("%d windows wait on disk for the next start", outbox.depth)
+        _log.info("windows that wait on disk for the next start: %d", outbox.depth)
     elif outbox.depth:
-        _log.warning("%d windows were not delivered and are lost; outbox.path would keep them", outbox.depth)
+        _log.warning("windows that were not delivered and are lost: %d; outbox.path would keep them", outbox.depth)

@@ -11,7 +11,7 @@ from typing import get_args
 
 from edge.camera.address import parse_address
 from edge.commands.setup_files import Answers
-from edge.config import ADDRESS, CameraConfig, Config, MqttConfig
+from edge.config import ADDRESS, CONTACT, CameraConfig, Config, MqttConfig
 from edge.errors import CameraError
 from edge.mqtt.nearby import Broker, find_brokers
 from edge.records import DeploymentContext
@@ -88,8 +88,12 @@ def _ask_place(present: Config, answers: Answers) -> None:
         mode = present.privacy.mode if known else "visits" if place.context == "kiosk" else "room"
         number = _choose("Who is in view?", list(modes.values()), list(modes).index(mode))
         answers.set("privacy", mode=list(modes)[number])
-    contact = _ask("Whom people may ask about it: e-mail, web address or phone", place.contact)
+    contact = _ask("Whom people may ask about it: e-mail, web address or phone", place.contact, _contact_problem)
     answers.set("deployment", contact=contact)
+
+
+def _contact_problem(contact: str) -> str:
+    return "" if not contact or CONTACT.search(contact) else "an e-mail address, a web address or a telephone number"
 
 
 def _ask_broker(present: MqttConfig, answers: Answers) -> None:

@@ -106,6 +106,8 @@ def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_p
         ("[privacy]\nmin_people = 2.5", "privacy.min_people is 2.5; expected a whole number"),
         ("[deployment]\ncontext = 'office'", "deployment.context is 'office'; expected one of kiosk, retail"),
         ("[deployment]\nlawful_basis = 'yes'", "lawful_basis is 'yes'; expected the reason in words, 20 to 300"),
+        ("[deployment]\ncontact = 'Reception, floor 1'", "contact is 'Reception, floor 1'; expected an e-mail address"),
+        ("[deployment]\ncontact = '12'", "contact is '12'; expected an e-mail address"),
         ("[privacy]\nquiet_hours = '22:00-06:00'", "privacy.quiet_hours is '22:00-06:00'; expected a list of texts"),
         ("[privacy]\nquiet_hours = ['22-06']", "privacy.quiet_hours has '22-06'; expected times such as '22:00-06:00'"),
         (
@@ -361,10 +363,35 @@ def test_where_emotions_may_not_be_inferred_people_are_only_counted(
 
 
 @pytest.mark.parametrize(
+    "contact",
+    [
+        "privacy@museum.example",
+        "Ms Data, data@museum.example",
+        "https://museum.example/privacy?p=1",
+        "museum.example/privacy",
+        "www.müller.example",
+        "+49 (30) 123-456",
+        "030/12 34 56",
+        "call 112-45",
+    ],
+)
+def test_a_contact_is_whatever_somebody_who_reads_the_sign_can_use(tmp_path: Path, contact: str) -> None:
+    assert load(write(tmp_path, f"[deployment]\ncontact = '{contact}'")).deployment.contact == contact
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", "deployment.context is not set; say what kind of place this is"),
         ("[deployment]\ncontext = 'event'", "context event"),
+        (
+            "[deployment]\nlawful_basis = 'Tiredness of drivers, a safety function'",
+            "until then deployment.lawful_basis decides nothing",
+        ),
+        (
+            "[deployment]\ncontext = 'kiosk'\nlawful_basis = 'Consent, asked on the screen'",
+            "context kiosk, where moods are measured with or without deployment.lawful_basis",
+        ),
         (
             "[deployment]\ncontext = 'education'",
             "2024/1689, Article 5(1)(f)); deployment.lawful_basis names such a reason",

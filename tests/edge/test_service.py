@@ -102,7 +102,7 @@ def test_undelivered_windows_of_an_outbox_in_memory_are_reported_as_lost(
     running = daemon(mosquitto(start=False).port, camera=replay(pace="fast"), outbox={"path": ""})
 
     assert running.finish() == 0
-    assert running.said("5 windows were not delivered and are lost; outbox.path would keep them")
+    assert running.said("windows that were not delivered and are lost: 5; outbox.path would keep them")
 
 
 @pytest.mark.parametrize(

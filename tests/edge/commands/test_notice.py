@@ -53,7 +53,7 @@ def test_a_device_that_measures_moods_says_so_with_place_topic_and_contact() -> 
     "sections",
     [
         {"privacy": PrivacyConfig(counts_only=True)},
-        {"deployment": DeploymentConfig("workplace", contact="reception")},
+        {"deployment": DeploymentConfig("workplace", contact="reception@museum.example")},
     ],
 )
 def test_a_device_that_only_counts_says_nothing_of_moods(sections: dict[str, Any]) -> None:
