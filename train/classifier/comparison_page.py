@@ -121,11 +121,9 @@ def _row(row: BackboneResult, cost: Int8Cost | None) -> tuple[str, ...]:
         f"{row.public.macro_f1:.3f}",
         "" if row.public.log_loss is None else f"{row.public.log_loss:.2f}",
         f"{row.epoch_s:.1f} s",
-        f"{row.parameters / 1e6:.2f} M",
         f"{row.multiply_adds / 1e6:,.0f} M",
         f"{4 * row.parameters / 1e6:.1f} MB",
         f"{cost.size_bytes / 1e6:.1f} MB" if cost else "",
-        f"{cost.float_ms:.1f} ms" if cost else "",
         f"{cost.int8_ms:.1f} ms" if cost else "",
     )
 
