@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from edge.errors import ModelError
 from quantize.tflite.graph import read_graph, schema
+from quantize.tflite.objects import new_operator, pack, unpack
 
 _VERSIONS = {"QUANTIZE": 1, "DEQUANTIZE": 2}  # the first that know int8
-_ALIGNMENT = 16  # of constants, as the converter aligns them
 
 
 def with_float_edges(model: bytes, order: Sequence[int] | None = None) -> bytes:
@@ -33,8 +31,7 @@ def with_float_edges(model: bytes, order: Sequence[int] | None = None) -> bytes:
     wrong = [tensor.name for tensor in (*graph.inputs, *graph.outputs) if tensor.dtype != "INT8"]
     if wrong:
         raise ModelError(f"model tensor {wrong[0]!r} is not int8; expected an int8 release")
-    tables = schema()
-    document = tables.ModelT.InitFromObj(tables.Model.GetRootAs(model, 0))
+    document = unpack(model)
     subgraph = document.subgraphs[0]
     inputs = {int(index): _float_twin(subgraph, index) for index in subgraph.inputs}
     outputs = {int(index): _float_twin(subgraph, index) for index in subgraph.outputs}
@@ -44,9 +41,7 @@ def with_float_edges(model: bytes, order: Sequence[int] | None = None) -> bytes:
     subgraph.inputs = [inputs[int(index)] for index in subgraph.inputs]
     subgraph.outputs = [outputs[int(subgraph.outputs[i])] for i in order or range(len(subgraph.outputs))]
     document.signatureDefs = []
-    builder = _builder()
-    builder.Finish(document.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(document)
 
 
 def _float_twin(subgraph: Any, index: int) -> int:
@@ -63,31 +58,4 @@ def _float_twin(subgraph: Any, index: int) -> int:
 
 
 def _operator(document: Any, name: str, source: int, target: int) -> Any:
-    tables = schema()
-    number = getattr(tables.BuiltinOperator, name)
-    code, operator = tables.OperatorCodeT(), tables.OperatorT()
-    code.builtinCode = code.deprecatedBuiltinCode = number
-    code.version = _VERSIONS[name]
-    known = [(each.builtinCode, each.version) for each in document.operatorCodes]
-    if (number, code.version) not in known:
-        document.operatorCodes.append(code)
-        known.append((number, code.version))
-    operator.opcodeIndex = known.index((number, code.version))
-    operator.inputs, operator.outputs = [source], [target]
-    return operator
-
-
-def _builder() -> Any:
-    import flatbuffers
-
-    class Builder(flatbuffers.Builder):  # type: ignore[misc]
-        def CreateNumpyVector(self, values: Any) -> Any:  # noqa: N802
-            """As the library does it for bytes, which are the constants, but aligned."""
-            if values.dtype != np.uint8:
-                return super().CreateNumpyVector(values)
-            self.StartVector(1, len(values), _ALIGNMENT)
-            self.head = self.Head() - len(values)
-            self.Bytes[self.Head() : self.Head() + len(values)] = values.tobytes()
-            return self.EndVector()
-
-    return Builder(1 << 20)
+    return new_operator(document, name, [source], target, version=_VERSIONS[name])
