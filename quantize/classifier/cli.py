@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from edge.errors import ConfigError
 from quantize.classifier import calibration
 from quantize.classifier.calibration import Calibration
-from quantize.classifier.third_party import INPUT_RANGES
+from quantize.classifier.input_range import INPUT_RANGES
 from quantize.release import HELD_OUT, PROBES
 from quantize.report import describe_latency, percent
-from quantize.terminal import busy, say, show_changes, show_differences, show_forecast, show_layers
+from quantize.terminal import busy, say, show_changes, show_differences, show_forecast, show_layers, show_table
 from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
 from train.data.selection import require_split, training_faces
@@ -53,32 +53,41 @@ def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argp
         "convert",
         parents=[runtimes, signing],
         help="a classifier that somebody else trained becomes a release",
-        description="Convert a Keras classifier of any input size to int8, compare it with float and write a release "
-        "folder. Its accuracy is not measured.",
+        description="Convert a classifier of any input size and labels to int8, compare it with float and write a "
+        "release folder. With labelled faces, the range of its input and the order of its labels are found or checked.",
     )
-    convert.add_argument("model", type=Path, metavar="MODEL", help="a .keras or .h5 file, or a SavedModel folder")
     convert.add_argument(
-        "--labels",
+        "model",
         type=Path,
-        required=True,
-        metavar="FILE",
-        help="text file with one label per line, in the order of the model's outputs",
+        metavar="MODEL",
+        help="a .keras, .h5, float .tflite or .onnx file, a SavedModel folder, or a zip of Teachable Machine",
     )
     convert.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
-    convert.add_argument(
-        "--input-range",
-        default="0..255",
-        choices=INPUT_RANGES,
-        help="range of the model's input in training (default: %(default)s)",
-    )
     convert.add_argument(
         "--calibration",
         type=Path,
         metavar="PATH",
-        help="faces that set the int8 ranges: a folder of images or FER2013's csv (default: drawn masks)",
+        help="faces that set the int8 ranges: class folders, a data set of fer-train, FER2013's csv, or a folder of "
+        "images without labels (default: drawn masks)",
     )
     convert.add_argument(
-        "--cache", type=Path, default=Path("data/cache"), metavar="DIR", help="where a parsed csv is kept"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="text file with one label per line, in the order of the model's outputs (default: the labels.txt beside "
+        "the model, else found with labelled faces)",
+    )
+    convert.add_argument(
+        "--input-range",
+        choices=INPUT_RANGES,
+        metavar="RANGE",
+        help=f"range of the model's input in training (default: found with labelled faces): {', '.join(INPUT_RANGES)}",
+    )
+    convert.add_argument(
+        "--size", type=int, metavar="PX", help="side of the images, for a model that takes images of any size"
+    )
+    convert.add_argument(
+        "--cache", type=Path, default=Path("data/cache"), metavar="DIR", help="where parsed data is kept"
     )
     convert.set_defaults(command=_convert)
 
@@ -178,19 +187,38 @@ def _convert(options: argparse.Namespace) -> None:
 
         outcome = import_model(
             options.model,
-            options.labels,
-            options.input_range,
             lambda size_px: read_images(options.calibration, size_px, options.cache),
             options.out,
+            labels=options.labels,
+            input_range=options.input_range,
+            size_px=options.size,
             pythons=options.python,
             key=options.sign,
         )
+    if outcome.accuracies:
+        show_table(
+            "Float, by the range of the input",
+            ("range", "right"),
+            [(name, percent(accuracy)) for name, accuracy in outcome.accuracies.items()],
+        )
+    fidelity, manifest = outcome.fidelity, outcome.manifest
     what = "faces" if options.calibration else "drawn masks (name real faces with --calibration)"
     say(
-        f"{options.out}: released {outcome.manifest.id}, {outcome.size_bytes} bytes; int8 agrees with float on "
-        f"{percent(outcome.agreement)} of {outcome.images} {what}, logits differ by {outcome.largest_logit_error:.3f} "
-        "at most; accuracy was not measured"
+        f"Range {outcome.input_range}, ends with {outcome.ending}, labels in the order of the outputs: "
+        f"{', '.join(manifest.labels)}"
     )
+    say(
+        f"int8 agrees with float on {percent(fidelity.agreement)} of {fidelity.images} {what}, and on "
+        f"{percent(fidelity.decided_agreement)} of the {percent(fidelity.decided)} on which float has decided"
+    )
+    if fidelity.accuracy is None or fidelity.accuracy_int8 is None:
+        say("Accuracy was not measured: name class folders of labelled faces with --calibration")
+    else:
+        say(
+            f"Right in float: {percent(fidelity.accuracy)}, in int8: {percent(fidelity.accuracy_int8)} of "
+            f"{fidelity.images} {what}, in grey as the device sees them"
+        )
+    say(f"{options.out}: released {manifest.id}, {outcome.size_bytes} bytes")
 
 
 def _compare(options: argparse.Namespace) -> None:

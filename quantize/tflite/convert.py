@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, ModelError
-from quantize.tflite.graph import schema
+from quantize.tflite.graph import read_graph, schema
 from quantize.tflite.inference import with_channels
+from quantize.tflite.objects import operator_name, pack, unpack
 
 LAYERS = "train/classifier/network.py (ReLU or ReLU6 as activation)"
 """Layers that convert and run on a device, for error messages."""
+
+
+_TABLES = ("ELU", "GELU", "HARD_SWISH", "TANH", "LOGISTIC")
 
 
 def convert_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
@@ -54,6 +59,86 @@ def convert_float(model: Any) -> bytes:
         ModelError: TensorFlow cannot express the model in TFLite's operators.
     """
     return _run(_converter(model))
+
+
+def quantise(model: bytes, calibration: npt.NDArray[np.uint8]) -> bytes:
+    """Quantise a float .tflite file of raw grey levels 0..255 as ``convert_int8`` does a Keras model.
+
+    These are the last two of the three steps of TensorFlow's converter, which has no name for them in public.
+
+    Raises:
+        ModelError: TensorFlow cannot express the model in int8 operators.
+    """
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.optimize.calibrator import Calibrator
+
+    (taken,) = read_graph(model).inputs
+    images = with_channels(calibration, taken.shape[-1])
+    try:
+        quantised = mlir_quantize(
+            Calibrator(model).calibrate(lambda: _samples(images)),
+            fully_quantize=True,
+            input_data_type=tf.int8,
+            output_data_type=tf.int8,
+            disable_per_channel_for_dense_layers=True,  # as in convert_int8
+        )
+        return _with_int8_tables(bytes(quantised))
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"model cannot be quantised ({_reason(error)})") from error
+
+
+def _with_int8_tables(model: bytes) -> bytes:
+    """``model`` with int8 functions of one number where the quantiser left them in float between two changes of type.
+
+    It does so with ELU, for which the runtimes have a table of 256 answers.
+    """
+    document = unpack(model)
+    graph = document.subgraphs[0]
+    source = {int(operator.outputs[0]): operator for operator in graph.operators}
+    kept: list[Any] = []
+    for operator in graph.operators:
+        function = source.get(int(operator.inputs[0]))
+        before = source.get(int(function.inputs[0])) if function else None
+        if (
+            function is not None
+            and before is not None
+            and operator_name(document, operator) == "QUANTIZE"
+            and operator_name(document, function) in _TABLES
+            and operator_name(document, before) == "DEQUANTIZE"
+        ):
+            function.inputs, function.outputs = before.inputs, operator.outputs
+            kept = [each for each in kept if each is not before]
+        else:
+            kept.append(operator)
+    if len(kept) == len(graph.operators):
+        return model
+    graph.operators = kept
+    return pack(document)
+
+
+def trace(call: Callable[[Any], Any], shape: tuple[int, ...]) -> bytes:
+    """What ``call`` does with an image of ``shape`` (1, ...) as a float .tflite file.
+
+    Raises:
+        ModelError: TFLite has no operator for a part of it.
+    """
+    import tensorflow as tf
+
+    function = tf.function(call).get_concrete_function(tf.TensorSpec(shape, tf.float32, "pixels"))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])  # which freezes the weights of any owner
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            return bytes(converter.convert())
+        except (RuntimeError, ValueError, tf.errors.OpError) as error:
+            missing = re.findall(r"'tf\.(\w+)' op is neither", str(error))
+            reason = f"uses {', '.join(dict.fromkeys(missing))}" if missing else _reason(error)
+            raise ModelError(f"{reason}, for which TFLite has no operator; train it with {LAYERS}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _converter(model: Any) -> Any:
@@ -122,5 +207,6 @@ def _run(converter: Any) -> bytes:
         try:
             return in_order(converter.convert())
         except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"model cannot be converted ({reason}); build it with the layers of {LAYERS}") from error
+            raise ModelError(
+                f"model cannot be converted ({_reason(error)}); build it with the layers of {LAYERS}"
+            ) from error

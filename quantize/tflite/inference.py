@@ -56,7 +56,7 @@ def quantization_per_value(
     return np.repeat(np.array(scales, np.float64), counts), np.repeat(np.array(zero_points, np.int64), counts)
 
 
-def with_channels(images: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[Any]:
+def with_channels(images: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
     """Images as a model takes them, (n, height, width, channels).
 
     Images without a channel axis are grey; they are repeated into every channel, as the daemon does.

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from edge.model import int8
 from edge.model.golden import golden_stride
+from quantize.tflite.graph import read_graph
 from quantize.tflite.inference import Outputs, flatten, quantization_per_value, run, run_in, with_channels
 
 KERNELS = {"BUILTIN_REF": "reference", "BUILTIN_WITHOUT_DEFAULT_DELEGATES": "optimised", "AUTO": "XNNPACK"}
@@ -72,7 +73,7 @@ def run_in_tensorflow(model: bytes, images: npt.NDArray[np.uint8], kernels: str)
     return Outputs(runtime, steps, *quantization_per_value(tensors))
 
 
-def run_float(model: bytes, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def run_float(model: bytes, images: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """What a float file outputs for images, see ``with_channels``: (n, values)."""
     interpreter = open_in_tensorflow(model, "AUTO")
     channels = interpreter.get_input_details()[0]["shape"][-1]
@@ -89,6 +90,8 @@ def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) ->
     with warnings.catch_warnings():
         # Its successor is ai-edge-litert, which edge.model.interpreter has; here TensorFlow's own copy is wanted.
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
+        if kernels == "BUILTIN_REF" and any(operator.name == "ELU" for operator in read_graph(model).operators):
+            kernels = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"  # there is no reference kernel of ELU
         interpreter = tf.lite.Interpreter(
             model_content=model,
             experimental_op_resolver_type=tf.lite.experimental.OpResolverType[kernels],

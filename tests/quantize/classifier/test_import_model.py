@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from keras import layers
 
 from edge.errors import ModelError
 from edge.labels import EMOTIONS, INPUT_SIZE_PX
+from edge.model.probabilities import softmax
 from edge.records import Pixels
 from edge.vision.classifier import EmotionClassifier, load_release
+from quantize.classifier.images import Images
 from quantize.classifier.import_model import ImportOutcome, import_model
 from quantize.release import check_release
 from quantize.tflite.graph import read_graph
@@ -89,12 +92,26 @@ def write(model: Any, path: Path) -> None:
 
 
 def import_into(
-    folder: Path, model: Path, labels: Sequence[str], pixels: Pixels, input_range: str = "-1..1", **options: Any
+    folder: Path,
+    model: Path,
+    labels: Sequence[str] | None,
+    faces: Faces,
+    input_range: str | None = None,
+    *,
+    known: bool = True,
 ) -> ImportOutcome:
-    (folder / "labels.txt").write_text("\n".join(labels))
-    return import_model(
-        model, folder / "labels.txt", input_range, lambda side: sized(pixels, side), folder / "release", **options
-    )
+    """With images whose labels are ``known``, or not."""
+
+    def images(side: int) -> tuple[Images, Images]:
+        sets = (faces["Training"], faces["PublicTest"])
+        sample, others = (Images(sized(f.pixels, side), f.labels.astype(np.int64), EMOTIONS * known) for f in sets)
+        sample.pixels[0] = cv2.normalize(sample.pixels[0], np.empty(0), 0, 255, cv2.NORM_MINMAX)
+        return sample, others
+
+    file = folder / "labels.txt" if labels else None
+    if file and labels:
+        file.write_text("\n".join(labels))
+    return import_model(model, images, folder / "release", labels=file, input_range=input_range)
 
 
 @pytest.mark.parametrize(("name", "labels"), [("mini.keras", EMOTIONS), ("mini.keras", SHUFFLED), ("saved", SHUFFLED)])
@@ -106,15 +123,18 @@ def test_a_mini_xception_is_run_from_its_manifest_and_outputs_what_it_does_in_ke
     held_out = sized(faces["PublicTest"].pixels)
     probabilities = mini_xception.predict(scaled(held_out), verbose=0)
 
-    outcome = import_into(tmp_path, tmp_path / name, labels, faces["Training"].pixels)
+    outcome = import_into(tmp_path, tmp_path / name, labels, faces)
 
     classifier = EmotionClassifier(load_release(tmp_path / "release"))
     scores = classifier.classify(list(held_out))
     assert classifier.input_size_px == 64
-    assert outcome.agreement >= 0.97
+    assert outcome.fidelity.agreement >= 0.97
+    assert outcome.input_range == "-1..1"
     assert outcome.manifest.labels == labels
     assert [each.dominant for each in scores] == [EMOTIONS[i] for i in probabilities.argmax(axis=1)]
-    assert np.abs(np.array([each.probabilities for each in scores]) - probabilities).max() < 0.1
+    in_our_order = np.array([each.probabilities for each in scores])[:, [labels.index(each) for each in EMOTIONS]]
+    expected = softmax(np.log(probabilities + 1e-12), outcome.manifest.heads[0].temperature)
+    assert np.abs(in_our_order - expected).max() < 0.1
 
 
 def test_the_mini_xception_is_accurate_enough_for_its_outputs_to_matter(mini_xception: Any, faces: Faces) -> None:
@@ -125,9 +145,7 @@ def test_the_mini_xception_is_accurate_enough_for_its_outputs_to_matter(mini_xce
     assert (probabilities.argmax(axis=1) == held_out.labels).mean() > 0.9
 
 
-def test_an_rgb_h5_with_contempt_is_run_on_grey_and_contempt_counts_as_neutral(
-    quarters: Any, faces: Faces, tmp_path: Path
-) -> None:
+def test_an_rgb_h5_is_run_on_grey_with_labels_of_its_own(quarters: Any, faces: Faces, tmp_path: Path) -> None:
     model = keras.Sequential(
         [
             keras.Input((INPUT_SIZE_PX, INPUT_SIZE_PX, 3)),
@@ -138,17 +156,18 @@ def test_an_rgb_h5_with_contempt_is_run_on_grey_and_contempt_counts_as_neutral(
         ]
     )
     kernel, bias = quarters.layers[-1].get_weights()
-    neutral = EMOTIONS.index("neutral")  # whose weights contempt gets, so that neutral itself never wins
+    neutral = EMOTIONS.index("neutral")  # whose weights bored gets, so that neutral itself never wins
     model.layers[-1].set_weights(
         [np.column_stack([kernel, kernel[:, neutral]]), np.append(bias - 9 * np.eye(7)[neutral], bias[neutral])]
     )
     model.save(tmp_path / "model.h5")
 
-    import_into(tmp_path, tmp_path / "model.h5", (*EMOTIONS, "contempt"), faces["Training"].pixels, "0..1")
+    import_into(tmp_path, tmp_path / "model.h5", (*EMOTIONS, "bored"), faces, "0..1", known=False)
 
     held_out = faces["PublicTest"]
     scores = EmotionClassifier(load_release(tmp_path / "release")).classify(list(held_out.pixels))
-    assert [each.dominant for each in scores] == [EMOTIONS[label] for label in held_out.labels]
+    expected = [*EMOTIONS[:neutral], "bored"]
+    assert [each.dominant for each in scores] == [expected[label] for label in held_out.labels]
 
 
 def test_the_release_says_where_it_comes_from_and_is_checked_like_ours(
@@ -156,13 +175,13 @@ def test_the_release_says_where_it_comes_from_and_is_checked_like_ours(
 ) -> None:
     mini_xception.save(tmp_path / "mini.keras")
 
-    outcome = import_into(tmp_path, tmp_path / "mini.keras", EMOTIONS, faces["Training"].pixels)
+    outcome = import_into(tmp_path, tmp_path / "mini.keras", EMOTIONS, faces)
 
     manifest = check_release(tmp_path / "release")
     assert manifest == load_release(tmp_path / "release").manifest
     assert manifest.id.startswith("mini-")
     assert manifest.training["converted_from"] == "mini.keras"
-    assert manifest.metrics["agreement"] == outcome.agreement
+    assert manifest.metrics["agreement"] == outcome.fidelity.agreement
     assert len(manifest.golden) == 8
     assert "SOFTMAX" not in {o.name for o in read_graph((tmp_path / "release" / "model.tflite").read_bytes()).operators}
 
@@ -173,36 +192,121 @@ def test_the_same_file_gives_the_same_release(name: str, mini_xception: Any, fac
     releases = []
 
     for _ in range(2):
-        import_into(tmp_path, tmp_path / name, EMOTIONS, faces["Training"].pixels)
+        import_into(tmp_path, tmp_path / name, EMOTIONS, faces)
         releases.append({file.name: file.read_bytes() for file in (tmp_path / "release").iterdir()})
 
     assert releases[0] == releases[1]
 
 
-@pytest.mark.parametrize(
-    ("last", "message"),
-    [
-        (layers.Activation("sigmoid"), r"ends with a sigmoid, expected logits or a softmax"),
-        (
-            layers.Activation("hard_silu"),
-            r"HARD_SWISH.* not allowed; build with the layers of train/classifier/network.py",
-        ),
-    ],
-    ids=["sigmoid", "hard-swish"],
-)
-def test_a_model_that_no_device_should_run_is_refused(
-    last: Any, message: str, quarters: Any, faces: Faces, tmp_path: Path
+@pytest.mark.parametrize("last", ["sigmoid", "softmax", "linear"])
+def test_every_usual_end_of_a_classifier_gives_the_same_answers(
+    last: str, quarters: Any, faces: Faces, tmp_path: Path
 ) -> None:
-    keras.Sequential([keras.Input((48, 48, 1)), quarters, last]).save(tmp_path / "model.keras")
+    keras.Sequential([keras.Input((48, 48, 1)), quarters, layers.Activation(last)]).save(tmp_path / "model.keras")
+
+    outcome = import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces)
+
+    assert outcome.ending == ("logits" if last == "linear" else last)
+    assert outcome.fidelity.accuracy_int8 == 1
+
+
+def test_a_network_with_two_outputs_gives_the_one_that_has_the_labels(
+    quarters: Any, faces: Faces, tmp_path: Path
+) -> None:
+    age = layers.Dense(2)(layers.Flatten()(quarters.inputs[0]))
+    keras.Model(quarters.inputs, [age, quarters.outputs[0]]).save(tmp_path / "model.keras")
+
+    outcome = import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces)
+
+    assert outcome.fidelity.accuracy_int8 == 1
+
+
+def test_one_sigmoid_gives_two_labels_in_their_order(quarters: Any, faces: Faces, tmp_path: Path) -> None:
+    weights, bias = quarters.layers[-1].get_weights()
+    happy, sad = (EMOTIONS.index(label) for label in ("happy", "sad"))
+    smile = keras.Sequential([keras.Input((48, 48, 1)), *quarters.layers[:-1], layers.Dense(1, activation="sigmoid")])
+    smile.layers[-1].set_weights([(weights[:, [happy]] - weights[:, [sad]]) / 2, bias[[happy]] - bias[[sad]]])
+    smile.save(tmp_path / "model.keras")
+
+    outcome = import_into(tmp_path, tmp_path / "model.keras", ("sad", "happy"), faces)
+
+    assert outcome.manifest.labels == ("sad", "happy")
+    assert outcome.fidelity.accuracy_int8 == 1
+    assert outcome.fidelity.images == 16
+
+
+def test_range_and_order_are_found_with_labelled_faces(mini_xception: Any, faces: Faces, tmp_path: Path) -> None:
+    reorder(mini_xception, SHUFFLED).save(tmp_path / "mini.keras")
+
+    outcome = import_into(tmp_path, tmp_path / "mini.keras", None, faces)
+
+    assert outcome.input_range == "-1..1"
+    assert outcome.manifest.labels == SHUFFLED
+    assert next(iter(outcome.accuracies)) == "-1..1"
+    assert outcome.fidelity.accuracy == pytest.approx(outcome.accuracies["-1..1"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "input_range", "known", "message"),
+    [
+        (
+            SHUFFLED,
+            None,
+            True,
+            r"is right for .* % of 56 images with its labels in the order surprise, .* list them so",
+        ),
+        (
+            EMOTIONS,
+            "0..255",
+            True,
+            r"is right for .* with the range 0..255, and for .* with -1..1; give --input-range=",
+        ),
+        (EMOTIONS, None, False, r"does not say in which range it takes images; give it with --input-range, or find it"),
+        (None, "-1..1", False, r"gives 7 numbers without names; list their labels"),
+        (EMOTIONS[:6], "-1..1", True, r"gives \(1, 7\), expected one row of 6 numbers; list one label for each number"),
+        (EMOTIONS, "imagenet", False, r"takes grey images, and imagenet is a range for colours"),
+    ],
+)
+def test_what_is_wrong_or_cannot_be_known_is_never_guessed(
+    labels: tuple[str, ...] | None,
+    input_range: str | None,
+    known: bool,
+    message: str,
+    mini_xception: Any,
+    faces: Faces,
+    tmp_path: Path,
+) -> None:
+    mini_xception.save(tmp_path / "mini.keras")
 
     with pytest.raises(ModelError, match=message):
-        import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces["Training"].pixels, "0..255")
+        import_into(tmp_path, tmp_path / "mini.keras", labels, faces, input_range, known=known)
 
     assert not (tmp_path / "release").exists()
+
+
+def test_a_network_that_says_the_same_of_every_face_is_refused(quarters: Any, faces: Faces, tmp_path: Path) -> None:
+    stuck = keras.models.clone_model(quarters)
+    weights, bias = quarters.layers[-1].get_weights()
+    stuck.set_weights([*quarters.get_weights()[:-2], weights, bias + 99 * np.eye(7)[0]])
+    stuck.save(tmp_path / "model.keras")
+
+    with pytest.raises(ModelError, match=r"says 'angry' for each of 56 images; check --input-range"):
+        import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces, "0..255", known=False)
+
+
+def test_a_network_that_is_right_by_chance_is_refused(quarters: Any, faces: Faces, tmp_path: Path) -> None:
+    quarters.save(tmp_path / "model.keras")
+    shuffled = np.random.RandomState(1).permutation
+    others = {name: replace(each, labels=shuffled(each.labels)) for name, each in faces.items()}
+
+    with pytest.raises(ModelError, match=r"is right for .* of 56 images, which is chance; give its own labels"):
+        import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, others, "0..255")
 
 
 def test_a_model_that_int8_ruins_is_refused_with_what_to_do(uneven_channels: Any, faces: Faces, tmp_path: Path) -> None:
     uneven_channels.save(tmp_path / "model.keras")
 
-    with pytest.raises(ModelError, match=r"agrees with float on .* % of 35 images, .*more and real faces with --calib"):
-        import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces["Training"].pixels, "0..255")
+    with pytest.raises(
+        ModelError, match=r"int8 agrees with float on .* of the images .*give more and real faces with --calib"
+    ):
+        import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces, "0..255", known=False)

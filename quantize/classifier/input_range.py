@@ -1,0 +1,204 @@
+"""Finds the range of the input, and the order of the labels, with which somebody else trained a classifier.
+
+Its file says neither. Labelled images do: with the wrong range or order the network is right hardly more often than by
+chance. What is found on one half of the images is measured on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from edge.errors import ModelError
+from quantize.classifier.images import Images
+from quantize.report import percent
+from quantize.tflite.graph import read_graph
+from quantize.tflite.inference import with_channels
+from quantize.tflite.runtimes import run_float
+
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+MEANS_AND_DEVIATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "-1..1": ((127.5,), (127.5,)),
+    "0..1": ((0,), (255,)),
+    "0..255": ((0,), (1,)),
+    "-0.5..0.5": ((127.5,), (255,)),
+    "imagenet": (_IMAGENET_MEAN, _IMAGENET_DEVIATION),
+    "imagenet-bgr": (_IMAGENET_MEAN[::-1], _IMAGENET_DEVIATION[::-1]),
+    "caffe": ((103.939, 116.779, 123.68), (1,)),
+    "caffe-rgb": ((123.68, 116.779, 103.939), (1,)),
+    "vggface": ((93.594, 104.7624, 129.1863), (1,)),
+    "vggface2": ((91.4953, 103.8827, 131.0912), (1,)),
+}
+"""What networks take: (grey - mean) / deviation, by channel where the channels differ. The means of ImageNet are those
+of torchvision and of Keras' caffe mode, those of VGGFace those of keras_vggface. The device sees grey, so that BGR and
+RGB are the same to a network whose range is the same for all channels."""
+
+STANDARDISED = "standardised"
+"""The mean 0 and the deviation 1, over all images of the data set."""
+
+INPUT_RANGES = (*MEANS_AND_DEVIATIONS, STANDARDISED)
+
+_COMPARED = 400
+"""How many images ranges are compared on: enough to tell two apart that differ by four points."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRange:
+    """A range by its name, and the scale and offset of each channel that take grey levels there."""
+
+    name: str
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How a network is to be called: the range of its input and the names of its outputs.
+
+    ``accuracies`` are those of the float network with each range that was tried, 0..1, best first; empty without
+    labels.
+    """
+
+    range: InputRange
+    labels: tuple[str, ...]
+    accuracies: Mapping[str, float]
+
+
+def find_input(network: bytes, names: tuple[str, ...], wanted: str | None, sample: Images, others: Images) -> Found:
+    """Find the range of a float ``network`` and the order of its labels, or check those that were given.
+
+    Args:
+        network: a float .tflite file that ends with logits.
+        names: its labels in their order, empty if they have to be found.
+        wanted: one of ``INPUT_RANGES``, None if it has to be found.
+        sample: images by which to find.
+        others: other images, by which to compare.
+
+    Raises:
+        ModelError: what was given contradicts the images, or was not given and cannot be found.
+    """
+    channels, outputs = read_graph(network).inputs[0].shape[3], read_graph(network).outputs[0].shape[1]
+    if names:
+        sample, others = (each.among(names) for each in (sample, others))
+    if not others.classes or not sample.classes:
+        return Found(_given(wanted, channels, sample), _named(names, outputs, others), {})
+    if len(others.classes) != outputs:
+        raise ModelError(
+            f"gives {outputs} numbers, and the images show {', '.join(others.classes)}; list the labels of the model, "
+            "one for each number, with --labels"
+        )
+    others = others.select(slice(0, None, -(-len(others) // _COMPARED)))
+    tops, orders, right, likelihoods = {}, {}, {}, {}
+    ranges = [each for name in INPUT_RANGES if (each := make_range(name, channels, sample.pixels))]
+    for each in ranges:
+        orders[each.name] = best_order(run_with(network, sample.pixels, each), sample)
+        logits = run_with(network, others.pixels, each)
+        tops[each.name] = logits.argmax(axis=1)
+        right[each.name] = orders[each.name][tops[each.name]] == others.labels
+        likelihoods[each.name] = _likelihood(logits[:, np.argsort(orders[each.name])], others)
+    best = max(ranges, key=lambda each: (right[each.name].mean(), likelihoods[each.name]))
+    chosen = next((each for each in ranges if each.name == wanted), best)
+    if is_better(right[best.name], right[chosen.name]):
+        raise ModelError(
+            f"is right for {percent(right[chosen.name].mean())} of {len(others)} images with the range {wanted}, and "
+            f"for {percent(right[best.name].mean())} with {best.name}; give --input-range={best.name}, or leave it out"
+        )
+    if not wanted and (rival := next((r for r in ranges if is_unclear(right[best.name], right[r.name])), None)):
+        raise ModelError(
+            f"may take {best.name} or {rival.name}, {len(others)} labelled images do not tell; give more of them, or "
+            "--input-range"
+        )
+    order = orders[chosen.name]
+    if names:
+        given = tops[chosen.name] == others.labels
+        if is_better(right[chosen.name], given):
+            raise ModelError(
+                f"is right for {percent(given.mean())} of {len(others)} images with its labels in the order "
+                f"{', '.join(names)}, and for {percent(right[chosen.name].mean())} in the order "
+                f"{', '.join(others.classes[i] for i in order)}; list them so with --labels"
+            )
+        order = np.arange(outputs)
+    labels = tuple(others.classes[i] for i in order)
+    accuracies = {name: float((order[top] == others.labels).mean()) for name, top in tops.items()}
+    return Found(chosen, labels, dict(sorted(accuracies.items(), key=lambda item: -item[1])))
+
+
+def _likelihood(logits: npt.NDArray[np.float32], images: Images) -> float:
+    """The mean logarithm of the probability of what an image shows: it decides between equal accuracies."""
+    return float((logits[np.arange(len(images)), images.labels] - np.logaddexp.reduce(logits, axis=1)).mean())
+
+
+def _given(wanted: str | None, channels: int, sample: Images) -> InputRange:
+    if wanted is None:
+        raise ModelError(
+            "does not say in which range it takes images; give it with --input-range, or find it with labelled faces: "
+            "--calibration with a folder of class folders named like its labels"
+        )
+    chosen = make_range(wanted, channels, sample.pixels)
+    if chosen is None:
+        raise ModelError(f"takes grey images, and {wanted} is a range for colours; give another --input-range")
+    return chosen
+
+
+def _named(names: tuple[str, ...], outputs: int, others: Images) -> tuple[str, ...]:
+    if not names:
+        raise ModelError(
+            f"gives {outputs} numbers without names; list their labels in their order in a text file, one a line, and "
+            "give it with --labels"
+        )
+    return names
+
+
+def make_range(name: str, channels: int, pixels: npt.NDArray[np.uint8]) -> InputRange | None:
+    """One of ``INPUT_RANGES`` for images of so many channels; None if it is one for colours and these are grey.
+
+    ``pixels`` are those of the data set, for its mean and deviation.
+    """
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    if name == STANDARDISED:
+        mean, deviation = (float(pixels.mean()),), (max(float(pixels.std()), 1.0),)
+    else:
+        mean, deviation = MEANS_AND_DEVIATIONS[name]
+    if max(len(mean), len(deviation)) > channels:
+        return None
+    means, deviations = (np.broadcast_to(np.array(each), channels) for each in (mean, deviation))
+    return InputRange(name, tuple((1 / deviations).tolist()), tuple((-means / deviations).tolist()))
+
+
+def run_with(network: bytes, pixels: npt.NDArray[np.uint8], chosen: InputRange) -> npt.NDArray[np.float32]:
+    """The logits (n, labels) of a float ``network`` for grey images in a range."""
+    images = with_channels(pixels, len(chosen.scale)).astype(np.float32)
+    scale, offset = (np.array(each, np.float32) for each in (chosen.scale, chosen.offset))
+    return run_float(network, images * scale + offset)
+
+
+def best_order(logits: npt.NDArray[np.float32], images: Images) -> npt.NDArray[np.intp]:
+    """Which of ``images.classes`` each output stands for, so that as many images as possible are right."""
+    counts = np.zeros((logits.shape[1], len(images.classes)))
+    np.add.at(counts, (logits.argmax(axis=1), images.labels), 1)
+    # The share of each class, not the count, so that a frequent class does not claim an output that is often wrong.
+    counts /= np.maximum(counts.sum(axis=0), 1)
+    return np.asarray(linear_sum_assignment(-counts)[1], np.intp)
+
+
+def is_better(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], by: float = 0.0) -> bool:
+    """Whether answers are right more often than others on the same images, by ``by`` and two standard errors more."""
+    gain, error = _gain(one, other)
+    return gain - by > 2 * error
+
+
+def is_unclear(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
+    """Whether there are so few images that ten points of accuracy could be between two ways, and nobody can tell."""
+    gain, error = _gain(one, other)
+    return gain <= 2 * error and 2 * error > 0.1
+
+
+def _gain(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    gains = one.astype(np.float64) - other.astype(np.float64)
+    return float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
