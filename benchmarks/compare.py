@@ -111,8 +111,8 @@ def table(results: dict[str, dict[str, float]]) -> str:
     """One line a program, and how many times our processor time each takes."""
     ours = results.get(OURS, next(iter(results.values())))["cpu_ms_per_frame"]
     lines = [
-        "| | CPU a frame | times ours | faces a frame | resident | start | installed |",
-        "|---|---|---|---|---|---|---|",
+        "| | CPU a frame | times ours | faces a frame | resident | start | start, CPU | installed |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, each in results.items():
         times, size = each["cpu_ms_per_frame"] / ours, each["installed_mb"]

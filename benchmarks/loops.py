@@ -79,11 +79,11 @@ def fer_int8() -> Analyse:
 
 
 def yunet() -> Analyse:
-    """YuNet at 320x240 as OpenCV runs it, and our classifier, both on every frame."""
+    """YuNet at 320x240 with the score at which fer-edge uses it, and our classifier, both on every frame."""
     from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 
     size = 320, 240
-    detector = cv2.FaceDetectorYN.create(os.environ["YUNET"], "", size)
+    detector = cv2.FaceDetectorYN.create(os.environ["YUNET"], "", size, 0.7)
     classifier = EmotionClassifier(load_release(PACKAGED_MODEL))
     side_px = classifier.input_size_px
 

@@ -159,7 +159,7 @@ def test_bench_of_one_image_says_why_it_times_nothing(tmp_path: Path, capsys: py
 
 def test_bench_shows_what_all_of_a_large_frame_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(8):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((720, 1280), 100, np.uint8))
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((720, 1280), 20 * number, np.uint8))
     config = replay(tmp_path, "[detector]\nmax_looks = 4\nevery = 1\n", path=tmp_path)
 
     assert main(["bench", "--config", str(config)]) == 0
