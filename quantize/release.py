@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError, ModelError
-from edge.labels import EMOTIONS
+from edge.labels import EMOTIONS, HEADS
 from edge.model.manifest import Manifest
 from edge.model.release import MANIFEST_FILE, MODEL_FILE, read_schema
 from edge.model.signature import SIGNATURE_FILE
@@ -89,8 +89,8 @@ def check_release(folder: Path) -> Manifest:
             classifier_requirements(manifest.input.shape, manifest.labels, heads, MAX_CONVERTED_BYTES),
         )
     else:
-        verify(classifier.model)
-        if manifest.labels != EMOTIONS:
+        verify(classifier.model, classifier_requirements(labels=manifest.labels, heads=len(manifest.heads)))
+        if len(manifest.heads) == len(HEADS) and manifest.labels != EMOTIONS:
             raise ModelError(
                 f"model {manifest.id}: labels are {', '.join(manifest.labels)}; "
                 f"expected the order of fer-train, {', '.join(EMOTIONS)}"

@@ -17,11 +17,15 @@ from train.classifier.evaluate import Evaluation, Logits, evaluate_logits
 from train.classifier.metrics import reliability
 from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
+from train.run.saved import head_names, predict_logits
 
 MAX_LOST = 0.005
 """Accuracy that int8 may lose."""
 MIN_AGREEMENT = 0.97
 """Share of faces on which int8 and float must have the same emotion on top."""
+
+FEW = 2.5
+"""Faces. Of a small held-out part, one or two that int8 names otherwise are more than ``MAX_LOST`` and still chance."""
 
 _ADVICE = (
     "see the noisiest layer with fer-quantize compare, then train again with batch normalisation behind it or a longer "
@@ -71,12 +75,13 @@ class Comparison:
         Raises:
             ModelError: int8 loses more accuracy, or agrees with float on fewer faces, than allowed.
         """
-        if self.lost > MAX_LOST:
+        faces = self.original.fer2013.faces
+        if self.lost > MAX_LOST and self.lost * faces > FEW:
             raise ModelError(
                 f"int8 loses {100 * self.lost:.2f} points on {self.original.split}, at most {100 * MAX_LOST} are "
                 f"allowed; {_ADVICE}"
             )
-        if self.agreement < MIN_AGREEMENT:
+        if self.agreement < MIN_AGREEMENT and (1 - self.agreement) * faces > FEW:
             raise ModelError(
                 f"int8 agrees with float on {100 * self.agreement:.2f} % of {self.original.split}, at least "
                 f"{100 * MIN_AGREEMENT:.0f} % are needed; {_ADVICE}"
@@ -85,25 +90,25 @@ class Comparison:
 
 def float_logits(network: Any, pixels: npt.NDArray[np.uint8]) -> Logits:
     """The logits of a Keras network for faces, uint8 (n, height, width): float32 (n, heads, labels)."""
-    return np.stack(network.predict(pixels[..., np.newaxis], batch_size=256, verbose=0), axis=1)
+    return predict_logits(network, pixels)
 
 
-def int8_logits(model: bytes, pixels: npt.NDArray[np.uint8]) -> Logits:
-    """The logits of an int8 file with the heads ``HEADS``, in the same shape."""
-    return run(model, pixels).dequantized.reshape(len(pixels), len(HEADS), -1)
+def int8_logits(model: bytes, pixels: npt.NDArray[np.uint8], heads: int = len(HEADS)) -> Logits:
+    """The logits of an int8 file with so many heads, in the same shape."""
+    return run(model, pixels).dequantized.reshape(len(pixels), heads, -1)
 
 
 def compare(
     original: Logits, quantised: Logits, faces: FaceSet, temperatures: Mapping[str, float] | None = None
 ) -> Comparison:
-    """Compare the logits (n, 2, 7) of the float network and of the int8 file for ``faces``.
+    """Compare the logits (n, heads, labels) of the float network and of the int8 file for ``faces``.
 
     ``temperatures`` are by head; without them they are 1.
     """
     errors = np.abs(original - quantised)
     targets = soft_targets(faces)
     calibrated = {}
-    for i, head in enumerate(HEADS):
+    for i, head in enumerate(head_names(faces.classes)):
         temperature = temperatures[head] if temperatures else 1.0
         before, after = (
             reliability(softmax(each[:, i], temperature), targets[:, i]).calibration_error
@@ -128,7 +133,7 @@ def best_temperatures(logits: Logits, faces: FaceSet) -> dict[str, float]:
     2017. The targets of FER+'s head are the votes, so that its probabilities are shares of annotators.
     """
     targets = soft_targets(faces)
-    return {head: best_temperature(logits[:, i], targets[:, i]) for i, head in enumerate(HEADS)}
+    return {head: best_temperature(logits[:, i], targets[:, i]) for i, head in enumerate(head_names(faces.classes))}
 
 
 def best_temperature(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float32]) -> float:

@@ -233,7 +233,8 @@ def _compare(options: argparse.Namespace) -> None:
         from train.run.saved import open_classifier
 
         network = open_classifier(options.original)
-        comparison = compare(float_logits(network, faces.pixels), int8_logits(model, faces.pixels), faces)
+        original = float_logits(network, faces.pixels)
+        comparison = compare(original, int8_logits(model, faces.pixels, original.shape[1]), faces)
         layers = layer_errors(convert_float(network), model, faces.pixels[:PROBES])
     show_comparison(comparison)
     show_layers(layers)

@@ -18,6 +18,11 @@ LICENCE = (
     "licence: clear it before commercial use. FER+ votes: MIT (Microsoft)."
 )
 
+OWN_LICENCE = (
+    "Weights: trained on data of your own; you decide. If they began as the shipped ones: those are MIT, and were "
+    "trained on FER2013, which carries no explicit licence."
+)
+
 
 def fill_manifest(
     model: bytes,

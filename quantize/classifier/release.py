@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.errors import ModelError
+from edge.labels import EMOTIONS
 from edge.model.classifier_manifest import ClassifierManifest
 from quantize.classifier.agreement import Comparison, best_temperatures, compare, float_logits, int8_logits
 from quantize.classifier.calibration import Calibration
 from quantize.classifier.card import model_card
-from quantize.classifier.manifest import fill_manifest, summary
+from quantize.classifier.manifest import LICENCE, OWN_LICENCE, fill_manifest, summary
 from quantize.classifier.report import chart, comparison_page
 from quantize.manifest import golden_images
 from quantize.release import HELD_OUT, PROBES, publish, read_run
@@ -21,11 +23,11 @@ from quantize.tflite.graph import Graph
 from quantize.tflite.latency import Latency, measure_latency
 from quantize.tflite.layers import LayerError, layer_errors
 from quantize.tflite.runtimes import Difference, compare_runtimes
-from quantize.tflite.verify import check_range, verify
+from quantize.tflite.verify import check_range, classifier_requirements, verify
 from train.classifier.face_size import measure_sizes
 from train.data.fer2013 import FaceSet
 from train.data.selection import require_split
-from train.run.saved import open_classifier
+from train.run.saved import head_names, open_classifier, read_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,20 @@ def release(
     sample = calibration.select(require_split(faces, "Training"))
     held_out = [require_split(faces, split) for split in splits]
     network = open_classifier(run / "model.keras")
+    labels = sample.classes
+    heads = head_names(labels)
+    if network.output_names != list(heads) or read_labels(run / "model.keras") not in (None, labels):
+        raise ModelError(
+            f"run {run}: was trained for other labels than {', '.join(labels)}; give the data that it was trained on"
+        )
 
     announce(f"converting with {len(sample)} calibration faces")
     model = convert_int8(network, sample.pixels)
-    graph = verify(model)
+    graph = verify(model, classifier_requirements(labels=labels, heads=len(heads)))
     check_range(graph, *float_logits(network, sample.pixels).swapaxes(0, 1))
 
     announce(f"comparing int8 with float on {' and '.join(splits)}")
-    quantised = [int8_logits(model, each.pixels) for each in held_out]
+    quantised = [int8_logits(model, each.pixels, len(heads)) for each in held_out]
     temperatures = best_temperatures(quantised[0], held_out[0])
     comparisons = tuple(
         compare(float_logits(network, each.pixels), logits, each, temperatures)
@@ -89,7 +97,9 @@ def release(
     comparisons[0].check()
 
     announce("measuring distant faces")
-    sizes = measure_sizes(lambda pixels: int8_logits(model, pixels), held_out[0], list(temperatures.values()))
+    sizes = measure_sizes(
+        lambda pixels: int8_logits(model, pixels, len(heads)), held_out[0], list(temperatures.values())
+    )
 
     announce("measuring the noise of each layer, and speed")
     in_float = convert_float(network)
@@ -107,6 +117,8 @@ def release(
         graph,
         name,
         differences,
+        labels=labels,
+        licence=LICENCE if labels == EMOTIONS and sample.data == "FER2013" else OWN_LICENCE,
         temperatures=temperatures,
         metrics={each.original.split: summary(each) for each in comparisons} | {f"{HELD_OUT} by size": asdict(sizes)},
         training={"run": name, **training, "calibration": {"faces": len(sample), "sha256": calibration.sha256}},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.labels import EMOTIONS
 from quantize.classifier.agreement import Comparison
 from quantize.report import Row, change_row, describe_latency, percent, render
 from quantize.tflite.latency import Latency
@@ -29,7 +28,7 @@ def figures(comparison: Comparison) -> list[Row]:
 
 
 def recalls(comparison: Comparison) -> list[Row]:
-    """The recall of each emotion of FER2013."""
+    """The recall of each label of the data."""
     classes = zip(comparison.original.fer2013.classes, comparison.quantised.fer2013.classes, strict=True)
     return [change_row(before.name, before.recall, after.recall) for before, after in classes]
 
@@ -74,10 +73,11 @@ def chart(comparison: Comparison, layers: Sequence[LayerError]) -> bytes:
         }
     for name, (title, metrics) in confusions.items():
         draw_confusion(
-            axes[name], metrics.confusion, EMOTIONS, f"{title}: {percent(metrics.accuracy)} of {metrics.faces}"
+            axes[name], metrics.confusion, metrics.names, f"{title}: {percent(metrics.accuracy)} of {metrics.faces}"
         )
     before, after = ([each.recall for each in side.fer2013.classes] for side in (original, quantised))
-    draw_shares(axes["recall"], EMOTIONS, before, after, "Recall of FER2013's emotions")
+    shown = [each.name for each in original.fer2013.classes]
+    draw_shares(axes["recall"], shown, before, after, f"Recall on {original.data}")
     axes["recall"].legend(frameon=False, labelcolor=INK)
     draw_layers(axes["layers"], layers)
     figure.suptitle(f"{original.split}: int8 agrees with float on {percent(comparison.agreement)}", color=INK, size=14)
@@ -87,7 +87,7 @@ def chart(comparison: Comparison, layers: Sequence[LayerError]) -> bytes:
 def _measured(comparison: Comparison) -> list[tuple[str, Metrics, Metrics]]:
     original, quantised = comparison.original, comparison.quantised
     pairs = [
-        ("FER2013", original.fer2013, quantised.fer2013),
+        (original.data, original.fer2013, quantised.fer2013),
         ("FER+ 7 classes", original.ferplus, quantised.ferplus),
         ("FER+ 8 classes", original.ferplus_contempt, quantised.ferplus_contempt),
     ]

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from train.classifier.evaluate import evaluate_logits
+from train.classifier.network import for_labels
 from train.classifier.recipes import Recipe
 from train.data.fer2013 import FaceSet
 from train.run.checkpoints import WeightAverage, in_float32, save_model, save_state
 from train.run.folder import MODEL_FILE, STATE_FILE
+from train.run.saved import predict_logits
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_ferplus", "learning_rate")
 
@@ -24,16 +25,16 @@ class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, folder: Path, recipe: Recipe, average: WeightAverage, held_out: FaceSet) -> None:
         super().__init__()
         self.folder, self.recipe, self.average, self.held_out = folder, recipe, average, held_out
-        self.averaged = in_float32(recipe.network)
+        self.averaged = in_float32(lambda: for_labels(recipe.network(), held_out.classes))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save before measuring, so that a run that is stopped meanwhile loses nothing."""
         save_state(self.folder / STATE_FILE, self.model, self.average, epoch + 1)
         self.averaged.set_weights(self.average.weights)
         save_model(self.folder / MODEL_FILE, self.averaged)
-        logits = self.averaged.predict(self.held_out.pixels[..., np.newaxis], batch_size=512, verbose=0)
+        logits = predict_logits(self.averaged, self.held_out.pixels)
         if logs is not None:
-            result = evaluate_logits(self.recipe.name, np.stack(logits, axis=1), self.held_out)
+            result = evaluate_logits(self.recipe.name, logits, self.held_out)
             logs.update(val_loss=result.fer2013.log_loss, val_accuracy=result.fer2013.accuracy)
             logs["val_ferplus"] = result.ferplus.accuracy if result.ferplus else float("nan")
             logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))

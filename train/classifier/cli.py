@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from edge.labels import EMOTIONS
 from train.classifier import measurements, recipes
 from train.classifier.shipped import SHIPPED, find_shipped
 from train.data import fer2013
-from train.data.options import fer2013_options, load_faces
+from train.data.options import CACHE, fer2013_options, load_faces
 from train.data.selection import SUBSETS, require_split
 from train.run.backend import start_backend
 from train.run.folder import MODEL_FILE, RunOptions, is_resumable
@@ -113,7 +114,7 @@ def _add_compare(commands: Commands, parents: list[argparse.ArgumentParser]) -> 
 
 def _recipe_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--recipe", default="first", choices=recipes.names(), help="(default: %(default)s)")
+    parser.add_argument("--recipe", choices=recipes.names(), help=f"(default: own with --start {SHIPPED}, else first)")
     parser.add_argument(
         "--teacher",
         type=Path,
@@ -140,16 +141,24 @@ def _weights(text: str) -> tuple[str, str]:
 def _fit(options: argparse.Namespace) -> int:
     start_backend()
 
+    options.recipe = options.recipe or ("own" if options.start == Path(SHIPPED) else "first")
     recipe, faces = recipes.load(options.recipe), load_faces(options)
     folder, start = options.run or RUNS / f"{recipe.name}-{options.seed}", options.start
-    if start == Path(SHIPPED):
+    if start == Path(SHIPPED) or (start is None and recipe.name == "own"):
         start = find_shipped(recipe)
         options.teacher = options.teacher or [start] * bool(recipe.teachers)
     teachers = _teachers(recipe, options, faces, folder.parent, options.seed)
     if recipe.start and not (start or options.teacher):
         start = teachers[recipe.teachers.index(recipe.start)]
     model = _train(recipe, options, faces, folder, start, teachers, resume=options.resume)
-    print(f"{model}: trained; measure it with: fer-train evaluate {model} --data {options.data}")
+    again = ["--data", options.data, *(["--votes", options.votes] if options.votes else [])]
+    if options.cache != CACHE:
+        again += ["--cache", options.cache]
+    if recipe.name == "own":
+        from train.classifier.evaluate import describe_held_out
+
+        print("\n".join(describe_held_out(model, require_split(faces, "Training"), require_split(faces, "PublicTest"))))
+    print(f"{model}: trained; measure it with: {shlex.join(map(str, ['fer-train', 'evaluate', model, *again]))}")
     return 0
 
 
@@ -197,6 +206,7 @@ def _ablate(options: argparse.Namespace) -> int:
     start_backend()
     from train.classifier.ablate import ablate, markdown
 
+    options.recipe = options.recipe or "first"
     recipe, faces = recipes.load(options.recipe), load_faces(options)
     run = RunOptions(epochs=options.epochs, precision=options.precision)
     teachers = _teachers(recipe, options, faces, RUNS, options.seeds[0])

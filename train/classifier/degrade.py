@@ -49,8 +49,8 @@ def measure_curves(
     """Measure a model on degraded ``faces``, one curve per degradation.
 
     Args:
-        predict: the model's head for FER2013, (n, 48, 48) -> logits (n, 7); called once, because opening a model file
-            takes time.
+        predict: the model's head for the labels, (n, 48, 48) -> logits (n, labels); called once, because opening a
+            model file takes time.
         faces: images and labels.
         seed: of directions and noise.
     """

@@ -23,6 +23,7 @@ from edge.model.probabilities import softmax
 from train.classifier.augment import Augment
 from train.classifier.recipes import Recipe
 from train.classifier.training_model import View
+from train.run.folder import replacing
 from train.run.progress import Progress
 from train.run.saved import open_classifier
 
@@ -72,9 +73,8 @@ def make_views(
             predictions[rows] = np.mean([_predict(model, view) for model in models], axis=0)
             augmented[rows] = ops.convert_to_numpy(view)[..., 0]
         np.save(_pixels(kept, number), augmented)
-        unfinished = kept / "unfinished.npy"
-        np.save(unfinished, predictions)
-        unfinished.replace(_predictions(kept, number))  # last: it says that the view is complete
+        with replacing(_predictions(kept, number)) as unfinished:  # last: it says that the view is complete
+            np.save(unfinished, predictions)
     share, views = recipe.teacher_share, []
     for number in range(recipe.views):
         augmented = np.load(_pixels(kept, number), mmap_mode="r")
@@ -115,9 +115,8 @@ def framed_predictions(
         framed = [_frame(pixels[rows, ..., np.newaxis], *framing) for framing in _FRAMINGS]
         predictions[rows] = np.mean([_predict(model, view) for model in models for view in framed], axis=0)
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "unfinished.npy"
-    np.save(unfinished, predictions)
-    unfinished.replace(kept)
+    with replacing(kept) as unfinished:
+        np.save(unfinished, predictions)
     return predictions
 
 

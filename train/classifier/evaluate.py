@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,27 +16,30 @@ from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.int8 import dequantize, quantize
 from edge.model.interpreter import Interpreter
 from edge.model.probabilities import softmax
-from train.classifier.metrics import Metrics, compute_metrics
+from train.classifier.metrics import Metrics, compute_metrics, wilson
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
-from train.run.saved import open_classifier
+from train.run.saved import open_classifier, predict_logits
+
+WIDE = 0.4
+"""A 95 % interval of a share that is wider than this says nothing of use."""
 
 Logits = npt.NDArray[np.float32]
-"""A model's output for n faces: (n, 2, 7), for each of ``HEADS`` in ``EMOTIONS`` order; with a single head the same
-twice."""
+"""A model's output for n faces: (n, heads, labels); the heads of fer-train's seven emotions are ``HEADS``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Metrics of one model file on one split, with one forward pass per face.
+    """Metrics of one model file on one split of ``data``, with one forward pass per face.
 
-    ``fer2013`` compares the head of that name with FER2013's labels. ``ferplus`` and ``ferplus_contempt`` compare the
-    other head with the majority of FER+'s annotators, on the faces that have one: contempt counts as neutral in the
-    first (7 classes) and as wrong in the second (8 classes). Both are None without votes; the second also when only
-    some emotions are evaluated.
+    ``fer2013`` compares the last head, the one of that name, with the labels of the data. ``ferplus`` and
+    ``ferplus_contempt`` compare the first head with the majority of FER+'s annotators, on the faces that have one:
+    contempt counts as neutral in the first (7 classes) and as wrong in the second (8 classes). Both are None without
+    votes; the second also when only some emotions are evaluated.
     """
 
     model: str
+    data: str
     split: str
     emotions: tuple[str, ...]
     fer2013: Metrics
@@ -48,7 +51,7 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
+def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = ()) -> Evaluation:
     """Run ``model`` over ``faces`` and compare its predictions with the labels and, where there are any, the votes.
 
     Args:
@@ -64,23 +67,26 @@ def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) ->
     return evaluate_logits(str(model), predict(model, faces.pixels), faces, emotions)
 
 
-def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = EMOTIONS) -> Evaluation:
-    """Compare the logits that ``model`` gave for ``faces``, each head with its own labels."""
-    (annotated, labels), (of_votes, of_labels) = labels_of(faces), logits.swapaxes(0, 1)
+def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = ()) -> Evaluation:
+    """Compare the logits that ``model`` gave for ``faces``, each head with its own labels.
+
+    They stand for the first of ``faces.classes``; without ``emotions``, all count.
+    """
+    (annotated, labels), of_votes, of_labels = labels_of(faces), logits[:, 0], logits[:, -1]
+    emotions = emotions or faces.classes
     ferplus = ferplus_contempt = None
     if faces.votes is not None:
-        ferplus = _measure(of_votes, annotated, emotions)
-        if tuple(emotions) == EMOTIONS:
+        ferplus = _measure(of_votes, annotated, emotions, faces.classes)
+        if tuple(emotions) == EMOTIONS == faces.classes:
             agreed = majority(faces.votes)
             voted = agreed >= 0
             ferplus_contempt = compute_metrics(softmax(of_votes[voted]), agreed[voted], CLASSES)
-    return Evaluation(
-        model, faces.split, tuple(emotions), _measure(of_labels, labels, emotions), ferplus, ferplus_contempt
-    )
+    measured = _measure(of_labels, labels, emotions, faces.classes)
+    return Evaluation(model, faces.data, faces.split, tuple(emotions), measured, ferplus, ferplus_contempt)
 
 
 def labels_of(faces: FaceSet) -> npt.NDArray[np.int64]:
-    """The label of each face for each of ``HEADS``: (2, n), positions in ``EMOTIONS``, -1 for none.
+    """The label of each face for each of ``HEADS``: (2, n), positions in its classes, -1 for none.
 
     The first head has the majority of FER+'s annotators, with contempt as neutral; without votes it has no labels.
     """
@@ -92,50 +98,78 @@ def labels_of(faces: FaceSet) -> npt.NDArray[np.int64]:
     return np.stack([annotated, faces.labels]).astype(np.int64)
 
 
-def temperatures_of(model: Path) -> list[float]:
-    """What a device divides the logits of each head by: 1 unless a release's model.json is beside ``model``.
+def describe_held_out(model: Path, training: FaceSet, held_out: FaceSet) -> Iterator[str]:
+    """How good a model is on few faces that it has not seen, in lines for a terminal, with what chance allows."""
+    metrics = evaluate(model, held_out).fer2013
+    hits = round(metrics.accuracy * metrics.faces)
+    low, high = wilson(hits, metrics.faces)
+    usual = int(np.bincount(training.labels).argmax())
+    guessed = float((held_out.labels == usual).mean())
+    yield (
+        f"{hits} of {metrics.faces} held-out faces are named right, {metrics.accuracy:.0%}: with chance between "
+        f"{low:.0%} and {high:.0%} (95 % interval); to say {training.classes[usual]} always would be right for "
+        f"{guessed:.0%}"
+    )
+    if low <= guessed:
+        yield "that cannot be told from guessing: bring more faces of each label, of more people"
+    for each in metrics.classes:
+        low, high = wilson(round(each.recall * each.support), each.support)
+        few = "; too few to say" if high - low > WIDE else ""
+        yield f"  {each.name}: {each.recall:.0%} of {each.support} found, between {low:.0%} and {high:.0%}{few}"
+
+
+def temperatures_of(model: Path, heads: int = len(HEADS)) -> list[float]:
+    """What a device divides the logits of each of ``heads`` by: 1 unless a release's model.json is beside ``model``.
 
     Raises:
         ModelError: the manifest cannot be read.
     """
     manifest = model.with_name("model.json")
     if not manifest.is_file():
-        return [1.0] * len(HEADS)
-    heads = ClassifierManifest.from_json(manifest.read_bytes(), manifest).heads
-    return [head.temperature for head in heads] * (len(HEADS) // len(heads))
+        return [1.0] * heads
+    return [head.temperature for head in ClassifierManifest.from_json(manifest.read_bytes(), manifest).heads]
 
 
 def table(result: Evaluation) -> str:
     """The metrics as text for a terminal."""
     measurements = {
-        "FER2013": result.fer2013,
+        result.data: result.fer2013,
         "FER+ 7 classes": result.ferplus,
         "FER+ 8 classes": result.ferplus_contempt,
     }
-    lines = [f"{result.model} on {result.split}", f"{'':16}{'faces':>7}{'accuracy':>10}{'macro F1':>10}{'ECE':>8}"]
+    wide = max(16, 2 + max(map(len, (*measurements, *(each.name for each in result.fer2013.classes)))))
+    lines = [f"{result.model} on {result.split}", f"{'':{wide}}{'faces':>7}{'accuracy':>10}{'macro F1':>10}{'ECE':>8}"]
     for name, metrics in measurements.items():
         if metrics is not None:
             lines.append(
-                f"{name:16}{metrics.faces:7}{metrics.accuracy:10.2%}{metrics.macro_f1:10.3f}"
+                f"{name:{wide}}{metrics.faces:7}{metrics.accuracy:10.2%}{metrics.macro_f1:10.3f}"
                 f"{metrics.calibration_error:8.3f}"
             )
-    lines += ["", f"{'FER2013':16}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
+    low, high = wilson(round(result.fer2013.accuracy * result.fer2013.faces), result.fer2013.faces)
+    lines += ["", f"The accuracy on {result.data} lies between {low:.1%} and {high:.1%} (95 % interval)."]
+    lines += ["", f"{result.data:{wide}}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
     lines += [
-        f"{each.name:16}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
+        f"{each.name:{wide}}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
         for each in result.fer2013.classes
     ]
     return "\n".join(lines)
 
 
-def _measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.integer[Any]], emotions: Sequence[str]) -> Metrics:
-    """Metrics on the faces whose label (-1 for none) is among ``emotions``."""
-    columns = np.array([EMOTIONS.index(emotion) for emotion in emotions])
+def _measure(
+    logits: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.integer[Any]],
+    emotions: Sequence[str],
+    classes: tuple[str, ...],
+) -> Metrics:
+    """Metrics on the faces whose label (-1 for none), a position in ``classes``, is among ``emotions``."""
+    columns = np.array([classes.index(emotion) for emotion in emotions])
     shown = np.isin(labels, columns)
     if not shown.any():
         raise DataError(f"none of the {len(labels)} faces shows {' or '.join(emotions)}; there is nothing to evaluate")
-    positions = np.zeros(len(EMOTIONS), np.int64)
+    positions = np.zeros(len(classes), np.int64)
     positions[columns] = np.arange(len(columns))
-    return compute_metrics(softmax(logits[shown][:, columns]), positions[labels[shown]], emotions)
+    known = columns[columns < logits.shape[1]]  # faces with labels that the model lacks are all wrong
+    return compute_metrics(softmax(logits[shown][:, known]), positions[labels[shown]], emotions)
 
 
 def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
@@ -149,11 +183,11 @@ def predict(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
     if not model.is_file():
         raise ModelError(f"model {model}: does not exist; give a .keras or a .tflite file")
     run = _predict_keras if model.suffix == ".keras" else _predict_tflite
-    return run(model, pixels[..., np.newaxis])
+    return run(model, pixels)
 
 
 def _predict_keras(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
-    return np.stack(open_classifier(model).predict(pixels, batch_size=512, verbose=0), axis=1)
+    return predict_logits(open_classifier(model), pixels)
 
 
 def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
@@ -165,13 +199,12 @@ def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
         raise ModelError(f"model {model}: {error}") from error
     taken, *others = interpreter.inputs
     given = [spec.shape for spec in interpreter.outputs]
-    shape, row = (1, *pixels.shape[1:]), (1, len(EMOTIONS))
-    if others or taken.shape != shape or given not in ([row], [row] * len(HEADS)):
+    shape = (1, *pixels.shape[1:], 1)
+    if others or taken.shape != shape or len(set(given)) != 1 or len(given[0]) != 2:
         raise ModelError(
             f"model {model}: maps {taken.shape} to {', '.join(map(str, given))}; "
-            f"a classifier maps {shape} to {row}, once or {len(HEADS)} times"
+            f"a classifier maps {shape} to (1, labels), once or {len(HEADS)} times"
         )
-    outputs = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point)) for face in pixels]
+    outputs = [interpreter.run(quantize(face[np.newaxis, ..., None], taken.scale, taken.zero_point)) for face in pixels]
     heads = zip(zip(*outputs, strict=True), interpreter.outputs, strict=True)
-    logits = np.stack([dequantize(np.concatenate(head), spec.scale, spec.zero_point) for head, spec in heads], axis=1)
-    return np.broadcast_to(logits, (len(pixels), len(HEADS), len(EMOTIONS)))
+    return np.stack([dequantize(np.concatenate(head), spec.scale, spec.zero_point) for head, spec in heads], axis=1)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.labels import EMOTIONS, HEADS
 from edge.model.probabilities import softmax
 from train.classifier.degrade import LOW_RESOLUTION
 from train.classifier.evaluate import Logits, labels_of
 from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
+from train.run.saved import head_names
 
 SIZES_PX = (48, 36, 24, 20, 16)
 """Sides of the square that is cut around a face, in pixels of the frame. 48 leaves FER2013's images as they are."""
@@ -26,12 +26,12 @@ SIZES_PX = (48, 36, 24, 20, 16)
 UNCERTAIN_BELOW = 0.5
 """The default of ``model.uncertain_below`` on a device."""
 
-_NEUTRAL = EMOTIONS.index("neutral")
+NEUTRAL = "neutral"
 
 
 @dataclass(frozen=True, slots=True)
 class AtSize:
-    """One head on faces of ``size_px``; shares are 0..1, ``means`` has one of each of ``EMOTIONS``.
+    """One head on faces of ``size_px``; shares are 0..1, ``means`` has one of each label.
 
     ``accuracy`` and ``called_neutral`` are of the faces with a label (with votes: a majority), as ``Evaluation`` has
     them. ``uncertain`` is the share of all faces whose best probability a device calls uncertain by default. ``means``
@@ -50,6 +50,7 @@ class BySize:
     """The head ``head`` at each of ``SIZES_PX``, beside the truth: the share of neutral labels, and the mean target."""
 
     head: str
+    labels: tuple[str, ...]
     neutral: float
     targets: tuple[float, ...]
     sizes: tuple[AtSize, ...]
@@ -58,15 +59,16 @@ class BySize:
 def measure_sizes(
     predict: Callable[[npt.NDArray[np.uint8]], Logits], faces: FaceSet, temperatures: Sequence[float]
 ) -> BySize:
-    """Measure the first of ``HEADS``, or without votes the second, whose labels every data set has.
+    """Measure the first head, or without votes the last, whose labels every data set has.
 
     Args:
         predict: images (n, 48, 48) -> logits (n, 2, 7).
         faces: one split.
         temperatures: what divides the logits of each head.
     """
-    head = 0 if faces.votes is not None else 1
+    head = 0 if faces.votes is not None else -1
     labels = labels_of(faces)[head]
+    neutral = faces.classes.index(NEUTRAL) if NEUTRAL in faces.classes else -1
     labelled = labels >= 0
     sizes = []
     for size_px in SIZES_PX:
@@ -77,13 +79,14 @@ def measure_sizes(
                 size_px,
                 float((predicted == labels)[labelled].mean()),
                 float((probabilities.max(axis=1) < UNCERTAIN_BELOW).mean()),
-                float((predicted[labelled] == _NEUTRAL).mean()),
+                float((predicted[labelled] == neutral).mean()),
                 tuple(probabilities.mean(axis=0).tolist()),
             )
         )
     return BySize(
-        HEADS[head],
-        float((labels[labelled] == _NEUTRAL).mean()),
+        head_names(faces.classes)[head],
+        faces.classes,
+        float((labels[labelled] == neutral).mean()),
         tuple(soft_targets(faces)[:, head].mean(axis=0, dtype=np.float64).tolist()),
         tuple(sizes),
     )
@@ -91,7 +94,13 @@ def measure_sizes(
 
 def rows(measured: BySize) -> list[tuple[str, ...]]:
     """A table for people: a head, the truth, and a row for each size."""
-    head = (f"face, {measured.head}", "right", "uncertain", "called neutral", *(f"mean {name}" for name in EMOTIONS))
+    head = (
+        f"face, {measured.head}",
+        "right",
+        "uncertain",
+        "called neutral",
+        *(f"mean {name}" for name in measured.labels),
+    )
     truth = ("truth", "", "", f"{measured.neutral:.1%}", *(f"{share:.1%}" for share in measured.targets))
     measures = [
         (

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.classifier.evaluate import Logits
+from train.classifier.metrics import wilson
 from train.classifier.pipeline import Answer
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CONTEMPT, NEUTRAL, majority
@@ -35,7 +36,6 @@ MISSED = -1
 """Prediction for a photograph on which no face was found."""
 
 _SAMPLES = 2000
-_Z = NormalDist().inv_cdf(0.975)
 
 Verdict: TypeAlias = Literal["better", "worse", "no difference", "too few faces"]
 Whole = npt.NDArray[np.int64]
@@ -181,16 +181,6 @@ def table(result: Fairness) -> str:
         f"too few faces: the interval is wider than {WIDEST:.0%} to either side, so a difference may be hidden.",
     ]
     return "\n".join(lines)
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share by Wilson; 0 and 1 of nothing."""
-    if not of:
-        return 0.0, 1.0
-    share, square = hits / of, _Z**2
-    middle = (share + square / (2 * of)) / (1 + square / of)
-    half = _Z / (1 + square / of) * math.sqrt(share * (1 - share) / of + square / (4 * of**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _measure_group(

@@ -6,29 +6,40 @@ needed to resume) and, from the first epoch on, ``model.keras``: the averaged we
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from edge.errors import ConfigError, DataError, ModelError
+from edge.labels import EMOTIONS, HEADS
 from train.classifier.checkpoints import HISTORY_COLUMNS, SaveAndEvaluate, StopMixup
 from train.classifier.distil import framed_predictions, make_views
 from train.classifier.narrow import narrow
+from train.classifier.network import for_labels
 from train.classifier.recipes import Recipe
+from train.classifier.shipped import SHIPPED
 from train.classifier.targets import soft_targets
 from train.classifier.training_model import TrainingModel, View, batches
 from train.data.fer2013 import FaceSet
 from train.data.selection import require_split, training_faces
 from train.run.backend import jit_compile
 from train.run.checkpoints import History, WeightAverage, load_state
-from train.run.folder import MODEL_FILE, STATE_FILE, RunOptions, check_folder, write_settings
+from train.run.folder import MODEL_FILE, STATE_FILE, RunOptions, check_folder, locked, read_settings, write_settings
 from train.run.layers import multiply_adds
 from train.run.plots import save_curves
 from train.run.progress import Progress, silent
-from train.run.saved import open_classifier
+from train.run.saved import head_names, open_classifier, read_labels
+
+LEAST = 8
+"""Images to train on."""
+
+_log = logging.getLogger(__name__)
 
 
 def fit(
@@ -43,6 +54,8 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Path:
     """Train ``recipe`` on Training and measure it on PublicTest after every epoch.
+
+    A run that has all its epochs stays as it is.
 
     Args:
         recipe: what to train.
@@ -59,21 +72,38 @@ def fit(
         The path of ``model.keras``.
 
     Raises:
-        ConfigError: a run would be overwritten, there is nothing to resume, a split is missing, or the number of
-            teachers is wrong.
-        DataError: there are fewer images than one batch.
+        ConfigError: a run would be overwritten or is being trained, there is nothing to resume, or other data, a split
+            is missing, the number of teachers is wrong, or the folder cannot be written.
+        DataError: there are fewer than ``LEAST`` images.
         ModelError: the start or a teacher cannot be loaded, or the start is another network.
     """
-    _check_teachers(recipe, teachers)
-    check_folder(folder, resume=resume)
+    _check_teachers(recipe, teachers, require_split(faces, "Training").classes)
+    with locked(folder):
+        check_folder(folder, resume=resume)
+        return _fit(recipe, faces, folder, options, resume, teachers, progress, callbacks)
+
+
+def _fit(
+    recipe: Recipe,
+    faces: dict[str, FaceSet],
+    folder: Path,
+    options: RunOptions,
+    resume: bool,
+    teachers: Sequence[Path],
+    progress: Progress,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Path:
     epochs = options.epochs or recipe.epochs
     held_out = require_split(faces, "PublicTest")
     training = training_faces(faces)
     pixels, targets = training.pixels, soft_targets(training)
-    if len(pixels) < recipe.batch:
-        raise DataError(f"the data has {len(pixels)} images to train on; one batch of {recipe.batch} is the least")
+    if len(pixels) < LEAST:
+        raise DataError(f"the data has {len(pixels)} images to train on; {LEAST} are the least")
+    recipe = replace(recipe, batch=min(recipe.batch, len(pixels)))
+    sha256 = _fingerprint(training, held_out)
+    if resume:
+        _check_resumed(folder, sha256, epochs)
 
-    folder.mkdir(parents=True, exist_ok=True)
     keras.mixed_precision.set_dtype_policy(options.precision)
     views: Sequence[View] = [(pixels, targets)]
     if recipe.teachers and not recipe.views:
@@ -83,16 +113,21 @@ def fit(
         enough = replace(recipe, views=min(recipe.views, (epochs + 1) // 2))  # each lasts two epochs, see make_views
         views = make_views(enough, teachers, pixels, targets, options.seed, folder.parent / "views", progress)
     keras.utils.set_random_seed(options.seed)
-    model = TrainingModel(recipe.network(), recipe, options.seed)
+    model = TrainingModel(for_labels(recipe.network(), training.classes), recipe, options.seed)
     if options.start and not resume:
-        _load_start(options.start, model.network)
+        _load_start(options.start, model.network, training.classes)
     steps = len(pixels) // recipe.batch
     model.compile(_optimizer(recipe, model.network, steps, epochs), jit_compile=jit_compile())
     model((pixels[:2, ..., None], targets[:2]))
     model.optimizer.build(model.network.trainable_variables)
     average = WeightAverage(recipe.average)
     done = load_state(folder / STATE_FILE, model, average) if resume else 0
-    write_settings(folder, _settings(recipe, replace(options, epochs=epochs), teachers, model.network, len(pixels)))
+    if done >= epochs:
+        _log.warning("run %s: has its %d epochs already, so nothing was trained; --epochs asks for more", folder, done)
+        return folder / MODEL_FILE
+    settings = _settings(recipe, replace(options, epochs=epochs), teachers, model.network, len(pixels))
+    data = {"name": training.data, "sha256": sha256}
+    write_settings(folder, {**settings, "labels": training.classes, "data": data})
 
     model.fit(
         batches(views, recipe.batch, options.seed, done),
@@ -113,14 +148,45 @@ def fit(
     return folder / MODEL_FILE
 
 
-def _check_teachers(recipe: Recipe, teachers: Sequence[Path]) -> None:
+def _fingerprint(*faces: FaceSet) -> str:
+    """Of the faces and labels that a run is trained and measured on."""
+    digest = hashlib.sha256("\n".join(faces[0].classes).encode())
+    for each in faces:
+        digest.update(each.pixels.tobytes())
+        digest.update(each.labels.tobytes())
+    return digest.hexdigest()
+
+
+def _check_resumed(folder: Path, sha256: str, epochs: int) -> None:
+    settings = read_settings(folder)
+    before = settings.get("data", {}).get("sha256", sha256)  # runs of older versions do not say
+    if before != sha256:
+        raise ConfigError(
+            f"run {folder}: was trained on other data, {settings['data'].get('name')}; resume with the same data, or "
+            "name another folder with --run"
+        )
+    planned = settings.get("options", {}).get("epochs", epochs)
+    if planned != epochs:
+        _log.warning("run %s: was planned for %d epochs; with %d its learning rate jumps", folder, planned, epochs)
+
+
+def _check_teachers(recipe: Recipe, teachers: Sequence[Path], labels: tuple[str, ...]) -> None:
+    if recipe.teachers and labels != EMOTIONS:
+        raise ConfigError(
+            f"recipe {recipe.name}: is distilled from models of {', '.join(EMOTIONS)}, but the data has the labels "
+            f"{', '.join(labels)}; use --start {SHIPPED} instead of a recipe, or --recipe first"
+        )
     if bool(recipe.teachers) != bool(teachers):
         expected = f"is distilled from {', '.join(recipe.teachers)}" if recipe.teachers else "has no teacher"
         raise ConfigError(f"recipe {recipe.name} {expected}, but {len(teachers)} teachers are given")
 
 
-def _load_start(start: Path, network: keras.Model) -> None:
+def _load_start(start: Path, network: keras.Model, labels: tuple[str, ...]) -> None:
     given = open_classifier(start)
+    known = EMOTIONS if len(given.outputs) > 1 else read_labels(start)
+    if head_names(labels) != HEADS or known != labels:
+        _load_features(start, given, network, known or (), labels)
+        return
     if [weight.shape for weight in given.weights] == [weight.shape for weight in network.weights]:
         network.set_weights(given.get_weights())
         return
@@ -128,6 +194,24 @@ def _load_start(start: Path, network: keras.Model) -> None:
         narrow(given, network)
     except ModelError as error:
         raise ModelError(f"model {start}: {error}; give a model.keras of the same recipe") from error
+
+
+def _load_features(
+    start: Path, given: keras.Model, network: keras.Model, known: tuple[str, ...], labels: tuple[str, ...]
+) -> None:
+    """Copy all but the heads, and what the first head has learnt of labels that both know."""
+    theirs, ours = (model.weights[: -2 * len(model.outputs)] for model in (given, network))
+    if [weight.shape for weight in theirs] != [weight.shape for weight in ours]:
+        raise ModelError(f"model {start}: is another network than the recipe's; give a model.keras of the same recipe")
+    for mine, other in zip(ours, theirs, strict=True):
+        mine.assign(other)
+    kernel, bias = (np.asarray(weight) for weight in given.get_layer(given.output_names[0]).weights)
+    for head in head_names(labels):
+        weights, biases = (np.array(weight) for weight in network.get_layer(head).weights)
+        for place, label in enumerate(labels):
+            if label in known:
+                weights[:, place], biases[place] = kernel[:, known.index(label)], bias[known.index(label)]
+        network.get_layer(head).set_weights([weights, biases])
 
 
 def _optimizer(recipe: Recipe, network: keras.Model, steps: int, epochs: int) -> keras.optimizers.Optimizer:

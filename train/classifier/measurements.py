@@ -168,7 +168,7 @@ def _evaluate(options: argparse.Namespace) -> str:
         sizes = measure_sizes(lambda pixels: predict(options.model, pixels), faces, temperatures_of(options.model))
     if options.plot:
         title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
-        save_confusion(result.fer2013.confusion, result.emotions, title, options.plot)
+        save_confusion(result.fer2013.confusion, result.fer2013.names, title, options.plot)
     if options.json:
         return json.dumps(result.to_dict() | ({"sizes": asdict(sizes)} if sizes else {}), indent=1)
     return table(result) + (f"\n\n{size_table(sizes)}" if sizes else "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy.typing as npt
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
 
 _BINS = 15
+_Z = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,11 @@ class ClassMetrics:
 class Metrics:
     """Metrics over ``faces`` faces.
 
-    ``accuracy`` and ``macro_f1`` (the unweighted mean over classes) are 0..1. ``log_loss`` is the mean negative log
-    likelihood in nats, None where a face belongs to a class that the model does not know. ``calibration_error`` is
-    the expected calibration error over 15 equal bins of confidence (Guo et al., "On Calibration of Modern Neural
-    Networks", 2017). ``confusion`` counts faces, row = true class, column = predicted class.
+    ``accuracy`` and ``macro_f1`` (the unweighted mean over ``classes``, those that the faces show) are 0..1.
+    ``log_loss`` is the mean negative log likelihood in nats, None where a face belongs to a class that the model does
+    not know. ``calibration_error`` is the expected calibration error over 15 equal bins of confidence (Guo et al., "On
+    Calibration of Modern Neural Networks", 2017). ``confusion`` counts faces, row = true class, column = predicted
+    class, both in the order of ``names``: the classes that the faces show or that are predicted.
     """
 
     faces: int
@@ -41,6 +45,7 @@ class Metrics:
     calibration_error: float
     classes: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
+    names: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, ready for JSON."""
@@ -87,17 +92,22 @@ def compute_metrics(
         )
     predicted, every = probabilities.argmax(axis=1), range(len(classes))
     precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=every, zero_division=0)
+    shown = np.flatnonzero(support).tolist()
+    met = np.union1d(shown, predicted).tolist()
     return Metrics(
         faces=faces,
         accuracy=float(accuracy_score(labels, predicted)),
-        macro_f1=float(f1.mean()),
+        macro_f1=float(f1[shown].mean()),
         log_loss=float(log_loss(labels, probabilities, labels=range(known))) if labels.max() < known else None,
         calibration_error=reliability(probabilities, np.eye(len(classes))[labels]).calibration_error,
         classes=tuple(
-            ClassMetrics(name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
-            for i, name in enumerate(classes)
+            ClassMetrics(classes[i], float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+            for i in shown
         ),
-        confusion=tuple(tuple(row) for row in confusion_matrix(labels, predicted, labels=every).tolist()),
+        confusion=tuple(
+            tuple(row) for row in confusion_matrix(labels, predicted, labels=every)[np.ix_(met, met)].tolist()
+        ),
+        names=tuple(classes[i] for i in met),
     )
 
 
@@ -115,3 +125,13 @@ def reliability(probabilities: npt.NDArray[np.floating[Any]], truth: npt.NDArray
     bins = np.clip(np.ceil(confidence * _BINS) - 1, 0, _BINS - 1).astype(np.int64)
     faces, confidences, hits = (np.bincount(bins, weights, _BINS) for weights in (None, confidence, correct))
     return Reliability(faces.astype(np.float64), confidences / np.maximum(faces, 1), hits / np.maximum(faces, 1))
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a share by Wilson; 0 and 1 of nothing."""
+    if not of:
+        return 0.0, 1.0
+    share, square = hits / of, _Z**2
+    middle = (share + square / (2 * of)) / (1 + square / of)
+    half = _Z / (1 + square / of) * math.sqrt(share * (1 - share) / of + square / (4 * of**2))
+    return max(0.0, middle - half), min(1.0, middle + half)

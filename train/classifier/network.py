@@ -14,6 +14,7 @@ from keras import layers
 
 from edge.labels import EMOTIONS, HEADS, INPUT_SIZE_PX
 from train.run.layers import convolution
+from train.run.saved import OWN_HEAD, head_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,11 @@ def build(stem: int, stages: tuple[Stage, ...], dropout: float) -> keras.Model:
 def heads(x: Any) -> list[Any]:
     """Logits (batch, 7) in ``EMOTIONS`` order for each of ``HEADS``, from features (batch, channels)."""
     return [layers.Dense(len(EMOTIONS), dtype="float32", name=head)(x) for head in HEADS]
+
+
+def for_labels(network: keras.Model, labels: tuple[str, ...]) -> keras.Model:
+    """``network`` with ``heads``, for other labels: the same with one output, ``OWN_HEAD``, instead."""
+    if head_names(labels) == HEADS:
+        return network
+    features = network.get_layer(HEADS[0]).input
+    return keras.Model(network.inputs, layers.Dense(len(labels), dtype="float32", name=OWN_HEAD)(features))

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError
-from edge.labels import EMOTIONS, HEADS
+from edge.labels import EMOTIONS
 from edge.model.probabilities import softmax
 from train.classifier.degrade import Curve, measure_curves
 from train.classifier.evaluate import Evaluation, evaluate_logits, predict, temperatures_of
@@ -24,9 +23,10 @@ from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, majority
 from train.data.selection import SUBSETS
-from train.run.folder import CURVES_FILE, HISTORY_FILE, SETTINGS_FILE
+from train.run.folder import CURVES_FILE, HISTORY_FILE, read_settings
 from train.run.page import render
 from train.run.plots import save_confusion, save_curves
+from train.run.saved import head_names
 
 MAX_MISTAKES = 40
 
@@ -50,23 +50,31 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
         DataError: the history cannot be read.
     """
     folder = run / "report"
-    settings = _read_settings(run)
-    temperatures = temperatures_of(model)
-    logits = predict(model, faces.pixels) / np.array(temperatures)[:, np.newaxis]
+    settings = read_settings(run)
+    logits = predict(model, faces.pixels)
+    temperatures = temperatures_of(model, logits.shape[1])
+    logits = logits / np.array(temperatures)[:, np.newaxis]
     probabilities = softmax(logits[:, -1])
     whole = evaluate_logits(str(model), logits, faces)
-    parts = {name: evaluate_logits(str(model), logits, faces, emotions) for name, emotions in SUBSETS.items()}
+    shown = {each.name for each in whole.fer2013.classes}
+    subsets = {name: some for name, some in SUBSETS.items() if shown.intersection(some) and not shown <= set(some)}
+    if faces.classes != EMOTIONS:
+        subsets = {}
+    parts = {name: evaluate_logits(str(model), logits, faces, emotions) for name, emotions in subsets.items()}
     few = faces.select(np.linspace(0, len(faces) - 1, min(sample, len(faces))).astype(np.intp))
     curves = measure_curves(lambda pixels: predict(model, pixels)[:, -1], few)
 
     folder.mkdir(exist_ok=True)
     save_curves(run / HISTORY_FILE, folder / CURVES_FILE)
-    save_confusion(whole.fer2013.confusion, EMOTIONS, "FER2013 labels", folder / "confusion.png")
+    save_confusion(whole.fer2013.confusion, whole.fer2013.names, f"{faces.data} labels", folder / "confusion.png")
     if whole.ferplus_contempt:
-        save_confusion(whole.ferplus_contempt.confusion, CLASSES, "FER+ majority", folder / "ferplus.png")
+        save_confusion(
+            whole.ferplus_contempt.confusion, whole.ferplus_contempt.names, "FER+ majority", folder / "ferplus.png"
+        )
     targets = soft_targets(faces)
-    for index, head in enumerate(HEADS):
-        confidence = reliability(softmax(logits[:, index]), targets[:, index])
+    heads = head_names(faces.classes)[-logits.shape[1] :]
+    for index, head in enumerate(heads):
+        confidence = reliability(softmax(logits[:, index]), targets[:, index - len(heads)])
         save_reliability(confidence, head, folder / f"reliability-{head}.png")
     _save_mistakes(probabilities, faces, folder / "mistakes.png")
     save_degradations(curves, faces.pixels[_clearest(probabilities, faces)], folder / "degradations.png")
@@ -81,10 +89,11 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
         title=f"{model.name} on {whole.split}: {whole.fer2013.accuracy:.2%}",
         subtitle=f"{model}, {model.stat().st_size:,} bytes",
         figures=_figures(whole, parts),
-        subsets=SUBSETS,
+        subsets=subsets,
         emotions=_emotions(whole),
         has_votes=whole.ferplus_contempt is not None,
-        heads=HEADS,
+        heads=heads,
+        data=faces.data,
         temperatures=temperatures,
         sample=len(few),
         degradations=_degradations(curves),
@@ -94,22 +103,14 @@ def write_report(run: Path, model: Path, faces: FaceSet, sample: int) -> Path:
     return folder / "index.html"
 
 
-def _read_settings(run: Path) -> dict[str, Any]:
-    try:
-        settings: dict[str, Any] = json.loads((run / SETTINGS_FILE).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"run {run}: holds no readable {SETTINGS_FILE}; give a run folder of fer-train fit"
-        ) from error
-    return settings
-
-
 def _save_mistakes(probabilities: npt.NDArray[np.float64], faces: FaceSet, png: Path) -> None:
     """Draw the most confident mistakes with prediction, label and votes."""
     predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predictions != faces.labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MAX_MISTAKES]
-    captions = [f"{EMOTIONS[predictions[i]]} {confidence[i]:.0%}\nlabel {EMOTIONS[faces.labels[i]]}" for i in worst]
+    captions = [
+        f"{faces.classes[predictions[i]]} {confidence[i]:.0%}\nlabel {faces.classes[faces.labels[i]]}" for i in worst
+    ]
     if faces.votes is not None:
         agreed = majority(faces.votes[worst])
         captions = [
@@ -125,8 +126,8 @@ def _clearest(probabilities: npt.NDArray[np.float64], faces: FaceSet) -> int:
 
 
 def _figures(whole: Evaluation, parts: Mapping[str, Evaluation]) -> Iterator[tuple[str, ...]]:
-    measured = {"FER2013": whole.fer2013, "FER+, 7 classes": whole.ferplus, "FER+, 8 classes": whole.ferplus_contempt}
-    measured |= {f"FER2013, {name}": part.fer2013 for name, part in parts.items()}
+    measured = {whole.data: whole.fer2013, "FER+, 7 classes": whole.ferplus, "FER+, 8 classes": whole.ferplus_contempt}
+    measured |= {f"{whole.data}, {name}": part.fer2013 for name, part in parts.items()}
     for name, m in measured.items():
         if m is not None:
             loss = "" if m.log_loss is None else f"{m.log_loss:.3f}"
@@ -140,7 +141,7 @@ def _emotions(whole: Evaluation) -> dict[str, list[tuple[str, ...]]]:
             for each in metrics.classes
         ]
 
-    tables = {"FER2013": rows(whole.fer2013)}
+    tables = {whole.data: rows(whole.fer2013)}
     return tables | {"FER+, 7 classes": rows(whole.ferplus)} if whole.ferplus else tables
 
 

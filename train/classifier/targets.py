@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge.labels import EMOTIONS
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import distribution
+from train.run.saved import head_names
 
 
 def soft_targets(faces: FaceSet) -> npt.NDArray[np.float32]:
-    """Target probabilities of each of ``HEADS``: float32 (n, 2, 7), the last axis in ``EMOTIONS`` order.
+    """Target probabilities of each head: float32 (n, heads, classes).
 
-    The first head learns the distribution of FER+'s votes, or FER2013's label where no vote counts; the second head
-    learns FER2013's label.
+    For ``EMOTIONS`` the first head learns the distribution of FER+'s votes, or FER2013's label where no vote counts,
+    and the second FER2013's label. The only head of other labels learns those.
     """
-    labels = np.eye(len(EMOTIONS), dtype=np.float32)[faces.labels]
+    labels = np.eye(len(faces.classes), dtype=np.float32)[faces.labels]
+    if len(head_names(faces.classes)) == 1:
+        return labels[:, np.newaxis]
     votes = labels if faces.votes is None else distribution(faces.votes)
     voted = votes.any(axis=1, keepdims=True)
     return np.stack([np.where(voted, votes, labels), labels], axis=1)

@@ -17,7 +17,7 @@ from train.classifier.recipes import Recipe
 Floats = npt.NDArray[np.float32]
 
 View: TypeAlias = tuple[npt.NDArray[np.uint8], Floats]
-"""Grey images (n, side, side) and their targets (n, 2, 7), see ``train.classifier.targets.soft_targets``."""
+"""Grey images (n, side, side) and their targets (n, heads, labels), see ``train.classifier.targets.soft_targets``."""
 
 
 def batches(
@@ -48,7 +48,7 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         self.augmenting = not (recipe.teachers and recipe.views)  # views are augmented already
         self.seeds = keras.random.SeedGenerator(seed + 1)
         self.mixup = recipe.mixup
-        self.shares = [1 - recipe.label_share, recipe.label_share]
+        self.shares = [1 - recipe.label_share, recipe.label_share] if len(network.outputs) > 1 else [1.0]
         self.mixing = self.add_weight(name="mixing", initializer="ones", trainable=False, dtype="float32")
         self.mean_loss = keras.metrics.Mean("loss")
         self.accuracy = keras.metrics.CategoricalAccuracy("accuracy")
@@ -62,7 +62,8 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
             share = self.mixing * ops.minimum(share, 1 - share)
             pixels += share * (ops.flip(pixels, axis=0) - pixels)
             targets += share * (ops.flip(targets, axis=0) - targets)
-        return ops.stack(self.network(pixels, training=training), axis=1), targets
+        logits = self.network(pixels, training=training)
+        return ops.stack(logits if isinstance(logits, list) else [logits], axis=1), targets
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

@@ -8,6 +8,8 @@ from pathlib import Path
 from train.data import fer2013
 from train.run.progress import progress_bar
 
+CACHE = Path("data/cache")
+
 
 def fer2013_options(*, required: bool = True) -> argparse.ArgumentParser:
     """A parent parser with ``--data``, ``--votes`` and ``--cache``; see ``load_faces``."""
@@ -18,13 +20,14 @@ def fer2013_options(*, required: bool = True) -> argparse.ArgumentParser:
         type=Path,
         required=required,
         metavar="PATH",
-        help="FER2013: fer2013.csv or icml_face_data.csv (plain, .gz or .xz), or a folder with train/ and test/",
+        help="a data set of fer-train import, fer2013.csv or icml_face_data.csv (plain, .gz or .xz), or a folder or "
+        "archive of class folders of cut faces",
     )
     group.add_argument("--votes", type=Path, metavar="FILE", help="FER+ annotations of the same images: fer2013new.csv")
     group.add_argument(
         "--cache",
         type=Path,
-        default=Path("data/cache"),
+        default=CACHE,
         metavar="DIR",
         help="where parsed data is kept for the next command (default: %(default)s)",
     )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from keras import ops
 
 from edge.errors import ConfigError
-from train.run.folder import CURVES_FILE, HISTORY_FILE, SETTINGS_FILE
+from train.run.folder import CURVES_FILE, HISTORY_FILE, SETTINGS_FILE, replacing, unwritable
 
 
 class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
@@ -62,24 +62,29 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the row of this epoch; the first epoch starts a new file."""
         new = epoch == 0 or not self.csv.exists()
-        with self.csv.open("w" if new else "a", encoding="ascii", newline="") as file:
-            rows = csv.DictWriter(file, self.columns, extrasaction="ignore", lineterminator="\n")
-            if new:
-                rows.writeheader()
-            rows.writerow({name: f"{value:.6g}" for name, value in {"epoch": epoch + 1, **(logs or {})}.items()})
-        self.draw(self.csv, self.curves)
+        try:
+            with self.csv.open("w" if new else "a", encoding="ascii", newline="") as file:
+                rows = csv.DictWriter(file, self.columns, extrasaction="ignore", lineterminator="\n")
+                if new:
+                    rows.writeheader()
+                rows.writerow({name: f"{value:.6g}" for name, value in {"epoch": epoch + 1, **(logs or {})}.items()})
+            self.draw(self.csv, self.curves)
+        except OSError as error:
+            raise unwritable(self.csv.parent, error) from error
 
 
 def save_state(path: Path, model: keras.Model, average: WeightAverage, epoch: int) -> None:
     """Save every variable of ``model`` and its optimizer, and the average, after ``epoch`` finished epochs.
 
     Written to another file first: a crash leaves the previous state.
+
+    Raises:
+        ConfigError: the file cannot be written.
     """
     arrays = {f"variable{i}": ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
     arrays |= {f"average{i}": weight for i, weight in enumerate(average.weights)}
-    unfinished = path.with_suffix(".tmp.npz")
-    np.savez(unfinished, epoch=epoch, **arrays)
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        np.savez(unfinished, epoch=epoch, **arrays)
 
 
 def load_state(path: Path, model: keras.Model, average: WeightAverage) -> int:
@@ -106,10 +111,13 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def save_model(path: Path, model: keras.Model) -> None:
-    """Save a model file. Written to another file first: a crash leaves the previous model."""
-    unfinished = path.with_name("unfinished.keras")
-    model.save(unfinished)
-    unfinished.replace(path)
+    """Save a model file. Written to another file first: a crash leaves the previous model.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    with replacing(path) as unfinished:
+        model.save(unfinished)
 
 
 def in_float32(build: Callable[[], keras.Model]) -> keras.Model:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +52,69 @@ def check_folder(folder: Path, *, resume: bool) -> None:
         raise ConfigError(f"run {folder}: already holds a run; add --resume to continue it or name another with --run")
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the run folder and keep other runs out of it; the lock is on the folder itself and leaves no file.
+
+    Raises:
+        ConfigError: another run has it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"run {folder}: is being trained by another process; name another with --run") from error
+        yield
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside ``path``, which takes its place at the end; if writing fails, the old one stays alone.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    unfinished = path.with_name(f"unfinished-{path.name}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def unwritable(folder: Path, error: OSError) -> ConfigError:
+    """What to say when a file in ``folder`` cannot be written."""
+    return ConfigError(
+        f"run {folder}: cannot be written ({error.strerror or error}); make room or name another folder with --run; "
+        "finished epochs are kept, fit --resume continues after them"
+    )
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What ``write_settings`` wrote.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        settings: dict[str, Any] = json.loads((folder / SETTINGS_FILE).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"run {folder}: holds no readable {SETTINGS_FILE}; give a run folder of fer-train fit"
+        ) from error
+    return settings
+
+
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write ``run.json``: ``settings`` and the versions of the libraries."""
     import keras
@@ -61,4 +127,5 @@ def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
         "python": platform.python_version(),
     }
     document = {**settings, "versions": versions}
-    (folder / SETTINGS_FILE).write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    with replacing(folder / SETTINGS_FILE) as file:
+        file.write_text(json.dumps(document, indent=1) + "\n", "utf-8")

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from edge.errors import ModelError
-from edge.labels import EMOTIONS, HEADS, INPUT_SIZE_PX
+from edge.labels import EMOTIONS, HEADS, INPUT_SIZE_PX, check_labels
+
+OWN_HEAD = "emotion"
+"""The only output of a classifier with other labels than ``EMOTIONS``."""
+
+
+def head_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """The outputs of a classifier that fer-train trains for ``labels``."""
+    return HEADS if tuple(labels) == EMOTIONS else (OWN_HEAD,)
 
 
 def open_model(path: Path) -> Any:
@@ -40,17 +54,33 @@ def _check_sums(path: Path) -> None:
 
 
 def open_classifier(path: Path) -> Any:
-    """Load a classifier: it maps grey faces (n, 48, 48, 1) to logits (n, 7) for each of ``HEADS``.
+    """Load a classifier of fer-train, from grey faces (n, 48, 48, 1) to logits (n, 7) for each of ``HEADS``, or to
+    logits (n, labels) for labels of its own.
 
     Raises:
         ModelError: as ``open_model``, or its input or output has another shape.
     """
     model = open_model(path)
-    for what, accepted in (
-        ("input_shape", (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1)),
-        ("output_shape", [(None, len(EMOTIONS))] * len(HEADS)),
+    taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    own = isinstance(given, tuple) and len(given) == 2 and model.output_names == [OWN_HEAD]
+    for what, shape, accepted, fits in (
+        ("input_shape", taken, (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), False),
+        ("output_shape", given, [(None, len(EMOTIONS))] * len(HEADS), own),
     ):
-        shape = getattr(model, what, None)
-        if shape != accepted:
+        if shape != accepted and not fits:
             raise ModelError(f"model {path}: {what} is {shape}, but a classifier of fer-train has {accepted}")
     return model
+
+
+def read_labels(path: Path) -> tuple[str, ...] | None:
+    """The labels of a model file, in the order of its outputs, as the run.json or model.json beside it says."""
+    for name in ("run.json", "model.json"):
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            return check_labels(json.loads(path.with_name(name).read_text("utf-8"))["labels"])
+    return None
+
+
+def predict_logits(model: Any, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """What a classifier gives for grey faces (n, side, side): logits (n, heads, labels)."""
+    given = model.predict(pixels[..., np.newaxis], batch_size=256, verbose=0)
+    return np.stack(given if isinstance(given, list) else [given], axis=1)

@@ -38,7 +38,7 @@ def test_labels_alone_give_the_fer2013_figures() -> None:
 
     assert evaluation.split == "PublicTest"
     assert evaluation.fer2013.accuracy == pytest.approx(2 / 3)
-    assert [each.name for each in evaluation.fer2013.classes] == list(EMOTIONS)
+    assert [each.name for each in evaluation.fer2013.classes] == ["angry", "happy", "sad"]
     assert evaluation.ferplus is None
     assert evaluation.ferplus_contempt is None
 
@@ -104,7 +104,7 @@ def test_an_evaluation_prints_as_json() -> None:
     document = json.loads(json.dumps(evaluation.to_dict()))
 
     assert document["fer2013"]["accuracy"] == 1.0
-    assert document["ferplus"]["classes"][HAPPY]["name"] == "happy"
+    assert document["ferplus"]["classes"][0]["name"] == "happy"
 
 
 def test_a_keras_file_is_measured(tmp_path: Path, bright_and_dark: FaceSet) -> None:
@@ -114,14 +114,16 @@ def test_a_keras_file_is_measured(tmp_path: Path, bright_and_dark: FaceSet) -> N
 
     assert evaluation.model == str(tmp_path / "model.keras")
     assert evaluation.fer2013.accuracy == 0.75
-    assert evaluation.fer2013.confusion[HAPPY][SAD] == 1
+    assert evaluation.fer2013.names == ("happy", "sad")
+    assert evaluation.fer2013.confusion[0][1] == 1
 
 
 def test_an_int8_tflite_file_is_measured(bright_and_dark: FaceSet) -> None:
     evaluation = evaluate(TINY / "grey" / "model.tflite", bright_and_dark)
 
     assert evaluation.fer2013.accuracy == 0.75
-    assert evaluation.fer2013.confusion[HAPPY][SAD] == 1
+    assert evaluation.fer2013.names == ("happy", "sad")
+    assert evaluation.fer2013.confusion[0][1] == 1
 
 
 def test_the_logits_of_an_int8_file_are_real_numbers(bright_and_dark: FaceSet) -> None:
@@ -130,7 +132,7 @@ def test_the_logits_of_an_int8_file_are_real_numbers(bright_and_dark: FaceSet) -
     means = np.array([240, 10, 200, 40])
     np.testing.assert_allclose(logits[:, 0, HAPPY], 4 * means / 100 - 5.1, atol=0.1)
     np.testing.assert_allclose(logits[:, 0, SAD], -logits[:, 0, HAPPY], atol=0.1)
-    np.testing.assert_array_equal(logits[:, 1], logits[:, 0])  # a single head serves both
+    assert logits.shape[1] == 1
     assert logits.dtype == np.float32
 
 
@@ -186,7 +188,7 @@ def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
     [
         (
             "colour/model.tflite",
-            r"maps \(1, 48, 48, 3\) to \(1, 7\); a classifier maps \(1, 48, 48, 1\) to \(1, 7\), once or 2 times",
+            r"maps \(1, 48, 48, 3\) to \(1, 7\); a classifier maps \(1, 48, 48, 1\) to \(1, labels\), once or 2 times",
         ),
         ("two_outputs.tflite", r"to \(1, 2\), \(1, 4\)"),
         ("float.tflite", r"float.tflite: .* is float32; expected int8"),

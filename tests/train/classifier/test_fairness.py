@@ -19,8 +19,8 @@ from train.classifier.fairness import (
     measure_faces,
     measure_photographs,
     table,
-    wilson,
 )
+from train.classifier.metrics import wilson
 from train.classifier.pipeline import Answer
 from train.classifier.plots import save_fairness
 

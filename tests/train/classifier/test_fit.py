@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from train.classifier.recipes import Recipe  # noqa: E402
 from train.classifier.training_model import batches  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
 from train.run.checkpoints import History  # noqa: E402
-from train.run.folder import RunOptions  # noqa: E402
+from train.run.folder import RunOptions, locked  # noqa: E402
 
 
 @pytest.fixture
@@ -128,3 +129,70 @@ def test_every_recipe_states_what_it_is(name: str) -> None:
 
     assert recipe.name == name
     assert recipe.network().output_shape == [(None, 7)] * 2
+
+
+def own(faces: dict[str, FaceSet], *classes: str) -> dict[str, FaceSet]:
+    """The same faces with labels of somebody's own, as many as ``classes``."""
+    return {
+        split: replace(
+            each, labels=(each.labels % len(classes)).astype(np.uint8), classes=classes, data="mine", distinct=True
+        )
+        for split, each in faces.items()
+    }
+
+
+def test_labels_of_ones_own_begin_with_the_features_of_the_start_and_with_what_both_know(
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
+) -> None:
+    start = fit(recipe, splits, tmp_path / "start", RunOptions(), resume=False)
+    calm = replace(recipe, epochs=1, learning_rate=1e-9, mixup=0.0)
+
+    model = fit(calm, own(splits, "bored", "happy"), tmp_path / "run", RunOptions(start=start), resume=False)
+
+    before, after = (keras.saving.load_model(path) for path in (start, model))
+    assert after.output_shape == (None, 2)
+    np.testing.assert_allclose(after.get_weights()[0], before.get_weights()[0], atol=1e-5)
+    kernel = before.get_layer("ferplus").get_weights()[0]
+    np.testing.assert_allclose(after.get_layer("emotion").get_weights()[0][:, 1], kernel[:, 3], atol=1e-4)
+    run = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert run["labels"] == ["bored", "happy"]
+    assert run["data"]["name"] == "mine"
+
+
+def test_a_run_resumes_only_with_its_own_data_and_is_left_alone_when_it_is_finished(
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(recipe, splits, tmp_path / "run", RunOptions(epochs=1), resume=False)
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    other = {split: replace(each, pixels=255 - each.pixels) for split, each in splits.items()}
+
+    with pytest.raises(ConfigError, match="was trained on other data, FER2013; resume with the same data"):
+        fit(recipe, other, tmp_path / "run", RunOptions(epochs=2), resume=True)
+    fit(recipe, splits, tmp_path / "run", RunOptions(epochs=1), resume=True)
+
+    assert "has its 1 epochs already, so nothing was trained" in caplog.text
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_two_trainings_do_not_share_a_folder(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "run"),
+        pytest.raises(ConfigError, match="is being trained by another process; name another with --run"),
+    ):
+        fit(recipe, splits, tmp_path / "run", RunOptions(), resume=False)
+
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_full_disk_ends_a_run_in_one_sentence_and_leaves_nothing_half_written(
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        with pytest.raises(ConfigError, match=r"cannot be written \(.*\); make room or name another folder"):
+            fit(recipe, splits, tmp_path / "run", RunOptions(), resume=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]

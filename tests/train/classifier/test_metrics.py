@@ -33,11 +33,13 @@ def test_a_worked_example() -> None:
     assert metrics.confusion == ((3, 1, 0), (0, 2, 0), (1, 1, 0))
 
 
-def test_a_class_without_faces_counts_as_zero() -> None:
-    metrics = compute_metrics(one_hot([0, 1]), np.array([0, 1]), CLASSES)
+def test_only_classes_that_the_faces_show_count_and_what_is_met_is_listed() -> None:
+    metrics = compute_metrics(one_hot([0, 1, 1]), np.array([0, 0, 0]), CLASSES)
 
-    assert metrics.classes[2].recall == metrics.classes[2].precision == 0
-    assert metrics.macro_f1 == pytest.approx(2 / 3)
+    assert [each.name for each in metrics.classes] == [CLASSES[0]]
+    assert metrics.macro_f1 == pytest.approx(1 / 2)
+    assert metrics.names == CLASSES[:2]
+    assert metrics.confusion == ((1, 2), (0, 0))
 
 
 def test_log_loss_is_the_mean_negative_log_likelihood_of_the_true_class() -> None:
@@ -104,7 +106,7 @@ def test_metrics_print_as_json() -> None:
     document = json.loads(json.dumps(metrics.to_dict()))
 
     assert document["accuracy"] == 0.5
-    assert document["classes"][2] == {"name": "owl", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
+    assert document["classes"][1] == {"name": "owl", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
     assert document["confusion"] == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
 
 
