@@ -24,8 +24,11 @@ js := .venv-js/node_modules/.bin
 # A file's tests share what they start, a browser or a small network; more than four processes only take memory.
 parallel := -n logical --maxprocesses=4 --dist=loadfile
 scripts := .ci/run $(wildcard deploy/debian/bin/* deploy/debian/control/p*) $(wildcard *.sh */*.sh */*/*.sh)
+# A path as one word of the shell, whatever is in it, and whether it is there.
+q = '$(subst ','\'',$(1))'
+there = $(shell [[ -e $(call q,$(1)) ]] && echo yes)
 # The default file may be absent; one that somebody named may not.
-votes = $(if $(or $(filter-out file,$(origin VOTES)),$(wildcard $(VOTES))),--votes $(VOTES))
+votes = $(if $(or $(filter-out file,$(origin VOTES)),$(call there,$(VOTES))),--votes $(call q,$(VOTES)))
 .PHONY: help
 help:  ## this page
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -53,10 +56,10 @@ bench: .venv/.demo  ## speed of each stage and memory of the daemon on this mach
 	@$(bin)/fer-edge bench $(ARGS)
 
 bench-peers: .venv/.dev build/peers/.done  ## the same on CLIPS beside what people use (7 GB of packages, 30 minutes)
-	@$(bin)/python -m benchmarks.compare $(wildcard $(CLIPS)/*.mp4 $(CLIPS)/*.gif) --peers build/peers --yunet $(YUNET) $(ARGS)
+	@$(bin)/python -m benchmarks.compare $(wildcard $(CLIPS)/*.mp4 $(CLIPS)/*.gif) --peers build/peers --yunet $(call q,$(YUNET)) $(ARGS)
 
 bench-growth: .venv/.dev build/peers/.done  ## the same from 1 to 30 faces of FACES, of small to large frames: docs/pictures/growth.png
-	@$(bin)/python -m benchmarks.growth --portraits $(FACES)/portraits --peers build/peers --yunet $(YUNET) $(ARGS)
+	@$(bin)/python -m benchmarks.growth --portraits $(call q,$(FACES)/portraits) --peers build/peers --yunet $(call q,$(YUNET)) $(ARGS)
 
 build/peers/.done: requirements/peers.lock.txt
 	@mkdir -p build && python3.11 -m venv --clear build/peers
@@ -128,8 +131,8 @@ attacks: .venv/.dev  ## compute single people from what is published, docs/priva
 	$(bin)/python -m tests.attacks.report
 
 limits: have-data .venv/.dev  ## who counts as a person and which faces are read, docs/privacy.md (10 minutes)
-	$(bin)/python -m tests.limits.still --clips $(CLIPS) --faces $(FACES)
-	$(bin)/python -m tests.limits.unreadable --data $(DATA) $(votes) --yunet $(YUNET)
+	$(bin)/python -m tests.limits.still --clips $(call q,$(CLIPS)) --faces $(call q,$(FACES))
+	$(bin)/python -m tests.limits.unreadable --data $(call q,$(DATA)) $(votes) --yunet $(call q,$(YUNET))
 
 fuzz: .venv/.dev  ## hostile input for hours (make fuzz EXAMPLES=5000: shorter)
 	$(bin)/pytest tests/fuzz --hypothesis-profile=long --timeout=0 $(ARGS)
@@ -177,37 +180,35 @@ clean:  ## remove what make made; runs/ and data/ stay
 ##@ Make a model
 .PHONY: train train-detector evaluate report compare ablate quantize quantize-detector have-data have-run
 train: have-data .venv/.dev  ## train RECIPE on DATA and VOTES into runs/
-	$(bin)/fer-train fit --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
+	$(bin)/fer-train fit --recipe $(RECIPE) --data $(call q,$(DATA)) $(votes) $(ARGS)
 
 train-detector: .venv/.dev  ## train the face detector on the photographs of FACES, and DATA if it is there, into runs/
-	$(bin)/fer-train detector fit --faces $(FACES) $(if $(wildcard $(DATA)),--data $(DATA) $(votes)) $(ARGS)
+	$(bin)/fer-train detector fit --faces $(call q,$(FACES)) $(if $(call there,$(DATA)),--data $(call q,$(DATA)) $(votes)) $(ARGS)
 
 evaluate: have-data .venv/.dev  ## measure MODEL (or RUN's) on PublicTest of DATA
-	$(bin)/fer-train evaluate $(MODEL) --data $(DATA) $(votes) --split PublicTest $(ARGS)
+	$(bin)/fer-train evaluate $(call q,$(MODEL)) --data $(call q,$(DATA)) $(votes) --split PublicTest $(ARGS)
 
 report: have-run have-data .venv/.dev  ## a page on MODEL in RUN/report: curves, confusion, calibration, mistakes, degraded images
-	$(bin)/fer-train report $(RUN) --model $(MODEL) --data $(DATA) $(votes) $(ARGS)
+	$(bin)/fer-train report $(call q,$(RUN)) --model $(call q,$(MODEL)) --data $(call q,$(DATA)) $(votes) $(ARGS)
 
 compare: have-data .venv/.dev  ## a page on CNN, MobileNetV2, ResNet50 and VGG on 7, 5 and 4 emotions: make compare ARGS="--epochs 5"
-	$(bin)/fer-train compare --out $(COMPARISON) --data $(DATA) $(votes) $(ARGS)
-	$(bin)/fer-quantize time $(COMPARISON)
+	$(bin)/fer-train compare --out $(call q,$(COMPARISON)) --data $(call q,$(DATA)) $(votes) $(ARGS)
+	$(bin)/fer-quantize time $(call q,$(COMPARISON))
 
 ablate: have-data .venv/.dev  ## what each ingredient of RECIPE gives: make ablate RECIPE=student ARGS="--epochs 10"
-	$(bin)/fer-train ablate --recipe $(RECIPE) --data $(DATA) $(votes) $(ARGS)
+	$(bin)/fer-train ablate --recipe $(RECIPE) --data $(call q,$(DATA)) $(votes) $(ARGS)
 
 quantize: have-run have-data .venv/.dev .venv-pi/.bookworm  ## RUN's float model to an int8 release, verified in both runtimes
-	$(bin)/fer-quantize release $(RUN) --out $(OUT) --data $(DATA) $(votes) --python .venv-pi/bin/python $(ARGS)
+	$(bin)/fer-quantize release $(call q,$(RUN)) --out $(call q,$(OUT)) --data $(call q,$(DATA)) $(votes) --python .venv-pi/bin/python $(ARGS)
 
 quantize-detector: have-run have-data .venv/.dev .venv-pi/.bookworm  ## the same for a face detector of make train-detector
-	$(bin)/fer-quantize detector $(RUN) --out $(OUT) --faces $(FACES) --data $(DATA) --python .venv-pi/bin/python $(ARGS)
+	$(bin)/fer-quantize detector $(call q,$(RUN)) --out $(call q,$(OUT)) --faces $(call q,$(FACES)) --data $(call q,$(DATA)) --python .venv-pi/bin/python $(ARGS)
 
 have-data:
-	@[[ -e "$(DATA)" ]] || { echo "DATA=$(DATA) is absent; name FER2013's csv (also .gz, .xz, icml_face_data.csv or a" \
-	  "Kaggle folder): make $(MAKECMDGOALS) DATA=... VOTES=..." >&2; exit 1; }
+	@[[ -e $(call q,$(DATA)) ]] || { printf 'DATA=%s is absent; name a data set of fer-train import, or FER2013 (csv, .gz, .xz, an archive or a folder): make $(MAKECMDGOALS) DATA=... VOTES=...\n' $(call q,$(DATA)) >&2; exit 1; }
 
 have-run:
-	@[[ -f "$(RUN)/model.keras" ]] || { echo "RUN=$(RUN) holds no model.keras; name a folder of make train:" \
-	  "make $(MAKECMDGOALS) RUN=runs/..." >&2; exit 1; }
+	@[[ -f $(call q,$(RUN)/model.keras) ]] || { printf 'RUN=%s holds no model.keras; name a folder of make train: make $(MAKECMDGOALS) RUN=runs/...\n' $(call q,$(RUN)) >&2; exit 1; }
 
 ##@ Bring it to a Pi
 .PHONY: deb acceptance

@@ -46,8 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except OSError as error:  # a full or read-only disk, where no better sentence is known
+        print(f"fer-train: {error.filename or 'a file'}: cannot be written or read ({error.strerror})", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("fer-train: stopped; finished epochs are saved, continue with fit --resume", file=sys.stderr)
+        print("fer-train: stopped; a run keeps its finished epochs, fit --resume continues it", file=sys.stderr)
         return 130
     return status
 

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import cv2
 import numpy as np
 
 from edge.errors import DataError
+from edge.records import Pixels
 from train.data.fer2013 import FaceSet
 
 COMMITTED = Path(__file__).with_name("calibration.json")
@@ -88,6 +90,19 @@ class Calibration:
         if _fingerprint(sample) != self.sha256:
             raise DataError(f"calibration: the {len(self.rows)} sampled rows of Training hold other faces, {advice}")
         return sample
+
+
+def spanning(pixels: Pixels) -> Pixels:
+    """Faces (n, side, side), the one with the widest range stretched from black to white unless they span that already.
+
+    So int8 input is grey - 128 without rounding, also for photographs in soft light.
+    """
+    if (pixels.min(), pixels.max()) == (0, 255):
+        return pixels
+    widest = int(np.ptp(pixels, axis=(1, 2)).argmax())
+    stretched = pixels.copy()
+    stretched[widest] = cv2.normalize(pixels[widest], np.empty(0), 0, 255, cv2.NORM_MINMAX)
+    return stretched
 
 
 def _fingerprint(sample: FaceSet) -> str:

@@ -12,7 +12,7 @@ from edge.errors import ModelError
 from edge.labels import EMOTIONS
 from edge.model.classifier_manifest import ClassifierManifest
 from quantize.classifier.agreement import Comparison, best_temperatures, compare, float_logits, int8_logits
-from quantize.classifier.calibration import Calibration
+from quantize.classifier.calibration import Calibration, spanning
 from quantize.classifier.card import model_card
 from quantize.classifier.manifest import LICENCE, OWN_LICENCE, fill_manifest, summary
 from quantize.classifier.report import chart, comparison_page
@@ -83,7 +83,7 @@ def release(
         )
 
     announce(f"converting with {len(sample)} calibration faces")
-    model = convert_int8(network, sample.pixels)
+    model = convert_int8(network, spanning(sample.pixels))
     graph = verify(model, classifier_requirements(labels=labels, heads=len(heads)))
     check_range(graph, *float_logits(network, sample.pixels).swapaxes(0, 1))
 

@@ -98,7 +98,9 @@ def draw_confusions(comparison: Comparison) -> bytes:
     for axes in cells[len(comparison.rows) :]:
         axes.set_axis_off()
     for axes, result in zip(cells, comparison.rows, strict=False):
-        draw_confusion(axes, result.public.confusion, emotions, f"{result.name}: {result.public.accuracy:.1%}")
+        draw_confusion(
+            axes, result.public.confusion, result.public.names, f"{result.name}: {result.public.accuracy:.1%}"
+        )
     return _png(figure)
 
 

@@ -16,6 +16,7 @@ from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.int8 import dequantize, quantize
 from edge.model.interpreter import Interpreter
 from edge.model.probabilities import softmax
+from train.classifier.foreign import resized
 from train.classifier.metrics import Metrics, compute_metrics, wilson
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
@@ -51,7 +52,7 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = ()) -> Evaluation:
+def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = (), predicted: Logits | None = None) -> Evaluation:
     """Run ``model`` over ``faces`` and compare its predictions with the labels and, where there are any, the votes.
 
     Args:
@@ -59,12 +60,14 @@ def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = ()) -> Evalu
         faces: one split.
         emotions: leave out faces of other emotions and take the most probable of these as the prediction, to compare
             with systems of four or five classes.
+        predicted: what the model gives for ``faces``, if that is known.
 
     Raises:
         ModelError: the file cannot be run, or does not map 48x48 grey to seven logits.
         DataError: no face shows one of ``emotions``.
     """
-    return evaluate_logits(str(model), predict(model, faces.pixels), faces, emotions)
+    logits = predict(model, faces.pixels) if predicted is None else predicted
+    return evaluate_logits(str(model), logits, faces, emotions)
 
 
 def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = ()) -> Evaluation:
@@ -199,12 +202,14 @@ def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
         raise ModelError(f"model {model}: {error}") from error
     taken, *others = interpreter.inputs
     given = [spec.shape for spec in interpreter.outputs]
-    shape = (1, *pixels.shape[1:], 1)
-    if others or taken.shape != shape or len(set(given)) != 1 or len(given[0]) != 2:
+    side, channels = taken.shape[1:2], taken.shape[3:]
+    square = len(taken.shape) == 4 and side == taken.shape[2:3] and channels in ((1,), (3,))
+    if others or not square or len(set(given)) != 1 or len(given[0]) != 2:
         raise ModelError(
             f"model {model}: maps {taken.shape} to {', '.join(map(str, given))}; "
-            f"a classifier maps {shape} to (1, labels), once or {len(HEADS)} times"
+            f"a classifier maps (1, size, size, 1 or 3) to (1, labels), once or {len(HEADS)} times"
         )
-    outputs = [interpreter.run(quantize(face[np.newaxis, ..., None], taken.scale, taken.zero_point)) for face in pixels]
+    images = np.repeat(resized(pixels, side[0])[..., np.newaxis], channels[0], axis=3)
+    outputs = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point)) for face in images]
     heads = zip(zip(*outputs, strict=True), interpreter.outputs, strict=True)
     return np.stack([dequantize(np.concatenate(head), spec.scale, spec.zero_point) for head, spec in heads], axis=1)

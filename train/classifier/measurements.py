@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError
-from edge.labels import EMOTIONS
+from edge.labels import EMOTIONS, INPUT_SIZE_PX
+from edge.model.release import MODEL_FILE as RELEASED_MODEL
 from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
 from train.data.selection import require_split
@@ -18,8 +19,10 @@ from train.run.backend import start_backend
 from train.run.folder import HISTORY_FILE, MODEL_FILE
 from train.run.options import whole_number
 from train.run.progress import progress_bar
+from train.run.saved import is_ours
 
 if TYPE_CHECKING:
+    from train.classifier.evaluate import Logits
     from train.classifier.fairness import Fairness
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -39,7 +42,8 @@ def add_commands(commands: Commands, command: Callable[[argparse.Namespace], int
         type=Path,
         nargs="?",
         metavar="MODEL",
-        help="a .keras file or an int8 .tflite file; with --pipeline a release folder (default: the packaged one)",
+        help="a .keras, .h5 or int8 .tflite file of any input size, or a release folder; with --pipeline a release "
+        "folder (default: the packaged one)",
     )
     evaluate.add_argument(
         "--pipeline",
@@ -50,8 +54,15 @@ def add_commands(commands: Commands, command: Callable[[argparse.Namespace], int
     evaluate.add_argument(
         "--head", default="", metavar="NAME", help="with --pipeline: the head to ask (default: the first, ferplus)"
     )
+    evaluate.add_argument("--emotions", nargs="+", metavar="LABEL", help="measure only these labels (default: all)")
     evaluate.add_argument(
-        "--emotions", nargs="+", choices=EMOTIONS, metavar="EMOTION", help="measure only these (default: all seven)"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="text file with the labels of a model of others, one a line in the order of its outputs",
+    )
+    evaluate.add_argument(
+        "--input-range", choices=("0..255", "0..1", "-1..1"), help="of a model of others (default: try them)"
     )
     evaluate.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     evaluate.add_argument(
@@ -143,8 +154,8 @@ def _split_option() -> argparse.ArgumentParser:
     return parser
 
 
-def _load_split(options: argparse.Namespace) -> fer2013.FaceSet:
-    return require_split(load_faces(options), options.split)
+def _load_split(options: argparse.Namespace, size_px: int = INPUT_SIZE_PX) -> fer2013.FaceSet:
+    return require_split(load_faces(options, size_px), options.split)
 
 
 def _evaluate(options: argparse.Namespace) -> str:
@@ -156,13 +167,26 @@ def _evaluate(options: argparse.Namespace) -> str:
     from train.classifier.evaluate import evaluate, predict, table, temperatures_of
     from train.run.plots import save_confusion
 
-    if options.model.suffix == ".keras":
+    options.model = options.model / RELEASED_MODEL if options.model.is_dir() else options.model
+    if options.model.suffix in (".keras", ".h5", ".hdf5"):
         start_backend()
     from train.classifier.face_size import measure_sizes
     from train.classifier.face_size import table as size_table
+    from train.classifier.foreign import input_side, labels_of_model
 
-    faces = _load_split(options)
-    result = evaluate(options.model, faces, options.emotions or EMOTIONS)
+    faces = _load_split(options, input_side(options.model))
+    labels = labels_of_model(options.model, options.labels) or _labels_by_size(options, faces)
+    faces = faces.in_terms_of(labels)
+    if options.model.suffix == ".tflite" or is_ours(options.model):
+        predicted, note = predict(options.model, faces.pixels), ""
+    else:
+        predicted, note = _predict_foreign(options, faces)
+    if predicted.shape[-1] != len(labels):
+        raise ConfigError(
+            f"model {options.model}: gives {predicted.shape[-1]} numbers, but {len(labels)} labels are named; name one "
+            "for each with --labels"
+        )
+    result = evaluate(options.model, faces, options.emotions or (), predicted)
     sizes = None
     if options.sizes:
         sizes = measure_sizes(lambda pixels: predict(options.model, pixels), faces, temperatures_of(options.model))
@@ -171,7 +195,34 @@ def _evaluate(options: argparse.Namespace) -> str:
         save_confusion(result.fer2013.confusion, result.fer2013.names, title, options.plot)
     if options.json:
         return json.dumps(result.to_dict() | ({"sizes": asdict(sizes)} if sizes else {}), indent=1)
-    return table(result) + (f"\n\n{size_table(sizes)}" if sizes else "")
+    return table(result) + note + (f"\n\n{size_table(sizes)}" if sizes else "")
+
+
+def _labels_by_size(options: argparse.Namespace, faces: fer2013.FaceSet) -> tuple[str, ...]:
+    """The labels of a model that nothing names, where only one answer is possible."""
+    if options.model.suffix == ".tflite":
+        if faces.classes == EMOTIONS:
+            return EMOTIONS
+    elif is_ours(options.model):
+        return EMOTIONS
+    raise ConfigError(f"model {options.model}: nothing says what its outputs are; name a text file with --labels")
+
+
+def _predict_foreign(options: argparse.Namespace, faces: fer2013.FaceSet) -> tuple[Logits, str]:
+    """The logits of a network of others, in the range of input that is named, or else the one that is right most."""
+    from train.classifier.foreign import INPUT_RANGES, run_foreign
+    from train.run.saved import open_model
+
+    network, found = open_model(options.model), {}
+    for name in [options.input_range] if options.input_range else INPUT_RANGES:
+        scores = run_foreign(network, faces.pixels, name)
+        found[name] = (float((scores.argmax(axis=1) == faces.labels).mean()), scores[:, None])
+    best = max(found, key=lambda name: found[name][0])
+    shares = ", ".join(f"{name} {share:.1%}" for name, (share, _) in found.items())
+    note = (
+        "" if options.input_range else f"\n\nThe input range {best} is right most often ({shares}); see --input-range."
+    )
+    return found[best][1], note
 
 
 def _evaluate_pipeline(options: argparse.Namespace) -> str:
@@ -246,7 +297,6 @@ def _curves(options: argparse.Namespace) -> str:
 
 
 def _crop_rule(options: argparse.Namespace) -> str:
-    from edge.model.release import MODEL_FILE as RELEASED_MODEL
     from edge.vision.classifier import PACKAGED_MODEL
     from train.classifier.crop_rule import crop_faces, describe, measure_crop, open_detector
     from train.classifier.evaluate import evaluate_logits, predict

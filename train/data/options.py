@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge.labels import INPUT_SIZE_PX
 from train.data import fer2013
 from train.run.progress import progress_bar
 
@@ -61,11 +62,11 @@ def photograph_options() -> argparse.ArgumentParser:
     return parser
 
 
-def load_faces(options: argparse.Namespace) -> dict[str, fer2013.FaceSet]:
-    """Read what ``fer2013_options`` name, with a progress bar.
+def load_faces(options: argparse.Namespace, size_px: int = INPUT_SIZE_PX) -> dict[str, fer2013.FaceSet]:
+    """Read what ``fer2013_options`` name, with a progress bar; pictures with sides of ``size_px``.
 
     Raises:
         DataError: see ``fer2013.load``.
     """
     with progress_bar(f"reading {options.data.name}") as progress:
-        return fer2013.load(options.data, options.votes, options.cache, progress)
+        return fer2013.load(options.data, options.votes, options.cache, progress, size_px)

@@ -35,7 +35,8 @@ def open_model(path: Path) -> Any:
     if not path.is_file():
         raise ModelError(f"model {path}: does not exist; give the model.keras of a run folder")
     try:
-        _check_sums(path)
+        if path.suffix == ".keras":
+            _check_sums(path)
         return keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -62,7 +63,7 @@ def open_classifier(path: Path) -> Any:
     """
     model = open_model(path)
     taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    own = isinstance(given, tuple) and len(given) == 2 and model.output_names == [OWN_HEAD]
+    own = isinstance(given, tuple) and len(given) == 2 and getattr(model, "output_names", None) == [OWN_HEAD]
     for what, shape, accepted, fits in (
         ("input_shape", taken, (None, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), False),
         ("output_shape", given, [(None, len(EMOTIONS))] * len(HEADS), own),
@@ -70,6 +71,17 @@ def open_classifier(path: Path) -> Any:
         if shape != accepted and not fits:
             raise ModelError(f"model {path}: {what} is {shape}, but a classifier of fer-train has {accepted}")
     return model
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a ``.keras`` file is a classifier of fer-train; others are for ``train.classifier.foreign``."""
+    if path.suffix != ".keras":
+        return False
+    try:
+        open_classifier(path)
+    except ModelError:
+        return False
+    return True
 
 
 def read_labels(path: Path) -> tuple[str, ...] | None:

@@ -106,9 +106,9 @@ def test_emotions_that_no_face_shows_are_refused(tmp_path: Path, faces: dict[str
         compare([Contender("tiny")], faces, tmp_path, Settings(emotions=("happy",), epochs=1, batch=4))
 
 
-def test_too_few_images_for_a_batch_are_refused(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
-    with pytest.raises(DataError, match="42 images to train on; one batch of 128 is the least"):
-        compare([Contender("tiny")], faces, tmp_path, Settings(epochs=1))
+def test_too_few_images_to_train_on_are_refused(tmp_path: Path, faces: dict[str, FaceSet]) -> None:
+    with pytest.raises(DataError, match="6 images to train on; 8 are the least"):
+        compare([Contender("tiny")], faces, tmp_path, Settings(epochs=1, limit=6))
 
 
 @pytest.mark.parametrize(

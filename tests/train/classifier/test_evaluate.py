@@ -186,10 +186,6 @@ def test_a_keras_file_with_damaged_weights_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (
-            "colour/model.tflite",
-            r"maps \(1, 48, 48, 3\) to \(1, 7\); a classifier maps \(1, 48, 48, 1\) to \(1, labels\), once or 2 times",
-        ),
         ("two_outputs.tflite", r"to \(1, 2\), \(1, 4\)"),
         ("float.tflite", r"float.tflite: .* is float32; expected int8"),
     ],

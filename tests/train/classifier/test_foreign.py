@@ -1,0 +1,98 @@
+"""Classifiers that others trained are measured on labelled faces of any data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the extra train")
+
+from tests.support.paths import TINY  # noqa: E402
+from train import cli  # noqa: E402
+
+
+def run(*arguments: object) -> int:
+    return cli.main(["evaluate", *map(str, arguments)])
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Bright and dark pictures of 96 pixels, ten each to train on and to measure with."""
+    random = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for label, grey in (("bright", 170), ("dark", 20)):
+            for number in range(10):
+                path = tmp_path / "faces" / split / label / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), grey + random.integers(0, 60, (96, 96)))
+    return tmp_path / "faces"
+
+
+def save_brightness(path: Path, side_px: int, channels: int) -> Path:
+    """A network for -1..1 that says dark below 0; its outputs are dark, bright."""
+    model: Any = keras.Sequential(
+        [
+            keras.Input((side_px, side_px, channels)),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.layers[-1].set_weights([np.array([[-4.0, 4.0]] * channels) / channels, np.zeros(2)])
+    model.save(path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+@pytest.mark.parametrize(("name", "side_px", "channels"), [("theirs.h5", 64, 1), ("theirs.keras", 96, 3)])
+def test_a_network_of_any_size_is_measured_in_the_input_range_that_fits(
+    name: str, side_px: int, channels: int, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_brightness(tmp_path / name, side_px, channels)
+    (tmp_path / "labels.txt").write_text("0 dark\n1 bright\n", "utf-8")
+
+    status = run(model, "--data", faces, "--cache", tmp_path / "cache")
+
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "The input range -1..1 is right most often (0..255 50.0%, 0..1 50.0%, -1..1 100.0%)" in out
+    assert "between 83.9% and 100.0% (95 % interval)" in out
+    assert run(model, "--data", faces, "--cache", tmp_path / "cache", "--input-range=0..1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["fer2013"]["accuracy"] == 0.5
+
+
+def test_labels_are_asked_for_where_nothing_names_them(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_brightness(tmp_path / "theirs.keras", 48, 1)
+    given = ("--data", faces, "--cache", tmp_path / "cache")
+
+    assert run(model, *given) == 78
+    assert "nothing says what its outputs are; name a text file with --labels" in capsys.readouterr().err
+    for content, message in (("dark\n", "there is 1 label"), ("dark\nbright\ngrey\n", "gives 2 numbers, but 3 labels")):
+        (tmp_path / "names.txt").write_text(content, "utf-8")
+        assert run(model, *given, "--labels", tmp_path / "names.txt") == 78
+        assert message in capsys.readouterr().err
+    assert run(model, *given, "--labels", tmp_path / "absent.txt") == 78
+    assert "absent.txt: cannot be read" in capsys.readouterr().err
+
+
+def test_a_release_folder_is_measured_on_two_of_its_labels_with_rows_for_these_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("happy", "sad", "bored"):
+        for number in range(5):
+            path = tmp_path / "faces" / label / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.full((48, 48), 40 * number, np.uint8))
+
+    status = run(TINY / "grey", "--data", tmp_path / "faces", "--cache", tmp_path / "cache", "--json")
+
+    document = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert [each["name"] for each in document["fer2013"]["classes"]] == ["happy", "sad", "bored"]
+    assert document["fer2013"]["classes"][2]["recall"] == 0  # a label that the model lacks
