@@ -124,7 +124,7 @@ def _row(row: BackboneResult, cost: Int8Cost | None) -> tuple[str, ...]:
         f"{row.multiply_adds / 1e6:,.0f} M",
         f"{4 * row.parameters / 1e6:.1f} MB",
         f"{cost.size_bytes / 1e6:.1f} MB" if cost else "",
-        f"{cost.int8_ms:.1f} ms" if cost else "",
+        f"{cost.int8_ms:.3g} ms" if cost else "",
     )
 
 

@@ -161,7 +161,7 @@ def test_the_page_has_size_and_time_in_int8_once_they_are_measured(tmp_path: Pat
     shown = text(write_page(tmp_path))
 
     assert "2.5 MB" in shown
-    assert "1.2 ms" in shown
+    assert "1.25 ms" in shown
     assert "has measured" not in shown
 
 
