@@ -125,9 +125,9 @@ export class Liveness {
   look(image, tracks, nowS) {
     for (const { id } of tracks) {
       if (!this.#suspects.has(id)) this.#suspects.set(id, newSuspect(nowS));
-      this.#suspects.get(id).seenS = nowS;
+      this.#suspects.get(id).lastS = nowS;
     }
-    for (const [id, { seenS }] of this.#suspects) if (nowS - seenS > CREDIT_S) this.#suspects.delete(id);
+    for (const [id, { lastS }] of this.#suspects) if (nowS - lastS > CREDIT_S) this.#suspects.delete(id);
     const due = tracks.filter(({ id }) => nowS >= this.#suspects.get(id).nextLookS);
     if (!due.length || nowS - this.#lookedS < LOOK_EVERY_S) return;
     this.#lookedS = nowS;
@@ -182,13 +182,13 @@ export class Liveness {
       if (suspect.calm >= CALM_LOOKS) suspect.looks = 0;
       return;
     }
-    if (suspect.looks === 0) Object.assign(suspect, { differentS: nowS, path: [] });
+    if (suspect.looks === 0) Object.assign(suspect, { sinceS: nowS, path: [] });
     suspect.looks += 1;
     suspect.calm = 0;
     suspect.path = [...suspect.path.slice(1 - PATH_LOOKS), at];
     if (changed) this.#refer(suspect, image, face);
     const movesOn = changed || extent(suspect.path) > leastPx;
-    if (movesOn && nowS - suspect.differentS >= PROOF_S && suspect.looks >= PROOF_LOOKS)
+    if (movesOn && nowS - suspect.sinceS >= PROOF_S && suspect.looks >= PROOF_LOOKS)
       Object.assign(suspect, { aliveUntilS: nowS + CREDIT_S, nextLookS: nowS + RENEW_S, patch: null, looks: 0 });
   }
 
@@ -202,11 +202,11 @@ export class Liveness {
 
 const newSuspect = (nowS) => ({
   firstS: nowS,
-  seenS: nowS,
+  lastS: nowS,
   patch: null,
   camera: { x: 0, y: 0, errorPx: 0 },
   lookedS: Number.NEGATIVE_INFINITY,
-  differentS: 0,
+  sinceS: 0,
   looks: 0,
   path: [],
   calm: 0,
