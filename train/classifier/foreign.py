@@ -13,6 +13,7 @@ from edge.errors import ModelError
 from edge.labels import check_labels
 from edge.model.interpreter import Interpreter
 from edge.records import Pixels
+from train.run.backend import muted_stderr
 from train.run.saved import open_model, read_labels
 
 INPUT_RANGES = {"0..255": (1.0, 0.0), "0..1": (1 / 255, 0.0), "-1..1": (1 / 127.5, -1.0)}
@@ -29,7 +30,8 @@ def input_side(model: Path) -> int:
     """
     if model.suffix == ".tflite":
         try:
-            shape: Any = Interpreter(model.read_bytes()).inputs[0].shape
+            with muted_stderr():
+                shape: Any = Interpreter(model.read_bytes()).inputs[0].shape
         except OSError as error:
             raise ModelError(f"model {model}: cannot be read ({error.strerror})") from error
         except ModelError as error:

@@ -24,6 +24,7 @@ def muted_stderr() -> Iterator[TextIO]:
 
 def start_backend() -> None:
     """Import Keras and run one operation without TensorFlow's dozen log lines, which no setting switches off."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # for what it says later
     with muted_stderr():
         import keras
 

@@ -283,3 +283,11 @@ def test_a_class_with_one_picture_is_kept_to_train_on(tmp_path: Path) -> None:
     run(tmp_path / "in", "--out", tmp_path / "out")
 
     assert report(tmp_path / "out")["attentive/IMG_7.jpg"]["split"] == "Training"
+
+
+def test_an_import_says_nothing_but_what_it_made(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    two_labels(tmp_path / "in")
+
+    run(tmp_path / "in", "--out", tmp_path / "out")
+
+    assert "XNNPACK" not in capfd.readouterr().err
