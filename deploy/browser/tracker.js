@@ -8,6 +8,7 @@ const MIN_SIZE_RATIO = 0.5;
 const RESTING = -0.5;
 const OLD_PACE = 0.3; // weight of a person's pace before the newest step
 const REST_S = 1;
+const STILL = 0.3; // face heights a second
 const MAX_MISSING_S = 1;
 const MAX_AWAY_S = 10;
 const MAX_TRACKS = 64;
@@ -101,7 +102,9 @@ export class Tracker {
 }
 
 function remembers(person, nowS) {
-  const rests = person.track.confirmed && person.seenAtS - person.restingSinceS >= REST_S;
+  const { confirmed, face } = person.track;
+  const still = Math.hypot(...person.pace) < STILL * (face.bottom - face.top);
+  const rests = confirmed && (still || person.seenAtS - person.restingSinceS >= REST_S);
   return nowS - person.seenAtS <= (rests ? MAX_AWAY_S : MAX_MISSING_S);
 }
 

@@ -29,6 +29,9 @@ there later is the same: four fifths of a face height to the side, as far as a s
 REST_S = 1.0
 """Who has been in one place for so long rests. A passer-by does not, so the next is not taken for the same person."""
 
+STILL = 0.3
+"""Who moves by less, in face heights a second, rests at once. Who walks at 0.2 m/s moves by one."""
+
 KEPT = 0.3
 """Affinity with a person's last box above which a face too uncertain to begin a track continues theirs."""
 
@@ -63,7 +66,8 @@ class _Person:
 
     @property
     def rests(self) -> bool:
-        return self.track.confirmed and self.seen_at_s - self.resting_since_s >= REST_S
+        still = math.hypot(*self.pace) < STILL * self.track.face.height_px
+        return self.track.confirmed and (still or self.seen_at_s - self.resting_since_s >= REST_S)
 
 
 class FaceTracker:

@@ -164,7 +164,7 @@ def test_a_person_who_returns_after_a_long_absence_counts_again() -> None:
     script = Script([face(100)], [face(100)], [], [face(100)], [face(100)])
     tracker = FaceTracker(detect_every=1, max_missing_s=1.0)
 
-    seen = script.follow(tracker, 0.0, 0.1, 1.2, 1.3, 1.4)
+    seen = script.follow(tracker, 0.0, 0.1, 10.2, 10.3, 10.4)
 
     assert [ids(tracks) for tracks in seen] == [[1], [1], [], [2], [2]]
 
@@ -362,3 +362,12 @@ def test_uncertain_faces_keep_no_more_tracks_than_are_followed_at_once() -> None
     *_, last = script.follow(FaceTracker(detect_every=1, max_tracks=2), 0.0, 0.1, 0.2)
 
     assert [track.face.left_px for track in last] == [500, 100]
+
+
+@pytest.mark.parametrize(("step_px", "people"), [(1, {1}), (2, {1, 2})], ids=["still", "walking"])
+def test_who_is_seen_now_and_then_in_one_place_is_one_person_unless_walking(step_px: int, people: set[int]) -> None:
+    flash: list[list[Face]] = [[face(100)], [face(100 + step_px)], *[[]] * 20]
+
+    seen = Script(*flash, *flash).follow(FaceTracker(detect_every=1), *(step / 10 for step in range(44)))
+
+    assert {track.id for tracks in seen for track in tracks} == people
