@@ -31,8 +31,8 @@ _FRAMES, _FRAMES_WITHIN_S = 5, 3.0
 _SMALLEST_PX = 16
 """What ``detector.min_face_px`` may be at least."""
 _UPRIGHT = 1.1
-"""By what factor scores are higher where faces are upright: detectors find many upside down, a little less surely. Of 104
-portraits this factor turns none that was upright, and 88 % of those that were upside down."""
+"""By what factor scores are higher where faces are upright: detectors find many upside down, a little less surely. Of
+104 portraits this factor turns none that was upright, and 88 % of those that were upside down."""
 
 
 @dataclass(frozen=True, slots=True)
