@@ -10,7 +10,7 @@ from edge.model.manifest import Manifest, TensorSpec
 from edge.model.release import MANIFEST_FILE, MODEL_FILE
 from quantize.release import check_release, read_model
 from quantize.tflite.float_edges import with_float_edges
-from quantize.tflite.graph import Tensor, read_graph
+from train.tflite.graph import Tensor, read_graph
 
 
 def make_browser_release(folder: Path, out: Path) -> Manifest:

@@ -151,7 +151,7 @@ def _browser(options: argparse.Namespace) -> None:
 
 def _edgetpu(options: argparse.Namespace) -> None:
     from quantize.tflite.edgetpu import compile_for_edgetpu
-    from quantize.tflite.graph import read_graph
+    from train.tflite.graph import read_graph
 
     show_forecast(read_graph(read_model(options.model)))
     if options.compile:

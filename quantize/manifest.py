@@ -14,8 +14,8 @@ import numpy.typing as npt
 import edge
 from edge.model.golden import GoldenVector, golden_input, golden_values
 from edge.model.manifest import SharedFields, TensorSpec
-from quantize.tflite.graph import Graph, Tensor
 from quantize.tflite.runtimes import Difference, run_in_tensorflow
+from train.tflite.graph import Graph, Tensor
 
 GOLDEN_SEEDS = range(8)
 

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from quantize.report import Row, percent
 from quantize.tflite import edgetpu
-from quantize.tflite.graph import Graph
 from quantize.tflite.layers import LOW_SNR_DB, LayerError, worst
 from quantize.tflite.runtimes import Difference
 from train.run.backend import muted_stderr
+from train.tflite.graph import Graph
 
 
 def say(content: str | Table) -> None:

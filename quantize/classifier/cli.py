@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from edge.errors import ConfigError
 from quantize.classifier import calibration
 from quantize.classifier.calibration import Calibration
-from quantize.classifier.input_range import INPUT_RANGES
 from quantize.release import HELD_OUT, PROBES
 from quantize.report import describe_latency, percent
 from quantize.terminal import busy, say, show_changes, show_differences, show_forecast, show_layers, show_table
 from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
 from train.data.selection import require_split, training_faces
+from train.foreign.ranges import INPUT_RANGES
 
 if TYPE_CHECKING:
     from quantize.classifier.agreement import Comparison

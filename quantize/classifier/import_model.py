@@ -14,18 +14,19 @@ from edge.model.classifier_manifest import ClassifierManifest
 from quantize.classifier.agreement import MAX_LOST, MIN_AGREEMENT, best_temperature
 from quantize.classifier.images import Images
 from quantize.classifier.input_range import find_input, is_better
-from quantize.classifier.label_file import read_labels
 from quantize.classifier.manifest import fill_manifest
-from quantize.classifier.third_party import open_third_party
 from quantize.manifest import golden_images
 from quantize.release import CONVERTED_FROM, MAX_CONVERTED_BYTES, PROBES, publish
 from quantize.report import percent
 from quantize.tflite.convert import quantise
-from quantize.tflite.float_model import with_logits, with_range
-from quantize.tflite.graph import Graph, read_graph
 from quantize.tflite.inference import run
-from quantize.tflite.runtimes import compare_runtimes, run_float
+from quantize.tflite.runtimes import compare_runtimes
 from quantize.tflite.verify import check_range, classifier_requirements, verify
+from train.foreign.label_file import read_labels
+from train.foreign.opener import open_third_party
+from train.tflite.float_model import with_logits, with_range
+from train.tflite.graph import Graph, read_graph
+from train.tflite.run import run_float
 
 LICENCE = "That of the model that was converted; ask its authors."
 

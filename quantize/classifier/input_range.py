@@ -16,44 +16,11 @@ from scipy.optimize import linear_sum_assignment
 from edge.errors import ModelError
 from quantize.classifier.images import Images
 from quantize.report import percent
-from quantize.tflite.graph import read_graph
-from quantize.tflite.inference import with_channels
-from quantize.tflite.runtimes import run_float
-
-_IMAGENET_MEAN, _IMAGENET_DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-
-MEANS_AND_DEVIATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "-1..1": ((127.5,), (127.5,)),
-    "0..1": ((0,), (255,)),
-    "0..255": ((0,), (1,)),
-    "-0.5..0.5": ((127.5,), (255,)),
-    "imagenet": (_IMAGENET_MEAN, _IMAGENET_DEVIATION),
-    "imagenet-bgr": (_IMAGENET_MEAN[::-1], _IMAGENET_DEVIATION[::-1]),
-    "caffe": ((103.939, 116.779, 123.68), (1,)),
-    "caffe-rgb": ((123.68, 116.779, 103.939), (1,)),
-    "vggface": ((93.594, 104.7624, 129.1863), (1,)),
-    "vggface2": ((91.4953, 103.8827, 131.0912), (1,)),
-}
-"""What networks take: (grey - mean) / deviation, by channel where the channels differ. The means of ImageNet are those
-of torchvision and of Keras' caffe mode, those of VGGFace those of keras_vggface. The device sees grey, so that BGR and
-RGB are the same to a network whose range is the same for all channels."""
-
-STANDARDISED = "standardised"
-"""The mean 0 and the deviation 1, over all images of the data set."""
-
-INPUT_RANGES = (*MEANS_AND_DEVIATIONS, STANDARDISED)
+from train.foreign.ranges import INPUT_RANGES, InputRange, likelihood, make_range, run_with
+from train.tflite.graph import read_graph
 
 _COMPARED = 400
 """How many images ranges are compared on: enough to tell two apart that differ by four points."""
-
-
-@dataclass(frozen=True, slots=True)
-class InputRange:
-    """A range by its name, and the scale and offset of each channel that take grey levels there."""
-
-    name: str
-    scale: tuple[float, ...]
-    offset: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +67,7 @@ def find_input(network: bytes, names: tuple[str, ...], wanted: str | None, sampl
         logits = run_with(network, others.pixels, each)
         tops[each.name] = logits.argmax(axis=1)
         right[each.name] = orders[each.name][tops[each.name]] == others.labels
-        likelihoods[each.name] = _likelihood(logits[:, np.argsort(orders[each.name])], others)
+        likelihoods[each.name] = likelihood(logits[:, np.argsort(orders[each.name])], others.labels)
     best = max(ranges, key=lambda each: (right[each.name].mean(), likelihoods[each.name]))
     chosen = next((each for each in ranges if each.name == wanted), best)
     if is_better(right[best.name], right[chosen.name]):
@@ -128,11 +95,6 @@ def find_input(network: bytes, names: tuple[str, ...], wanted: str | None, sampl
     return Found(chosen, labels, dict(sorted(accuracies.items(), key=lambda item: -item[1])))
 
 
-def _likelihood(logits: npt.NDArray[np.float32], images: Images) -> float:
-    """The mean logarithm of the probability of what an image shows: it decides between equal accuracies."""
-    return float((logits[np.arange(len(images)), images.labels] - np.logaddexp.reduce(logits, axis=1)).mean())
-
-
 def _given(wanted: str | None, channels: int, sample: Images) -> InputRange:
     if wanted is None:
         raise ModelError(
@@ -152,30 +114,6 @@ def _named(names: tuple[str, ...], outputs: int, others: Images) -> tuple[str, .
             "give it with --labels"
         )
     return names
-
-
-def make_range(name: str, channels: int, pixels: npt.NDArray[np.uint8]) -> InputRange | None:
-    """One of ``INPUT_RANGES`` for images of so many channels; None if it is one for colours and these are grey.
-
-    ``pixels`` are those of the data set, for its mean and deviation.
-    """
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    if name == STANDARDISED:
-        mean, deviation = (float(pixels.mean()),), (max(float(pixels.std()), 1.0),)
-    else:
-        mean, deviation = MEANS_AND_DEVIATIONS[name]
-    if max(len(mean), len(deviation)) > channels:
-        return None
-    means, deviations = (np.broadcast_to(np.array(each), channels) for each in (mean, deviation))
-    return InputRange(name, tuple((1 / deviations).tolist()), tuple((-means / deviations).tolist()))
-
-
-def run_with(network: bytes, pixels: npt.NDArray[np.uint8], chosen: InputRange) -> npt.NDArray[np.float32]:
-    """The logits (n, labels) of a float ``network`` for grey images in a range."""
-    images = with_channels(pixels, len(chosen.scale)).astype(np.float32)
-    scale, offset = (np.array(each, np.float32) for each in (chosen.scale, chosen.offset))
-    return run_float(network, images * scale + offset)
 
 
 def best_order(logits: npt.NDArray[np.float32], images: Images) -> npt.NDArray[np.intp]:

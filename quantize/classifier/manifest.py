@@ -9,9 +9,9 @@ from edge.labels import EMOTIONS
 from edge.model.classifier_manifest import ClassifierManifest, Head
 from quantize.classifier.agreement import Comparison
 from quantize.manifest import shared_fields, tensor_spec
-from quantize.tflite.graph import Graph
 from quantize.tflite.runtimes import Difference
 from train.classifier.evaluate import Evaluation
+from train.tflite.graph import Graph
 
 LICENCE = (
     "Weights: MIT, like the code. Trained on FER2013 (ICML 2013 challenge on Kaggle), which carries no explicit "

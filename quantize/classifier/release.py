@@ -19,7 +19,6 @@ from quantize.classifier.report import chart, comparison_page
 from quantize.manifest import golden_images
 from quantize.release import HELD_OUT, PROBES, publish, read_run
 from quantize.tflite.convert import convert_float, convert_int8
-from quantize.tflite.graph import Graph
 from quantize.tflite.latency import Latency, measure_latency
 from quantize.tflite.layers import LayerError, layer_errors
 from quantize.tflite.runtimes import Difference, compare_runtimes
@@ -28,6 +27,7 @@ from train.classifier.face_size import measure_sizes
 from train.data.fer2013 import FaceSet
 from train.data.selection import require_split
 from train.run.saved import head_names, open_classifier, read_labels
+from train.tflite.graph import Graph
 
 
 @dataclass(frozen=True, slots=True)

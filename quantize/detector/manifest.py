@@ -14,8 +14,8 @@ from edge.vision.crop import CropRule
 from edge.vision.detector.decode import SAME_FACE_IOU
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
 from quantize.manifest import shared_fields, tensor_spec
-from quantize.tflite.graph import Graph, Tensor
 from quantize.tflite.runtimes import Difference
+from train.tflite.graph import Graph, Tensor
 
 LICENCE = (
     "Weights: MIT, like the code. Trained on images of other people, whose licences the model card names: clear them "

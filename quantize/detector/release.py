@@ -26,7 +26,6 @@ from quantize.detector.report import chart, comparison_page
 from quantize.manifest import GOLDEN_SEEDS, golden_images
 from quantize.release import PROBES, publish, read_run
 from quantize.tflite.convert import convert_float, convert_int8
-from quantize.tflite.graph import Graph
 from quantize.tflite.latency import Latency, measure_latency
 from quantize.tflite.layers import LayerError, layer_errors
 from quantize.tflite.runtimes import Difference, compare_runtimes
@@ -38,6 +37,7 @@ from train.detector.evaluate import evaluate, find_faces
 from train.detector.metrics import MIN_SCORE
 from train.detector.synthesis.sprites import Collection
 from train.run.saved import open_model
+from train.tflite.graph import Graph
 
 KEEP = 0.7
 """Score that keeps a track, as a share of the one that begins it. On invented films (``train.detector.count``) 0.7

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, ModelError
-from quantize.tflite.graph import read_graph, schema
-from quantize.tflite.inference import with_channels
-from quantize.tflite.objects import operator_name, pack, unpack
-
-LAYERS = "train/classifier/network.py (ReLU or ReLU6 as activation)"
-"""Layers that convert and run on a device, for error messages."""
-
+from train.tflite.graph import read_graph, schema
+from train.tflite.objects import operator_name, pack, unpack
+from train.tflite.run import with_channels
+from train.tflite.trace import LAYERS
 
 _TABLES = ("ELU", "GELU", "HARD_SWISH", "TANH", "LOGISTIC")
 
@@ -115,26 +111,6 @@ def _with_int8_tables(model: bytes) -> bytes:
         return model
     graph.operators = kept
     return pack(document)
-
-
-def trace(call: Callable[[Any], Any], shape: tuple[int, ...]) -> bytes:
-    """What ``call`` does with an image of ``shape`` (1, ...) as a float .tflite file.
-
-    Raises:
-        ModelError: TFLite has no operator for a part of it.
-    """
-    import tensorflow as tf
-
-    function = tf.function(call).get_concrete_function(tf.TensorSpec(shape, tf.float32, "pixels"))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])  # which freezes the weights of any owner
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        try:
-            return bytes(converter.convert())
-        except (RuntimeError, ValueError, tf.errors.OpError) as error:
-            missing = re.findall(r"'tf\.(\w+)' op is neither", str(error))
-            reason = f"uses {', '.join(dict.fromkeys(missing))}" if missing else _reason(error)
-            raise ModelError(f"{reason}, for which TFLite has no operator; train it with {LAYERS}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import ModelError
-from quantize.tflite.graph import Graph, Operator, Tensor
+from train.tflite.graph import Graph, Operator, Tensor
 
 OPERATORS = frozenset(
     {

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.errors import ModelError
-from quantize.tflite.graph import read_graph, schema
-from quantize.tflite.objects import new_operator, pack, unpack
+from train.tflite.graph import read_graph, schema
+from train.tflite.objects import new_operator, pack, unpack
 
 _VERSIONS = {"QUANTIZE": 1, "DEQUANTIZE": 2}  # the first that know int8
 

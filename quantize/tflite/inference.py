@@ -11,10 +11,9 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from edge.errors import ConfigError, ModelError
 from edge.model import int8
 from edge.model.interpreter import Interpreter
+from train.tflite.run import flatten, with_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +43,12 @@ class Outputs:
         return int8.dequantize(self.steps, self.scale, self.zero_point)
 
 
-def flatten(outputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """The values of all ``outputs``, one tensor after another."""
-    return np.concatenate([output.ravel() for output in outputs])
-
-
 def quantization_per_value(
     outputs: Iterable[tuple[int, float, int]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Scale and zero point of every flattened value, from (number of values, scale, zero point) of each tensor."""
     counts, scales, zero_points = zip(*outputs, strict=True)
     return np.repeat(np.array(scales, np.float64), counts), np.repeat(np.array(zero_points, np.int64), counts)
-
-
-def with_channels(images: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
-    """Images as a model takes them, (n, height, width, channels).
-
-    Images without a channel axis are grey; they are repeated into every channel, as the daemon does.
-    """
-    return images if images.ndim == 4 else np.repeat(images[..., np.newaxis], channels, axis=3)
 
 
 def run(model: bytes, images: npt.NDArray[np.uint8]) -> Outputs:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from quantize.tflite.runtimes import open_in_tensorflow
+from train.tflite.run import open_in_tensorflow
 
 
 @dataclass(frozen=True, slots=True)

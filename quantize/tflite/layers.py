@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.model import int8
-from quantize.tflite.graph import Operator, read_graph
-from quantize.tflite.inference import with_channels
-from quantize.tflite.runtimes import open_in_tensorflow
+from train.tflite.graph import Operator, read_graph
+from train.tflite.run import open_in_tensorflow, with_channels
 
 LOW_SNR_DB = 15.0
 """Below this ratio the error is over 18 % of the signal's amplitude: look at such a layer."""

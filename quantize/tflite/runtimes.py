@@ -9,23 +9,18 @@ layers propagate the error: in tflite-runtime ADD alone, in TensorFlow depthwise
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.model import int8
 from edge.model.golden import golden_stride
-from quantize.tflite.graph import read_graph
-from quantize.tflite.inference import Outputs, flatten, quantization_per_value, run, run_in, with_channels
-
-KERNELS = {"BUILTIN_REF": "reference", "BUILTIN_WITHOUT_DEFAULT_DELEGATES": "optimised", "AUTO": "XNNPACK"}
-"""TensorFlow's ways to run one file, and what reports call them."""
+from quantize.tflite.inference import Outputs, quantization_per_value, run, run_in
+from train.tflite.run import KERNELS, open_in_tensorflow, run_all, with_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +62,10 @@ def run_in_tensorflow(model: bytes, images: npt.NDArray[np.uint8], kernels: str)
     """Run an int8 file over images in TensorFlow with one of ``KERNELS``."""
     interpreter = open_in_tensorflow(model, kernels)
     taken = interpreter.get_input_details()[0]
-    steps = _run(interpreter, int8.quantize(with_channels(images, taken["shape"][-1]), *taken["quantization"]))
+    steps = run_all(interpreter, int8.quantize(with_channels(images, taken["shape"][-1]), *taken["quantization"]))
     tensors = ((math.prod(each["shape"]), *each["quantization"]) for each in interpreter.get_output_details())
     runtime = f"tensorflow {metadata.version('tensorflow')}, {KERNELS[kernels]}"
     return Outputs(runtime, steps, *quantization_per_value(tensors))
-
-
-def run_float(model: bytes, images: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """What a float file outputs for images, see ``with_channels``: (n, values)."""
-    interpreter = open_in_tensorflow(model, "AUTO")
-    channels = interpreter.get_input_details()[0]["shape"][-1]
-    return _run(interpreter, with_channels(images, channels).astype(np.float32))
-
-
-def open_in_tensorflow(model: bytes, kernels: str, *, keep_all: bool = False) -> Any:
-    """TensorFlow's own interpreter with one of ``KERNELS`` and one thread, ready to run.
-
-    ``keep_all`` keeps the tensors between layers.
-    """
-    import tensorflow as tf
-
-    with warnings.catch_warnings():
-        # Its successor is ai-edge-litert, which edge.model.interpreter has; here TensorFlow's own copy is wanted.
-        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
-        if kernels == "BUILTIN_REF" and any(operator.name == "ELU" for operator in read_graph(model).operators):
-            kernels = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"  # there is no reference kernel of ELU
-        interpreter = tf.lite.Interpreter(
-            model_content=model,
-            experimental_op_resolver_type=tf.lite.experimental.OpResolverType[kernels],
-            experimental_preserve_all_tensors=keep_all,
-            num_threads=1,
-        )
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def difference(reference: Outputs, other: Outputs, order: npt.NDArray[np.intp] | None = None) -> Difference:
@@ -116,12 +82,3 @@ def difference(reference: Outputs, other: Outputs, order: npt.NDArray[np.intp] |
         mean=float(steps.mean()),
         top_changed=float((expected.argmax(axis=1) != actual.argmax(axis=1)).mean()),
     )
-
-
-def _run(interpreter: Any, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    rows = []
-    for image in batch:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[np.newaxis])
-        interpreter.invoke()
-        rows.append(flatten([interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]))
-    return np.array(rows)

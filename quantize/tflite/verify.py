@@ -13,8 +13,8 @@ from edge.labels import EMOTIONS, HEADS, INPUT_SIZE_PX
 from edge.model import int8
 from edge.model.int8 import INT8_MAX, INT8_MIN
 from edge.vision.detector.manifest import map_shapes
-from quantize.tflite.convert import LAYERS
-from quantize.tflite.graph import Graph, Operator, Tensor, read_graph
+from train.tflite.graph import Graph, Operator, Tensor, read_graph
+from train.tflite.trace import LAYERS
 
 OPERATORS = {
     "ADD": 2,

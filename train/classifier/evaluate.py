@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +17,7 @@ from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.int8 import dequantize, quantize
 from edge.model.interpreter import Interpreter
 from edge.model.probabilities import softmax
-from train.classifier.foreign import resized
+from edge.records import Pixels
 from train.classifier.metrics import Metrics, compute_metrics, wilson
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
@@ -215,3 +216,11 @@ def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
     outputs = [interpreter.run(quantize(face[np.newaxis], taken.scale, taken.zero_point)) for face in images]
     heads = zip(zip(*outputs, strict=True), interpreter.outputs, strict=True)
     return np.stack([dequantize(np.concatenate(head), spec.scale, spec.zero_point) for head, spec in heads], axis=1)
+
+
+def resized(pixels: Pixels, side_px: int) -> Pixels:
+    """Faces (n, side, side) with other sides."""
+    if pixels.shape[1] == side_px:
+        return pixels
+    how = cv2.INTER_AREA if pixels.shape[1] > side_px else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(face, (side_px, side_px), interpolation=how) for face in pixels]).astype(np.uint8)

@@ -1,92 +1,136 @@
-"""Runs classifiers that others trained, of any input size, on labelled faces: to see how good they are here."""
+"""Opens any classifier to measure it on labelled faces, ours and those that others trained, of any input size."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import ModelError
-from edge.labels import check_labels
+from edge.labels import EMOTIONS, INPUT_SIZE_PX
 from edge.model.interpreter import Interpreter
 from edge.records import Pixels
-from train.run.backend import muted_stderr
-from train.run.saved import open_model, read_labels
+from train.classifier.evaluate import Logits, predict, resized
+from train.data.fer2013 import FaceSet
+from train.foreign.label_file import read_labels as read_label_file
+from train.foreign.opener import open_third_party
+from train.foreign.ranges import INPUT_RANGES, InputRange, likelihood, make_range, run_with
+from train.run.backend import muted_stderr, start_backend
+from train.run.saved import is_ours, read_labels
+from train.tflite.float_model import with_logits
+from train.tflite.graph import read_graph
 
-INPUT_RANGES = {"0..255": (1.0, 0.0), "0..1": (1 / 255, 0.0), "-1..1": (1 / 127.5, -1.0)}
-"""The range of a network's input in training: scale and offset that take grey levels there."""
+_COMPARED = 400
+"""On how many faces ranges are compared."""
 
-Scores = npt.NDArray[np.float32]
+Run: TypeAlias = Callable[[Pixels], Logits]
 
 
-def input_side(model: Path) -> int:
-    """The side of the square images that a ``.tflite``, ``.keras`` or ``.h5`` file takes, in pixels.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A classifier of images with sides of ``side_px``.
 
-    Raises:
-        ModelError: it cannot be opened, or takes something else.
+    ``labels`` are empty where nothing names them. ``network`` is a float .tflite file, None of a model of ours, which
+    takes grey levels as they are.
     """
-    if model.suffix == ".tflite":
+
+    path: Path
+    side_px: int
+    labels: tuple[str, ...]
+    network: bytes | None = None
+
+    def fit(self, faces: FaceSet) -> FaceSet:
+        """``faces`` in its size, its labels first.
+
+        Raises:
+            ModelError: nothing says what its outputs are.
+        """
+        # Our models of FER2013's labels have these in one order, and need no file that says so.
+        labels = self.labels or (EMOTIONS if self.network is None and faces.classes == EMOTIONS else ())
+        if not labels:
+            raise ModelError(f"model {self.path}: nothing says what its outputs are; name a text file with --labels")
+        return replace(faces.in_terms_of(labels), pixels=resized(faces.pixels, self.side_px))
+
+    def runner(self, faces: FaceSet, wanted: str | None) -> tuple[Run, str]:
+        """What runs it, and how the range of its input was found: the one ``wanted``, or that which is right most.
+
+        Raises:
+            ModelError: it gives another number of logits than there are labels, or takes no such range.
+        """
+        if self.network is None:
+            return lambda pixels: predict(self.path, pixels), ""
         try:
-            with muted_stderr():
-                shape: Any = Interpreter(model.read_bytes()).inputs[0].shape
-        except OSError as error:
-            raise ModelError(f"model {model}: cannot be read ({error.strerror})") from error
+            network, _ = with_logits(self.network, len(self.labels))
+            with muted_stderr():  # TensorFlow's log of how it runs
+                chosen, shares = _best_range(network, faces, wanted)
         except ModelError as error:
-            raise ModelError(f"model {model}: {error}") from error
-    else:
-        shape = getattr(open_model(model), "input_shape", None)
-    match shape:
-        case (_, int(height), int(width), 1 | 3) if height == width:
-            return height
-    raise ModelError(f"model {model}: takes {shape}, not one square image, grey or RGB")
+            raise ModelError(f"model {self.path}: {error}") from error
+        told = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+        note = f"\n\nThe input range {chosen.name} is right most often ({told}); see --input-range."
+        return lambda pixels: run_with(network, pixels, chosen)[:, None], "" if wanted else note
 
 
-def labels_of_model(model: Path, file: Path | None) -> tuple[str, ...] | None:
-    """The labels in the text ``file``, a line each, else what lies beside ``model``: run.json, model.json, labels.txt.
+def open_model(path: Path, labels: Path | None, size_px: int | None) -> Opened:
+    """Open a classifier of ours, or whatever ``open_third_party`` opens.
+
+    Args:
+        path: the file or folder.
+        labels: text file with its labels; None takes what lies beside it: run.json, model.json or labels.txt.
+        size_px: the side of the images, for a network that takes every size.
 
     Raises:
-        ModelError: ``file`` cannot be read, or holds what cannot be labels.
+        ModelError: it cannot be opened, or its labels cannot be read.
     """
-    if file is None and (known := read_labels(model)):
-        return known
-    file = file or model.with_name("labels.txt")
+    beside = path.with_name("labels.txt")
+    if labels is None and not (named := read_labels(path) or ()) and beside.is_file():
+        labels = beside
+    if labels is not None:
+        named = read_label_file(labels)
+    if (side_px := _side_of_ours(path)) is not None:
+        return Opened(path, side_px, named)
+    start_backend()
+    if is_ours(path):
+        return Opened(path, INPUT_SIZE_PX, named)
+    with muted_stderr():  # TensorFlow's log of how it translates
+        opened = open_third_party(path, size_px)
+    return Opened(path, opened.size_px, named or opened.labels, opened.network)
+
+
+def _side_of_ours(path: Path) -> int | None:
+    """The side of the images that an int8 ``.tflite`` file for a device takes; None if it is not one."""
     try:
-        lines = file.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        if file == model.with_name("labels.txt"):
-            return None
-        raise ModelError(f"labels {file}: cannot be read ({error}); give a text file, one label a line") from error
-    # Teachable Machine numbers its lines: "0 happy".
-    numbered = [line.partition(" ") for line in lines if line.strip()]
-    if all(number == str(place) and name for place, (number, _, name) in enumerate(numbered)):
-        lines = [name for _, _, name in numbered]
-    try:
-        return check_labels(line for line in lines if line.strip())
-    except ValueError as error:
-        raise ModelError(f"labels {file}: {error}") from error
+        with muted_stderr():  # the runtime's log of what it opens
+            (taken,) = Interpreter(path.read_bytes()).inputs
+    except (OSError, ModelError, ValueError):
+        return None
+    match taken.shape:
+        case (1, int(height), int(width), 1 | 3) if height == width and taken.scale == 1:
+            return height
+    return None
 
 
-def run_foreign(network: Any, pixels: Pixels, input_range: str) -> Scores:
-    """Logits (n, labels) of a Keras network for faces (n, side, side); probabilities become their logarithms."""
-    scale, offset = INPUT_RANGES[input_range]
-    given = []
-    for start in range(0, len(pixels), 256):
-        images = pixels[start : start + 256, ..., np.newaxis].astype(np.float32) * scale + offset
-        given.append(network.predict(np.repeat(images, network.input_shape[-1], axis=3), verbose=0))
-    scores = np.concatenate(given).astype(np.float32)
-    if scores.ndim != 2:
-        raise ModelError(f"gives {scores.shape[1:]} for a face, not one number for each label")
-    if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-2):
-        scores = np.log(np.maximum(scores, 1e-7))
-    return scores
+def _best_range(network: bytes, faces: FaceSet, wanted: str | None) -> tuple[InputRange, dict[str, float]]:
+    """The range ``wanted``, or the one with which ``network`` is right most often; the share that each names right.
 
-
-def resized(pixels: Pixels, side_px: int) -> Pixels:
-    """Faces (n, side, side) with other sides."""
-    if pixels.shape[1] == side_px:
-        return pixels
-    how = cv2.INTER_AREA if pixels.shape[1] > side_px else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(face, (side_px, side_px), interpolation=how) for face in pixels]).astype(np.uint8)
+    Raises:
+        ModelError: ``wanted`` is for colours, and the network takes grey images.
+    """
+    channels = read_graph(network).inputs[0].shape[3]
+    some = faces.select(np.arange(0, len(faces), -(-len(faces) // _COMPARED)))
+    ranges = [
+        each
+        for name in ([wanted] if wanted else INPUT_RANGES)
+        if (each := make_range(name, channels, faces.pixels)) is not None
+    ]
+    if not ranges:
+        raise ModelError(f"takes grey images, and {wanted} is a range for colours; give another --input-range")
+    shares, likely = {}, {}
+    for each in ranges:
+        logits = run_with(network, some.pixels, each)
+        shares[each.name] = float((logits.argmax(axis=1) == some.labels).mean())
+        likely[each.name] = likelihood(logits, some.labels)
+    best = max(ranges, key=lambda each: (shares[each.name], likely[each.name]))
+    return best, dict(sorted(shares.items(), key=lambda item: -item[1]))

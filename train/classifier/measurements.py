@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError
-from edge.labels import EMOTIONS, INPUT_SIZE_PX
+from edge.labels import INPUT_SIZE_PX
 from edge.model.release import MODEL_FILE as RELEASED_MODEL
 from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
 from train.data.selection import require_split
+from train.foreign.ranges import INPUT_RANGES
 from train.run.backend import start_backend
 from train.run.folder import HISTORY_FILE, MODEL_FILE
 from train.run.options import whole_number
 from train.run.progress import progress_bar
-from train.run.saved import is_ours
 
 if TYPE_CHECKING:
-    from train.classifier.evaluate import Logits
     from train.classifier.fairness import Fairness
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -42,8 +41,8 @@ def add_commands(commands: Commands, command: Callable[[argparse.Namespace], int
         type=Path,
         nargs="?",
         metavar="MODEL",
-        help="a .keras, .h5 or int8 .tflite file of any input size, or a release folder; with --pipeline a release "
-        "folder (default: the packaged one)",
+        help="a release folder, a .keras, .h5 or .tflite file of any input size, or what else fer-quantize convert "
+        "takes; with --pipeline a release folder (default: the packaged one)",
     )
     evaluate.add_argument(
         "--pipeline",
@@ -62,8 +61,12 @@ def add_commands(commands: Commands, command: Callable[[argparse.Namespace], int
         help="text file with the labels of a model of others, one a line in the order of its outputs",
     )
     evaluate.add_argument(
-        "--input-range", choices=("0..255", "0..1", "-1..1"), help="of a model of others (default: try them)"
+        "--input-range",
+        choices=INPUT_RANGES,
+        metavar="RANGE",
+        help=f"of a model of others (default: the one that is right most): {', '.join(INPUT_RANGES)}",
     )
+    evaluate.add_argument("--size", type=whole_number, metavar="PX", help="side of the images of one that takes any")
     evaluate.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     evaluate.add_argument(
         "--sizes",
@@ -164,65 +167,28 @@ def _evaluate(options: argparse.Namespace) -> str:
     for given, name in ((options.model, "MODEL"), (options.data, "--data")):
         if given is None:
             raise ConfigError(f"evaluate needs {name}; give a model file and --data, or --pipeline")
-    from train.classifier.evaluate import evaluate, predict, table, temperatures_of
-    from train.run.plots import save_confusion
-
-    options.model = options.model / RELEASED_MODEL if options.model.is_dir() else options.model
-    if options.model.suffix in (".keras", ".h5", ".hdf5"):
-        start_backend()
+    from train.classifier.evaluate import evaluate, table, temperatures_of
     from train.classifier.face_size import measure_sizes
     from train.classifier.face_size import table as size_table
-    from train.classifier.foreign import input_side, labels_of_model
+    from train.classifier.foreign import open_model
+    from train.run.plots import save_confusion
 
-    faces = _load_split(options, input_side(options.model))
-    labels = labels_of_model(options.model, options.labels) or _labels_by_size(options, faces)
-    faces = faces.in_terms_of(labels)
-    if options.model.suffix == ".tflite" or is_ours(options.model):
-        predicted, note = predict(options.model, faces.pixels), ""
-    else:
-        predicted, note = _predict_foreign(options, faces)
-    if predicted.shape[-1] != len(labels):
-        raise ConfigError(
-            f"model {options.model}: gives {predicted.shape[-1]} numbers, but {len(labels)} labels are named; name one "
-            "for each with --labels"
-        )
+    if (options.model / RELEASED_MODEL).is_file():
+        options.model = options.model / RELEASED_MODEL
+    opened = open_model(options.model, options.labels, options.size)
+    faces = opened.fit(_load_split(options, opened.side_px))
+    run, note = opened.runner(faces, options.input_range)
+    predicted = run(faces.pixels)
     result = evaluate(options.model, faces, options.emotions or (), predicted)
     sizes = None
     if options.sizes:
-        sizes = measure_sizes(lambda pixels: predict(options.model, pixels), faces, temperatures_of(options.model))
+        sizes = measure_sizes(run, faces, temperatures_of(options.model))
     if options.plot:
         title = f"{options.model.name} on {options.split}: {result.fer2013.accuracy:.1%}"
         save_confusion(result.fer2013.confusion, result.fer2013.names, title, options.plot)
     if options.json:
         return json.dumps(result.to_dict() | ({"sizes": asdict(sizes)} if sizes else {}), indent=1)
     return table(result) + note + (f"\n\n{size_table(sizes)}" if sizes else "")
-
-
-def _labels_by_size(options: argparse.Namespace, faces: fer2013.FaceSet) -> tuple[str, ...]:
-    """The labels of a model that nothing names, where only one answer is possible."""
-    if options.model.suffix == ".tflite":
-        if faces.classes == EMOTIONS:
-            return EMOTIONS
-    elif is_ours(options.model):
-        return EMOTIONS
-    raise ConfigError(f"model {options.model}: nothing says what its outputs are; name a text file with --labels")
-
-
-def _predict_foreign(options: argparse.Namespace, faces: fer2013.FaceSet) -> tuple[Logits, str]:
-    """The logits of a network of others, in the range of input that is named, or else the one that is right most."""
-    from train.classifier.foreign import INPUT_RANGES, run_foreign
-    from train.run.saved import open_model
-
-    network, found = open_model(options.model), {}
-    for name in [options.input_range] if options.input_range else INPUT_RANGES:
-        scores = run_foreign(network, faces.pixels, name)
-        found[name] = (float((scores.argmax(axis=1) == faces.labels).mean()), scores[:, None])
-    best = max(found, key=lambda name: found[name][0])
-    shares = ", ".join(f"{name} {share:.1%}" for name, (share, _) in found.items())
-    note = (
-        "" if options.input_range else f"\n\nThe input range {best} is right most often ({shares}); see --input-range."
-    )
-    return found[best][1], note
 
 
 def _evaluate_pipeline(options: argparse.Namespace) -> str:

@@ -74,7 +74,7 @@ def open_classifier(path: Path) -> Any:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a ``.keras`` file is a classifier of fer-train; others are for ``train.classifier.foreign``."""
+    """Whether a ``.keras`` file is a classifier of fer-train; others are for ``train.foreign``."""
     if path.suffix != ".keras":
         return False
     try:

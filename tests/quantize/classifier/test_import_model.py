@@ -21,8 +21,8 @@ from edge.vision.classifier import EmotionClassifier, load_release
 from quantize.classifier.images import Images
 from quantize.classifier.import_model import ImportOutcome, import_model
 from quantize.release import check_release
-from quantize.tflite.graph import read_graph
 from train.data.fer2013 import FaceSet
+from train.tflite.graph import read_graph
 
 Faces = dict[str, FaceSet]
 SHUFFLED = ("surprise", "neutral", "happy", "angry", "fear", "sad", "disgust")
@@ -263,7 +263,12 @@ def test_range_and_order_are_found_with_labelled_faces(mini_xception: Any, faces
         ),
         (EMOTIONS, None, False, r"does not say in which range it takes images; give it with --input-range, or find it"),
         (None, "-1..1", False, r"gives 7 numbers without names; list their labels"),
-        (EMOTIONS[:6], "-1..1", True, r"gives \(1, 7\), expected one row of 6 numbers; list one label for each number"),
+        (
+            EMOTIONS[:6],
+            "-1..1",
+            True,
+            r"gives 7 numbers for 6 labels; list its own, one for each number, with --labels",
+        ),
         (EMOTIONS, "imagenet", False, r"takes grey images, and imagenet is a range for colours"),
     ],
 )

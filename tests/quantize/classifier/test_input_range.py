@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from quantize.classifier.images import Images
-from quantize.classifier.input_range import INPUT_RANGES, best_order, is_better, is_unclear, make_range
+from quantize.classifier.input_range import best_order, is_better, is_unclear
+from train.foreign.ranges import INPUT_RANGES, make_range
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "convert.md"
 NOISE = np.random.RandomState(0).randint(0, 256, (5, 8, 8)).astype(np.uint8)

@@ -19,8 +19,6 @@ from quantize.detector.calibration import SCENES, draw_scenes
 from quantize.detector.release import Outcome, open_detector, release
 from quantize.release import check_release
 from quantize.tflite.convert import convert_float, convert_int8
-from quantize.tflite.graph import read_graph
-from quantize.tflite.runtimes import run_float
 from quantize.tflite.verify import detector_requirements, verify
 from train.data.fer2013 import FaceSet
 from train.data.photographs import Photograph
@@ -28,6 +26,8 @@ from train.detector.development import Frame
 from train.detector.network import build
 from train.detector.sources import Sources
 from train.detector.synthesis.sprites import NO_FACES, Collection
+from train.tflite.graph import read_graph
+from train.tflite.run import run_float
 
 HEIGHT, WIDTH, STRIDES = 96, 128, (8, 16, 32)
 BLOCK, REACH = 16, 2

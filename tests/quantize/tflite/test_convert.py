@@ -10,8 +10,8 @@ from keras import layers
 from edge.errors import ConfigError
 from edge.records import Pixels
 from quantize.tflite.convert import convert_float, convert_int8
-from quantize.tflite.graph import read_graph
 from train.run.saved import open_classifier
+from train.tflite.graph import read_graph
 
 
 def test_converting_again_gives_the_same_bytes_even_after_other_models_were_built(

@@ -7,7 +7,7 @@ import pytest
 
 from edge.errors import ModelError
 from quantize.tflite.edgetpu import compile_for_edgetpu, forecast
-from quantize.tflite.graph import Graph, Operator, Tensor, read_graph
+from train.tflite.graph import Graph, Operator, Tensor, read_graph
 
 VALUES = Tensor("values", "INT8", (1, 6, 6, 8), False, (0.1,), (0,), None)
 PER_CHANNEL = replace(VALUES, scales=(0.1,) * 8, zero_points=(0,) * 8)

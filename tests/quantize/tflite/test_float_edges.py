@@ -15,9 +15,9 @@ from edge.vision.detector.builtin import PACKAGED_DETECTOR, load_detector
 from quantize.browser import make_browser_release
 from quantize.cli import main
 from quantize.tflite.float_edges import with_float_edges
-from quantize.tflite.graph import read_graph
-from quantize.tflite.runtimes import open_in_tensorflow
 from tests.support.paths import TINY
+from train.tflite.graph import read_graph
+from train.tflite.run import open_in_tensorflow
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from edge.errors import ModelError
 from quantize.tflite.edgetpu import forecast
-from quantize.tflite.graph import read_graph
 from quantize.tflite.verify import verify
+from train.tflite.graph import read_graph
 
 
 def test_operators_come_in_order_with_versions_options_and_tensors(int8_file: bytes) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +61,53 @@ def test_a_network_of_any_size_is_measured_in_the_input_range_that_fits(
 
     out = capsys.readouterr().out
     assert status == 0
-    assert "The input range -1..1 is right most often (0..255 50.0%, 0..1 50.0%, -1..1 100.0%)" in out
+    told = re.search(r"The input range (\S+) is right most often \((.+)\); see --input-range", out)
+    assert told is not None
+    shares = dict(each.split() for each in told[2].split(", "))
+    assert shares[told[1]] == shares["-1..1"] == "100.0%"
+    assert shares["0..1"] == shares["0..255"] == "50.0%"
     assert "between 83.9% and 100.0% (95 % interval)" in out
     assert run(model, "--data", faces, "--cache", tmp_path / "cache", "--input-range=0..1", "--json") == 0
     assert json.loads(capsys.readouterr().out)["fer2013"]["accuracy"] == 0.5
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's converter, and Keras 2 on its own file
+@pytest.mark.parametrize("name", ["float.tflite", "keras2.h5", "teachable.zip", "saved"])
+def test_whatever_convert_opens_is_measured(
+    name: str, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import tensorflow as tf
+    import tf_keras
+
+    model: Any = tf_keras.Sequential(
+        [
+            tf_keras.layers.DepthwiseConv2D(1, input_shape=(48, 48, 1), depthwise_initializer="ones"),
+            tf_keras.layers.GlobalAveragePooling2D(),
+            tf_keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.layers[-1].set_weights([np.array([[-4.0, 4.0]]), np.zeros(2)])
+    path = tmp_path / name
+    if name == "keras2.h5":
+        model.save(path)
+    elif name == "saved":
+        model.export(path)
+    else:
+        content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+        if name == "float.tflite":
+            path.write_bytes(content)
+        else:
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("model_unquant.tflite", content)
+                archive.writestr("labels.txt", "0 dark\n1 bright\n")
+    if name != "teachable.zip":
+        (tmp_path / "labels.txt").write_text("dark\nbright\n", "utf-8")
+
+    status = run(path, "--data", faces, "--cache", tmp_path / "cache", "--input-range=-1..1", "--json")
+
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    assert json.loads(out[out.index("{") :])["fer2013"]["accuracy"] == 1
 
 
 def test_labels_are_asked_for_where_nothing_names_them(
@@ -73,7 +118,10 @@ def test_labels_are_asked_for_where_nothing_names_them(
 
     assert run(model, *given) == 78
     assert "nothing says what its outputs are; name a text file with --labels" in capsys.readouterr().err
-    for content, message in (("dark\n", "there is 1 label"), ("dark\nbright\ngrey\n", "gives 2 numbers, but 3 labels")):
+    for content, message in (
+        ("dark\n", "there is 1 label"),
+        ("dark\nbright\ngrey\n", "gives 2 numbers for 3 labels"),
+    ):
         (tmp_path / "names.txt").write_text(content, "utf-8")
         assert run(model, *given, "--labels", tmp_path / "names.txt") == 78
         assert message in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ModelError
-from quantize.classifier.model_file import MAX_UNPACKED_BYTES, kind_of, only_model
+from train.foreign.model_file import MAX_UNPACKED_BYTES, kind_of, only_model
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ModelError
-from quantize.tflite.graph import schema
-from quantize.tflite.objects import new_operator, new_tensor, operator_name, pack, set_constant, unpack
-from quantize.tflite.runtimes import open_in_tensorflow
+from train.tflite.graph import schema
+from train.tflite.objects import new_operator, new_tensor, operator_name, pack, set_constant, unpack
+from train.tflite.run import open_in_tensorflow
 
 _SOFTMAX = ("SOFTMAX", "LOG_SOFTMAX")
 
@@ -108,6 +108,11 @@ def with_logits(model: bytes, labels: int | None) -> tuple[bytes, str]:
     fitting = [i for i in rows if labels in (None, graph.tensors[i].shape[1])]
     if labels == 2 and not fitting:
         fitting = [i for i in rows if graph.tensors[i].shape[1] == 1]
+    if not fitting and len(rows) == len(shapes) == 1:
+        raise ModelError(
+            f"gives {graph.tensors[rows[0]].shape[1]} numbers for {labels} labels; list its own, one for each number, "
+            "with --labels"
+        )
     if len(fitting) != 1:
         given = " and ".join(map(str, shapes))
         wanted = "one row of numbers, one for each label" if labels is None else f"one row of {labels} numbers"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ModelError
-from quantize.classifier.label_file import read_labels
+from train.foreign.label_file import read_labels
 
 
 @pytest.mark.parametrize(

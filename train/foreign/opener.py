@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ModelError
-from quantize.classifier.label_file import read_labels
-from quantize.classifier.model_file import FORMS, kind_of, only_model
-from quantize.tflite.convert import trace
-from quantize.tflite.float_model import in_float, with_fixed_shapes
-from quantize.tflite.graph import read_graph
+from train.foreign.label_file import read_labels
+from train.foreign.model_file import FORMS, kind_of, only_model
+from train.tflite.float_model import in_float, with_fixed_shapes
+from train.tflite.graph import read_graph
+from train.tflite.trace import trace
 
 _CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda")
 _SAVED_MODEL = "where it was made, save it with model.export('folder') and convert that folder"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quantize.tflite.graph import read_graph, schema
+from train.tflite.graph import read_graph, schema
 
 _ALIGNMENT = 16  # of constants, as the converter aligns them
 

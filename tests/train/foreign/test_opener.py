@@ -15,11 +15,12 @@ import tf_keras
 from keras import layers
 
 from edge.errors import ModelError
-from quantize.classifier.third_party import open_third_party
-from quantize.tflite.convert import convert_int8, trace
-from quantize.tflite.graph import read_graph
-from quantize.tflite.objects import pack, unpack
-from quantize.tflite.runtimes import run_float
+from quantize.tflite.convert import convert_int8
+from train.foreign.opener import open_third_party
+from train.tflite.graph import read_graph
+from train.tflite.objects import pack, unpack
+from train.tflite.run import run_float
+from train.tflite.trace import trace
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Keras 2 and 3 on their own files
 

@@ -1,0 +1,1 @@
+"""Reads and changes .tflite files, and runs those in float."""
