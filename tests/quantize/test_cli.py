@@ -10,6 +10,7 @@ import pytest
 from edge.labels import EMOTIONS
 from quantize.classifier.calibration import Calibration
 from quantize.cli import main
+from tests.support.paths import TINY
 from train.data.fer2013 import FaceSet
 
 Faces = dict[str, FaceSet]
@@ -121,6 +122,13 @@ def test_a_wrong_file_ends_with_one_sentence_and_status_78(
     refused, absent = capsys.readouterr().err.splitlines()
     assert refused.startswith("fer-quantize: model operator 0 CONV_2D, tensor ")
     assert absent.endswith("absent.tflite: cannot be read (No such file or directory); expected a .tflite file")
+
+
+def test_a_release_of_three_labels_and_one_output_passes_every_check(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["verify", str(TINY / "three")])
+
+    assert status == 0
+    assert "three passes every check" in capsys.readouterr().out
 
 
 def test_an_unknown_split_is_a_usage_error(data: list[str]) -> None:
