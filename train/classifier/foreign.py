@@ -116,10 +116,14 @@ def _best_range(network: bytes, faces: FaceSet, wanted: str | None) -> tuple[Inp
     """The range ``wanted``, or the one with which ``network`` is right most often; the share that each names right.
 
     Raises:
-        ModelError: ``wanted`` is for colours, and the network takes grey images.
+        ModelError: no face shows one of its labels; or it takes grey images, and ``wanted`` is for colours.
     """
     channels = read_graph(network).inputs[0].shape[3]
-    some = faces.select(np.arange(0, len(faces), -(-len(faces) // _COMPARED)))
+    known = np.flatnonzero(faces.labels < read_graph(network).outputs[0].shape[1])  # others it can only name wrongly
+    if not len(known):
+        shown = ", ".join(faces.classes[label] for label in np.unique(faces.labels))
+        raise ModelError(f"has none of the labels {shown}; name its labels as the data does")
+    some = faces.select(known[:: -(-len(known) // _COMPARED)])
     ranges = [
         each
         for name in ([wanted] if wanted else INPUT_RANGES)
