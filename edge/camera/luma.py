@@ -41,8 +41,8 @@ def as_luma(image: MatLike, stretch: float = 1.0) -> Pixels:
     return np.ascontiguousarray(grey, dtype=np.uint8)
 
 
-def decode_jpeg(jpeg: bytes) -> Pixels | None:
-    """The luma of a whole JPEG; None if OpenCV cannot decode it."""
+def decode_jpeg(jpeg: bytes | Pixels) -> Pixels | None:
+    """The luma of a whole JPEG, without its colours being decoded; None if OpenCV cannot decode it."""
     quieten_opencv()
     try:
         image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)

@@ -54,6 +54,8 @@ class UsbCamera:
         video.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
         video.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
         video.set(cv2.CAP_PROP_FPS, fps)
+        if backend == cv2.CAP_V4L2:
+            video.take_jpeg()
         width, height = int(video.get(cv2.CAP_PROP_FRAME_WIDTH)), int(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
         if (width, height) != (width_px, height_px):
             log.info("camera %s: delivers %dx%d instead of %dx%d", device, width, height, width_px, height_px)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
-from edge.camera.luma import as_luma, quieten_opencv
+from edge.camera.luma import as_luma, decode_jpeg, quieten_opencv
 from edge.errors import CameraError
 from edge.records import Pixels
 
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
+
 MAX_VIDEO_MP = 16
 """Megapixels of a video's frame; decoding one takes 10 bytes per pixel (seen with MJPEG), and a Pi has few."""
+_JPEG = frozenset({cv2.VideoWriter.fourcc(*"MJPG"), cv2.VideoWriter.fourcc(*"JPEG")})
 _FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
 
@@ -31,6 +37,12 @@ class Video:
         if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 == 90:
             stretch = 1 / stretch
         self._stretch = stretch if 1 / 8 <= stretch <= 8 else 1.0
+        self._jpeg = self._whole = False
+
+    def take_jpeg(self) -> None:
+        """Have V4L2 hand over JPEGs as they come, if the camera sends them: OpenCV would decode their colours too."""
+        if self._capture.get(cv2.CAP_PROP_FOURCC) in _JPEG:
+            self._jpeg = self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def grab(self) -> bool:
         """Wait for the next image; whether there is one."""
@@ -39,10 +51,20 @@ class Video:
     def retrieve(self) -> Pixels | None:
         """The image that was grabbed; None if it cannot be decoded."""
         try:
-            ok, image = self._capture.retrieve()
+            retrieved: tuple[bool, MatLike | None] = self._capture.retrieve()
         except cv2.error:  # an image too large to convert
             return None
-        return as_luma(image, self._stretch) if ok and image.size else None
+        ok, image = retrieved
+        if not ok or image is None or not image.size:  # None for an empty JPEG that is not to be converted
+            return None
+        if not self._jpeg:
+            return as_luma(image, self._stretch)
+        pixels = decode_jpeg(np.asarray(image, np.uint8))
+        if pixels is not None:
+            self._whole = True
+        elif not self._whole:  # a camera that leaves out the end of its images, which OpenCV overlooks when it converts
+            self._jpeg = not self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 1)
+        return pixels
 
     def get(self, key: int) -> float:
         """One of OpenCV's properties; 0 for those the source does not know."""

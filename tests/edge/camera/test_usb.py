@@ -60,6 +60,20 @@ class NoCamera(Webcam):
         return False
 
 
+class JpegWebcam(Webcam):
+    """One that sends JPEGs, as OpenCV's V4L2 hands them over: decoded, or in one row if no conversion is wished for."""
+
+    jpeg = np.asarray(cv2.imencode(".jpg", np.full((480, 640, 3), (200, 60, 90), np.uint8))[1], np.uint8)
+
+    def get(self, key: int) -> float:
+        return float(cv2.VideoWriter.fourcc(*"MJPG")) if key == cv2.CAP_PROP_FOURCC else super().get(key)
+
+    def retrieve(self) -> tuple[bool, Pixels]:
+        raw = self.wishes.get(cv2.CAP_PROP_CONVERT_RGB) == 0
+        jpeg = self.jpeg if self.buffer == "G" else np.full(100, 7, np.uint8)
+        return True, jpeg.reshape(1, -1) if raw else np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
+
+
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "platform", "linux")
@@ -78,6 +92,44 @@ def test_a_usb_camera_delivers_luma(device: Path) -> None:
     assert len(frames) == 2
     assert all(frame.pixels.shape == (480, 640) and np.all(frame.pixels == 60) for frame in frames)
     assert camera.live
+
+
+def test_of_the_jpegs_of_a_camera_only_the_luma_is_decoded(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: set[int] = set()
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, "VideoCapture", JpegWebcam)
+    monkeypatch.setattr(JpegWebcam, "script", "GEG")
+
+    def imdecode(jpeg: Pixels, mode: int) -> cv2.typing.MatLike | None:
+        modes.add(mode)
+        return decode(jpeg, mode)
+
+    monkeypatch.setattr(cv2, "imdecode", imdecode)
+    camera = UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)
+
+    images = [camera.read(), camera.read()]
+
+    expected = 0.114 * 200 + 0.587 * 60 + 0.299 * 90
+    assert all(image and image.pixels.shape == (480, 640) for image in images)
+    assert all(image and np.all(abs(image.pixels - expected) < 2) for image in images)
+    assert camera.bad_frames == 1
+    assert modes == {cv2.IMREAD_GRAYSCALE}
+
+
+def test_jpegs_without_an_end_are_left_to_opencv(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def retrieve(camera: Webcam) -> tuple[bool, Pixels]:
+        raw = camera.wishes.get(cv2.CAP_PROP_CONVERT_RGB) == 0
+        return True, JpegWebcam.jpeg[None, :-2] if raw else np.full((480, 640, 3), 60, np.uint8)
+
+    monkeypatch.setattr(cv2, "VideoCapture", JpegWebcam)
+    monkeypatch.setattr(JpegWebcam, "script", "GGG")
+    monkeypatch.setattr(JpegWebcam, "retrieve", retrieve)
+    camera = UsbCamera(str(device), 640, 480, fps=1e6, stall_s=1)
+
+    images = [camera.read(), camera.read()]
+
+    assert all(image and np.all(image.pixels == 60) for image in images)
+    assert camera.bad_frames == 1
 
 
 def test_the_name_tells_the_size_the_driver_chose(device: Path) -> None:
