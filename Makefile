@@ -44,7 +44,7 @@ help:  ## this page
 	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
 
 ##@ See it
-.PHONY: demo browser bench bench-peers bench-growth fleet
+.PHONY: demo browser bench bench-stages bench-peers bench-growth fleet
 demo: .venv/.demo  ## the whole product on this machine: webcam or clip, daemon, broker, picture and figures
 	@$(bin)/fer-edge demo $(ARGS)
 
@@ -54,6 +54,9 @@ browser: .venv/.dev  ## the sensor as a page that runs in a browser, into dist/b
 
 bench: .venv/.demo  ## speed of each stage and memory of the daemon on this machine
 	@$(bin)/fer-edge bench $(ARGS)
+
+bench-stages: .venv/.dev  ## the stages of the films in CLIPS as bars: docs/pictures/stages.png
+	@$(bin)/python -m benchmarks.stages $(wildcard $(CLIPS)/*.mp4 $(CLIPS)/*.gif) $(ARGS)
 
 bench-peers: .venv/.dev build/peers/.done  ## the same on CLIPS beside what people use (7 GB of packages, 30 minutes)
 	@$(bin)/python -m benchmarks.compare $(wildcard $(CLIPS)/*.mp4 $(CLIPS)/*.gif) --peers build/peers --yunet $(call q,$(YUNET)) $(ARGS)
