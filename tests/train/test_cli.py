@@ -260,6 +260,31 @@ def test_fairness_takes_the_column_of_another_file_and_draws(
     assert (tmp_path / "groups.png").stat().st_size > 1000
 
 
+def test_fairness_and_the_whole_device_follow_the_labels_of_a_model_of_ones_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["file,age"]
+    for label in ("attentive", "bored", "confused"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(10):
+            cv2.imwrite(str(tmp_path / "set" / label / f"{number}.png"), np.full((48, 48), 20 * number, np.uint8))
+            lines.append(f"{label}/{number}.png,{'old' if number % 2 else 'young'}")
+    (tmp_path / "age.csv").write_text("\n".join(lines), "ascii")
+    about = ["--attributes", tmp_path / "age.csv", "--by", "age"]
+    data = ["--data", tmp_path / "set", "--cache", tmp_path / "cache"]
+
+    of_faces = run("fairness", TINY / "three", *data, *about)
+    faces = capsys.readouterr().out
+    of_photographs = run("fairness", TINY / "three", "--pipeline", tmp_path / "set", *about)
+    photographs = capsys.readouterr().out
+    of_device = run("evaluate", TINY / "three", "--pipeline", tmp_path / "set")
+
+    assert (of_faces, of_photographs, of_device) == (0, 0, 0)
+    for out in (faces, photographs, capsys.readouterr().out):
+        assert {"attentive", "bored", "confused"} <= set(out.split())
+        assert "happy" not in out
+
+
 def test_fairness_of_the_whole_device_counts_faces_that_are_not_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

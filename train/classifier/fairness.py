@@ -72,13 +72,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Fairness:
-    """A model's figures by the values of ``column``; ``without`` faces have none and are left out."""
+    """A model's figures by the values of ``column``; ``without`` faces have none and are left out.
+
+    ``labels`` are what it tells apart.
+    """
 
     model: str
     column: str
     accuracy: Estimate
     without: int
     groups: tuple[Group, ...]
+    labels: tuple[str, ...] = EMOTIONS
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, ready for JSON."""
@@ -86,7 +90,14 @@ class Fairness:
 
 
 def measure(
-    model: str, column: str, values: Sequence[str | None], labels: Whole, predicted: Whole, *, detected: bool = False
+    model: str,
+    column: str,
+    values: Sequence[str | None],
+    labels: Whole,
+    predicted: Whole,
+    classes: tuple[str, ...] = EMOTIONS,
+    *,
+    detected: bool = False,
 ) -> Fairness:
     """Compare the groups of faces that have the same of the ``values``.
 
@@ -94,8 +105,9 @@ def measure(
         model: name of what predicted.
         column: name of what the values say.
         values: for each face its group, None where it is not known.
-        labels: (n,) int64, in ``EMOTIONS`` order.
+        labels: (n,) int64, positions in ``classes``.
         predicted: (n,) int64, likewise, or ``MISSED``.
+        classes: what the model tells apart.
         detected: whether faces had to be found, so that ``found`` is of interest.
 
     Raises:
@@ -111,13 +123,14 @@ def measure(
             "give another column, or make groups of its values"
         )
     labels, predicted = labels[known], predicted[known]
-    measured = [_measure_group(name, groups == name, labels, predicted, detected=detected) for name in names]
+    measured = [_measure_group(name, groups == name, labels, predicted, classes, detected=detected) for name in names]
     return Fairness(
         model=model,
         column=column,
         accuracy=_share(labels == predicted),
         without=int((~known).sum()),
         groups=_judge(measured),
+        labels=classes,
     )
 
 
@@ -136,21 +149,28 @@ def measure_faces(model: str, column: str, values: Mapping[str, str], faces: Fac
         labels = np.where(labels == CONTEMPT, NEUTRAL, labels)
     agreed = labels >= 0
     groups = [values.get(str(row)) for row in faces.rows[agreed]]
-    return measure(model, column, groups, labels[agreed], predicted[agreed].astype(np.int64))
+    return measure(model, column, groups, labels[agreed], predicted[agreed].astype(np.int64), faces.classes)
 
 
 def measure_photographs(
-    model: str, column: str, values: Mapping[str, str], answers: Sequence[Answer], folder: Path
+    model: str,
+    column: str,
+    values: Mapping[str, str],
+    answers: Sequence[Answer],
+    folder: Path,
+    classes: tuple[str, ...] = EMOTIONS,
 ) -> Fairness:
     """Compare the groups of photographs below ``folder``, by their paths in it or their names alone.
+
+    ``classes`` are what the model tells apart.
 
     Raises:
         DataError: see ``measure``.
     """
     groups = [values.get(str(each.path.relative_to(folder)), values.get(each.path.name)) for each in answers]
-    labels = np.array([EMOTIONS.index(each.emotion) for each in answers], np.int64)
-    named = np.array([EMOTIONS.index(each.named) if each.named else MISSED for each in answers], np.int64)
-    return measure(model, column, groups, labels, named, detected=True)
+    labels = np.array([classes.index(each.emotion) for each in answers], np.int64)
+    named = np.array([classes.index(each.named) if each.named else MISSED for each in answers], np.int64)
+    return measure(model, column, groups, labels, named, classes, detected=True)
 
 
 def table(result: Fairness) -> str:
@@ -170,7 +190,7 @@ def table(result: Fairness) -> str:
     if any(group.found is not None for group in result.groups):
         lines += ["", *(f"{group.name[:17]:18}a face found on {group.found or 0:.1%}" for group in result.groups)]
     lines += ["", f"{'recall':18}" + "".join(f"{name[:12]:>14}" for name in (group.name for group in result.groups))]
-    for emotion in EMOTIONS:
+    for emotion in result.labels:
         shares = [group.recall.get(emotion) for group in result.groups]
         cells = [f"{share.value:.0%} of {share.faces}" if share else "-" for share in shares]
         lines.append(f"{emotion:18}" + "".join(f"{cell:>14}" for cell in cells))
@@ -184,18 +204,24 @@ def table(result: Fairness) -> str:
 
 
 def _measure_group(
-    name: str, group: npt.NDArray[np.bool_], labels: Whole, predicted: Whole, *, detected: bool
+    name: str,
+    group: npt.NDArray[np.bool_],
+    labels: Whole,
+    predicted: Whole,
+    classes: tuple[str, ...],
+    *,
+    detected: bool,
 ) -> Group:
     expected, p = _against_everybody(group, labels, labels == predicted)
     mine, guessed = labels[group], predicted[group]
     recall = {
         emotion: _share(guessed[mine == number] == number)
-        for number, emotion in enumerate(EMOTIONS)
+        for number, emotion in enumerate(classes)
         if (mine == number).any()
     }
     found = float((guessed != MISSED).mean()) if detected else None
     accuracy = _share(mine == guessed)
-    return Group(name, accuracy, expected, p, "no difference", _macro_f1(mine, guessed), recall, found)
+    return Group(name, accuracy, expected, p, "no difference", _macro_f1(mine, guessed, len(classes)), recall, found)
 
 
 def _against_everybody(
@@ -203,7 +229,7 @@ def _against_everybody(
 ) -> tuple[float, float]:
     """The accuracy that everybody gets on the group's expressions, and the p-value of Cochran, Mantel and Haenszel."""
     seen = expected = variance = 0.0
-    for emotion in range(len(EMOTIONS)):
+    for emotion in np.unique(labels):
         here = labels == emotion
         faces, hits, mine = int(here.sum()), int(right[here].sum()), int((group & here).sum())
         if not mine:
@@ -233,11 +259,11 @@ def _verdict(group: Group, p: float) -> Verdict:
     return "too few faces" if wide else "no difference"
 
 
-def _macro_f1(labels: Whole, predicted: Whole) -> Estimate:
+def _macro_f1(labels: Whole, predicted: Whole, classes: int) -> Estimate:
     """The plain mean of F1 over the emotions that occur, with a bootstrap interval (seed 0)."""
-    wide = len(EMOTIONS) + 1  # the last column: missed
-    cells = np.bincount(labels * wide + predicted % wide, minlength=len(EMOTIONS) * wide)
-    shown = np.bincount(labels, minlength=len(EMOTIONS)) > 0
+    wide = classes + 1  # the last column: missed
+    cells = np.bincount(labels * wide + predicted % wide, minlength=classes * wide)
+    shown = np.bincount(labels, minlength=classes) > 0
     samples = np.random.default_rng(0).multinomial(len(labels), cells / len(labels), _SAMPLES)
     low, high = np.quantile(_f1(samples, shown), (0.025, 0.975))
     return Estimate(float(_f1(cells[np.newaxis], shown)[0]), float(low), float(high), len(labels))
@@ -245,7 +271,7 @@ def _macro_f1(labels: Whole, predicted: Whole) -> Estimate:
 
 def _f1(cells: npt.NDArray[np.int64], shown: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Macro F1 of each confusion matrix (n, emotions * (emotions + 1))."""
-    confusion = cells.reshape(len(cells), len(EMOTIONS), -1)
+    confusion = cells.reshape(len(cells), len(shown), -1)
     hits = np.diagonal(confusion, axis1=1, axis2=2)
     either = confusion.sum(axis=2) + confusion[:, :, :-1].sum(axis=1)
     return np.asarray((2 * hits / np.maximum(either, 1))[:, shown].mean(axis=1), np.float64)

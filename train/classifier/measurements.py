@@ -111,15 +111,16 @@ def _add_fairness(
         help="measure accuracy by age, skin tone or any other column, and say which differences exceed chance",
         description="Compare groups of people: accuracy, macro F1 and recall of each, with 95 % intervals. A group is "
         "compared with what everybody gets on faces of the same expressions, so that one which smiles more gains "
-        "nothing by it. The labels are those of FER2013, or of FER+ with --votes.",
+        "nothing by it. The labels are those of the data, or of FER+ with --votes.",
     )
     fairness.add_argument(
         "model",
         type=Path,
         nargs="?",
         metavar="MODEL",
-        help="a .keras file or an int8 .tflite file; with --pipeline a release folder (default: the packaged one)",
+        help="what evaluate takes; with --pipeline a release folder (default: the packaged one)",
     )
+    fairness.add_argument("--labels", type=Path, metavar="FILE", help="labels of a model of others, as of evaluate")
     fairness.add_argument("--by", required=True, metavar="COLUMN", help="the column that names the groups")
     fairness.add_argument(
         "--attributes",
@@ -214,8 +215,8 @@ def _fairness(options: argparse.Namespace) -> str:
 
 
 def _fairness_of_faces(options: argparse.Namespace) -> Fairness:
-    from train.classifier.evaluate import predict
     from train.classifier.fairness import measure_faces
+    from train.classifier.foreign import open_model
     from train.data.attributes import read_column
 
     for given, name in ((options.model, "MODEL"), (options.data, "--data")):
@@ -223,11 +224,13 @@ def _fairness_of_faces(options: argparse.Namespace) -> Fairness:
             raise ConfigError(f"fairness needs {name}; give a model file and --data, or --pipeline")
     if options.attributes is None and options.data.is_dir():
         raise ConfigError("fairness needs --attributes; a folder says nothing of its images beside their labels")
-    if options.model.suffix == ".keras":
-        start_backend()
     values = read_column(options.attributes or options.data, options.by)
-    faces = _load_split(options)
-    return measure_faces(options.model.name, options.by, values, faces, predict(options.model, faces.pixels))
+    if (options.model / RELEASED_MODEL).is_file():
+        options.model = options.model / RELEASED_MODEL
+    opened = open_model(options.model, options.labels, None)
+    faces = opened.fit(_load_split(options, opened.side_px))
+    run, _ = opened.runner(faces, None)
+    return measure_faces(options.model.name, options.by, values, faces, run(faces.pixels))
 
 
 def _fairness_of_photographs(options: argparse.Namespace) -> Fairness:
@@ -243,7 +246,8 @@ def _fairness_of_photographs(options: argparse.Namespace) -> Fairness:
     classifier = EmotionClassifier(load_release(options.model or PACKAGED_MODEL), head=options.head)
     with progress_bar("reading photographs") as progress:
         answers = read_photographs(open_detector("builtin", None), classifier, options.pipeline, progress)
-    return measure_photographs(classifier.manifest.id, options.by, values, answers, options.pipeline)
+    manifest = classifier.manifest
+    return measure_photographs(manifest.id, options.by, values, answers, options.pipeline, manifest.labels)
 
 
 def _report(options: argparse.Namespace) -> str:

@@ -15,21 +15,14 @@ import cv2
 import numpy as np
 
 from edge.errors import DataError
-from edge.labels import EMOTIONS
 from edge.records import Pixels
 from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
+from train.data.names import label_of
 from train.run.progress import Progress, silent
 
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
-_CLASSES = {name: name for name in EMOTIONS} | {
-    "anger": "angry",
-    "happiness": "happy",
-    "sadness": "sad",
-    "contempt": "neutral",
-}
-"""Names of class folders, lower case, and the emotion that each counts for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +65,23 @@ def evaluate_pipeline(
     Args:
         detector: finds the faces and says how they are cut.
         classifier: names the expression.
-        folder: holds a folder of JPEG, PNG, WebP or BMP files for each emotion, at any depth below it; other sets'
-            names (``anger``, ``happiness``, ``sadness``, and ``contempt``, which counts as neutral) are understood.
+        folder: holds a folder of JPEG, PNG, WebP or BMP files for each label of the classifier, at any depth below it.
+            Other sets' names such as ``anger`` are understood; ``contempt`` counts as neutral where it is no label.
         progress: told of every photograph.
 
     Raises:
         DataError: there are no photographs, one cannot be read, or a class folder has another name.
     """
     answers = read_photographs(detector, classifier, folder, progress)
-    confusion = np.zeros((len(EMOTIONS), len(EMOTIONS) + 1), np.int64)  # the last column: no face found
+    labels = classifier.manifest.labels
+    confusion = np.zeros((len(labels), len(labels) + 1), np.int64)  # the last column: no face found
     for answer in answers:
-        confusion[EMOTIONS.index(answer.emotion), EMOTIONS.index(answer.named) if answer.named else -1] += 1
+        confusion[labels.index(answer.emotion), labels.index(answer.named) if answer.named else -1] += 1
     support, answered = confusion.sum(axis=1), confusion[:, :-1].sum(axis=0)
     hits, shown = confusion.diagonal(), support > 0
     recall = hits[shown] / support[shown]
     f1 = 2 * hits[shown] / (answered + support)[shown]
-    names = [emotion for emotion, some in zip(EMOTIONS, shown, strict=True) if some]
+    names = [label for label, some in zip(labels, shown, strict=True) if some]
     return PipelineResult(
         photographs=len(answers),
         found=float(answered.sum() / len(answers)),
@@ -106,7 +100,7 @@ def read_photographs(
     Raises:
         DataError: there are no photographs, one cannot be read, or a class folder has another name.
     """
-    labelled, answers = list(_photographs(folder)), []
+    labelled, answers = list(_photographs(folder, classifier.manifest.labels)), []
     for done, (path, emotion) in enumerate(labelled, 1):
         answers.append(Answer(path, emotion, _answer(detector, classifier, _read(path))))
         progress(done, len(labelled))
@@ -124,20 +118,29 @@ def table(result: PipelineResult) -> str:
     return "\n".join(lines)
 
 
-def _photographs(folder: Path) -> Iterator[tuple[Path, str]]:
+def _photographs(folder: Path, labels: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if not classes:
-        raise DataError(f"photographs {folder}: no class folders, expected {', '.join(EMOTIONS)}")
+        raise DataError(f"photographs {folder}: no class folders, expected {', '.join(labels)}")
     some = False
     for each in classes:
-        if each.name.lower() not in _CLASSES:
-            raise DataError(f"photographs {each}: is no emotion, expected class folders {', '.join(_CLASSES)}")
+        label = _label_among(each.name, labels)
+        if label is None:
+            raise DataError(f"photographs {each}: is no label of the model, expected class folders {', '.join(labels)}")
         for path in sorted(each.rglob("*")):
             if path.suffix.lower() in _SUFFIXES:
                 some = True
-                yield path, _CLASSES[each.name.lower()]
+                yield path, label
     if not some:
         raise DataError(f"photographs {folder}: hold no picture, expected {', '.join(sorted(_SUFFIXES))} files")
+
+
+def _label_among(name: str, labels: tuple[str, ...]) -> str | None:
+    """Which of ``labels`` a folder ``name`` stands for, None if it is another."""
+    named = label_of(name)
+    if named == "contempt" and named not in labels:
+        named = "neutral"
+    return next((label for label in labels if label_of(label) == named), None)
 
 
 def _read(path: Path) -> Pixels:

@@ -74,7 +74,7 @@ def test_class_folders_of_other_sets_are_understood(tmp_path: Path) -> None:
 def test_an_unknown_class_folder_is_named(tmp_path: Path) -> None:
     photograph(tmp_path, "bored", "a.png", 100)
 
-    with pytest.raises(DataError, match="bored: is no emotion, expected class folders angry"):
+    with pytest.raises(DataError, match="bored: is no label of the model, expected class folders angry"):
         evaluate_pipeline(BrightDetector(), GreyClassifier(), tmp_path)
 
 
