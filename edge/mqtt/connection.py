@@ -172,12 +172,12 @@ class Connection:
         raise BrokerError(f"{self.name} refused: {_REFUSALS.get(connack.reason, connack.reason)}")
 
     def subscribe(self, topic: str, qos: int = 1, *, as_published: bool = False) -> None:
-        """Ask for ``topic``, which may hold wildcards; the messages come as ``Received``, with MQTT 5 except our own.
+        """Ask for ``topic``, which may hold wildcards; the messages come as ``Received``.
 
         ``as_published``: ``retained`` is how it was sent, also of a message that is new. MQTT 3.1.1 cannot tell that.
         """
         if self._broker.protocol == "5":
-            options = SubscribeOptions(qos, noLocal=True, retainAsPublished=as_published)
+            options = SubscribeOptions(qos, retainAsPublished=as_published)
             self._client.subscribe(topic, options=options)
         else:
             self._client.subscribe(topic, qos)

@@ -208,11 +208,7 @@ class Publisher:
         self._discover_at_s = time.monotonic() + READ_BACK_S if self._discoverable else float("inf")
         while not self._stopping.is_set():
             self._send_status(sender)
-            if time.monotonic() >= self._discover_at_s:
-                self._discover_at_s = float("inf")
-                for message in announce(self._device, self._kept, connection.takes, thermometer=self._thermometer):
-                    sender.send(message)
-                self._kept = {}
+            self._send_discovery(connection, sender)
             while self._live:
                 sender.send(encode(self._live.popleft()))
             wait_s = min(sender.advance(), self._discover_at_s - time.monotonic(), _TICK_S)
@@ -221,6 +217,7 @@ class Publisher:
             if sender.unanswered_for_s > GIVE_UP_S:
                 return Lost(f"no acknowledgement for {GIVE_UP_S:.0f} s", contested=False)
         self._send_status(sender)
+        self._send_discovery(connection, sender)
         return self._say_goodbye(connection, sender)
 
     def _send_status(self, sender: Sender) -> None:
@@ -228,6 +225,15 @@ class Publisher:
         if self._status_due and self._read_health is not None:
             self._status_due = False
             sender.send(encode(status(self._device, self._read_health(), self._clock)))
+
+    def _send_discovery(self, connection: Connection, sender: Sender) -> None:
+        """What describes us to Home Assistant, once it is due or we stop before."""
+        due = time.monotonic() >= self._discover_at_s
+        if due or (self._stopping.is_set() and self._discover_at_s < float("inf")):
+            self._discover_at_s = float("inf")
+            for message in announce(self._device, self._kept, connection.takes, thermometer=self._thermometer):
+                sender.send(message)
+            self._kept = {}
 
     def _say_goodbye(self, connection: Connection, sender: Sender) -> Lost | None:
         """Deliver the outbox in the first half of the time that is left, then publish ``offline``."""

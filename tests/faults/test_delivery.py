@@ -70,7 +70,7 @@ def test_what_cannot_be_sent_is_set_aside_and_the_rest_arrives(
     running.start()
     begun_s = time.monotonic()
     witness.windows.wait(lambda window: not window["historical"])
-    running.wait("made, no window waits", since_s=begun_s)
+    running.wait_until_sent(since_s=begun_s)
     _, status = witness.status(since_s=begun_s)
 
     windows = witness.windows.entries()

@@ -131,7 +131,7 @@ def test_of_a_damaged_outbox_only_windows_that_were_hit_are_missing_and_no_numbe
     running.start()
     begun_s = time.monotonic()
     witness.windows.wait(lambda window: not window["historical"])
-    running.wait("made, no window waits", since_s=begun_s)
+    running.wait_until_sent(since_s=begun_s)
 
     windows = witness.windows.entries()
     saved = [window for window in windows if window["historical"]]

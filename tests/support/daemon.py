@@ -137,6 +137,11 @@ class Daemon:
         """When ``text`` was first said."""
         return self.journal.wait(lambda line: text in line, timeout_s, since_s=since_s)
 
+    def wait_until_sent(self, timeout_s: float = 20.0, *, since_s: float = 0.0) -> float:
+        """When it first told that it had made windows and none waits."""
+        told = re.compile(r"windows made: \d+, no window waits")
+        return self.journal.wait(lambda line: told.search(line) is not None, timeout_s, since_s=since_s)
+
     def wait_for_queue(self, windows: int, timeout_s: float = 20.0, *, since_s: float = 0.0) -> float:
         """When it first told that so many windows, or more, wait."""
 

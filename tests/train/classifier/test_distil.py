@@ -141,10 +141,10 @@ def test_a_short_run_makes_no_more_views_than_it_uses(
     ],
 )
 def test_a_recipe_and_its_teachers_must_agree(
-    tmp_path: Path, recipe: Recipe, teachers: tuple[str, ...], message: str
+    tmp_path: Path, faces: dict[str, FaceSet], recipe: Recipe, teachers: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        fit(recipe, {}, tmp_path, RunOptions(), resume=False, teachers=[tmp_path / name for name in teachers])
+        fit(recipe, faces, tmp_path, RunOptions(), resume=False, teachers=[tmp_path / name for name in teachers])
 
 
 def test_a_teacher_that_is_absent_is_named(tmp_path: Path) -> None:
