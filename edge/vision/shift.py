@@ -105,6 +105,12 @@ class Patch:
             for place, offset, side in zip((self._left, self._top), at_px, (width, height), strict=True)
         )
         rectangle = pixels[top : top + high, left : left + wide]
+        # Halves are exact means, and take a fraction of the time.
+        while all(
+            side % 2 == 0 and side >= 4 * least for side, least in zip(rectangle.shape, self._small[::-1], strict=True)
+        ):
+            half = rectangle.shape[1] // 2, rectangle.shape[0] // 2
+            rectangle = np.asarray(cv2.resize(rectangle, half, interpolation=cv2.INTER_AREA), np.uint8)
         smaller = rectangle.shape[1] >= self._small[0] and rectangle.shape[0] >= self._small[1]
         way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         small = cv2.resize(rectangle, self._small, interpolation=way).astype(np.float32)
