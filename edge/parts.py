@@ -149,7 +149,11 @@ def open_detector(
 
         model = Path(section.model) if section.model else YUNET.find()
         return YuNetDetector(model, min_face_px=section.min_face_px), ()
+    import cv2
+
     from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+
+    cv2.setNumThreads(inference.threads)  # Haar and YuNet run on OpenCV's threads; here they would only take memory.
 
     def open_from(folder: Path) -> tuple[FaceDetector, tuple[Problem, ...]]:
         release = load_detector(folder, _path(inference.public_key))

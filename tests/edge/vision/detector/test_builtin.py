@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -226,6 +227,18 @@ def test_the_configuration_names_a_release() -> None:
 
     assert len(detector.detect(with_block(room(), 40, 32, 8, 255))) == 1
     assert problems == ()
+
+
+def test_opencv_takes_as_many_threads_as_the_networks() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+
+        open_detector(DetectorConfig(kind="builtin", model=str(TINY / "face")), InferenceConfig(threads=1))
+
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_without_its_accelerator_the_detector_falls_back_to_the_cpu(
