@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.model.classifier_manifest import ClassifierManifest
+from edge.model.probabilities import softmax
+from edge.records import Pixels
 from quantize.classifier.agreement import MAX_LOST, MIN_AGREEMENT, best_temperature
+from quantize.classifier.calibration import spanning
 from quantize.classifier.images import Images
 from quantize.classifier.input_range import find_input, is_better
 from quantize.classifier.manifest import fill_manifest
@@ -36,6 +39,10 @@ first has less than 1.65 times the probability of the second."""
 
 FEW = 20
 """Fewer images may well show the same expression."""
+
+_PARTS = ((4, 0), (4, 1), (8, 0), (8, 1))
+"""Every n-th image from the first or second: 50 or 25 of 200. A network of separable layers for FER2013 agrees with
+float on 92 % of PublicTest with the ranges of 200 images of Training, and on 94 % to 96 % with those of 25 or 50."""
 
 _ADVICE = (
     "give more and real faces with --calibration, or train it again with batch normalisation behind each convolution"
@@ -120,9 +127,11 @@ def import_model(
             if others.classes
             else 1.0
         )
-        quantised = quantise(original, sample.pixels)
+        first = quantise(original, sample.pixels)
+        _verify(first, original, found.labels)  # before it is run
+        quantised, calibration = _nearest(first, original, sample.pixels)
         graph = _verify(quantised, original, found.labels)
-        check_range(graph, run_float(original, sample.pixels))
+        check_range(graph, run_float(original, calibration))
         fidelity = _compare(before, run(quantised, others.pixels).dequantized, others, temperature)
     except ModelError as error:
         raise ModelError(f"model {model}: {error}") from error
@@ -137,12 +146,36 @@ def import_model(
         training={
             CONVERTED_FROM: model.name,
             "input_range": found.range.name,
-            "calibration": {"images": len(sample)},
+            "calibration": {"images": len(calibration)},
         },
         licence=LICENCE,
     )
     publish(quantised, manifest, {}, out, key)
     return ImportOutcome(manifest, len(quantised), found.range.name, ending, found.accuracies, fidelity)
+
+
+def _nearest(first: bytes, original: bytes, pixels: Pixels) -> tuple[bytes, Pixels]:
+    """The int8 file ``first``, or where it agrees too little one with other ranges, and the images that set these.
+
+    The extreme values of many images widen the ranges, and so the steps of all other values. Ranges of fewer images
+    clip these values. Which is better differs by network, so that some are tried: the nearest to float over all of
+    ``pixels`` is taken.
+    """
+    wanted = run_float(original, pixels)
+    given = run(first, pixels).dequantized
+    if (given.argmax(axis=1) == wanted.argmax(axis=1)).mean() >= MIN_AGREEMENT:
+        return first, pixels
+    tried = [(_distance(given, wanted), first, pixels)]
+    for part in (spanning(pixels[start::step]) for step, start in _PARTS if len(pixels) >= FEW * step):
+        quantised = quantise(original, part)
+        tried.append((_distance(run(quantised, pixels).dequantized, wanted), quantised, part))
+    _, quantised, part = min(tried, key=lambda each: each[0])
+    return quantised, part
+
+
+def _distance(logits: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> float:
+    """The mean difference of the probabilities: finer than agreement, of which 200 images tell only steps."""
+    return float(np.abs(softmax(logits) - softmax(others)).mean())
 
 
 def _verify(quantised: bytes, original: bytes, labels: tuple[str, ...]) -> Graph:

@@ -315,3 +315,35 @@ def test_a_model_that_int8_ruins_is_refused_with_what_to_do(uneven_channels: Any
         ModelError, match=r"int8 agrees with float on .* of the images .*give more and real faces with --calib"
     ):
         import_into(tmp_path, tmp_path / "model.keras", EMOTIONS, faces, "0..255", known=False)
+
+
+def test_a_picture_that_widens_the_ranges_beyond_use_does_not_set_them(tmp_path: Path) -> None:
+    """In a white picture alone, a second value is 100 times as high as the one that decides."""
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            layers.GlobalAveragePooling2D(keepdims=True),
+            layers.Conv2D(2, 1, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    model.layers[1].set_weights([np.array([[[[1 / 255, 100.0]]]]), np.array([0.0, -100.0 * 254])])
+    model.layers[3].set_weights([np.array([[-9.0, 9.0], [0.0, 0.0]]), np.array([4.5, -4.5])])
+    model.save(tmp_path / "outlier.keras")
+    (tmp_path / "labels.txt").write_text("dark\nbright\n", "utf-8")
+    random = np.random.RandomState(0)
+    greys = random.randint(10, 230, (400, 1, 1)) + random.randint(0, 20, (400, 16, 16))
+    greys[0, :8], greys[0, 8:], greys[5] = 0, 255, 255
+    pixels, unknown = greys.astype(np.uint8), np.full(200, -1)
+
+    outcome = import_model(
+        tmp_path / "outlier.keras",
+        lambda size_px: (Images(pixels[:200], unknown), Images(pixels[200:], unknown)),
+        tmp_path / "release",
+        labels=tmp_path / "labels.txt",
+        input_range="0..255",
+    )
+
+    assert outcome.fidelity.agreement > 0.97
+    assert outcome.manifest.training["calibration"]["images"] < 200
