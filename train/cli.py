@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"fer-train: {error.filename or 'a file'}: cannot be written or read ({error.strerror})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("fer-train: stopped; a run keeps its finished epochs, fit --resume continues it", file=sys.stderr)
+        print("fer-train: stopped; the same command with --resume goes on after the last whole epoch", file=sys.stderr)
         return 130
     return status
 

@@ -10,14 +10,12 @@ from quantize.classifier.agreement import Comparison
 from quantize.classifier.report import figures
 from quantize.report import render
 from train.classifier.face_size import BySize, rows
-from train.classifier.metrics import wilson
 
 
 def model_card(manifest: ClassifierManifest, comparison: Comparison, sizes: BySize, size_bytes: int) -> bytes:
     """The page ``MODEL_CARD.md``."""
     quantised = comparison.quantised
     measured = {"FER+": quantised.ferplus, quantised.data: quantised.fer2013}
-    hits = round(quantised.fer2013.accuracy * quantised.fer2013.faces)
     best_known = quantised.ferplus or quantised.fer2013
     return render(
         "classifier/card.md.j2" if len(manifest.heads) > 1 else "classifier/own_card.md.j2",
@@ -28,6 +26,5 @@ def model_card(manifest: ClassifierManifest, comparison: Comparison, sizes: BySi
         figures=figures(comparison),
         emotions=[(labels, each) for labels, metrics in measured.items() if metrics for each in metrics.classes],
         sizes=rows(sizes),
-        interval=wilson(hits, quantised.fer2013.faces),
         weakest=min(best_known.classes, key=lambda emotion: emotion.recall),
     )

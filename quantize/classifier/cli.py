@@ -178,6 +178,8 @@ def _release(options: argparse.Namespace) -> None:
         f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, golden vectors within "
         f"{manifest.golden_tolerance} steps; see {options.out / 'comparison.md'}"
     )
+    if outcome.comparisons[0].quantised.fer2013.guessing:
+        say("its accuracy cannot be told from guessing: bring more faces of each label, of more people")
 
 
 def _convert(options: argparse.Namespace) -> None:

@@ -47,6 +47,22 @@ class Metrics:
     confusion: tuple[tuple[int, ...], ...]
     names: tuple[str, ...]
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Between what bounds the accuracy lies with chance, 95 %."""
+        return wilson(round(self.accuracy * self.faces), self.faces)
+
+    @property
+    def usual(self) -> tuple[str, float]:
+        """The most frequent label, and the accuracy of always saying it."""
+        most = max(self.classes, key=lambda each: each.support)
+        return most.name, most.support / max(self.faces, 1)
+
+    @property
+    def guessing(self) -> bool:
+        """Whether it may be no better than always saying the usual label."""
+        return self.interval[0] <= self.usual[1]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, ready for JSON."""
         return asdict(self)
