@@ -78,7 +78,7 @@ def save_as(path: Path, number: int, kind: str) -> Path:
     if kind == "turned":
         exif = Image.Exif()
         exif[0x0112] = 6
-        image.transpose(Image.Transpose.ROTATE_90).save(path.with_suffix(".jpg"), exif=exif)
+        image.transpose(Image.Transpose.ROTATE_90).save(path.with_suffix(".jpg"), exif=exif, quality=95)
     elif kind == "cmyk":
         image.convert("CMYK").save(path.with_suffix(".jpg"))
     elif kind == "16 bit":
