@@ -100,7 +100,8 @@ def build_wheel(work: Path) -> tuple[Path, int]:
     models = [name for name in names if name.endswith(".tflite")]
     code = _digest(name for name in names if name not in models)
     stamp = datetime.fromtimestamp(time_s, UTC).strftime("%Y%m%d%H%M%S")
-    version = f"{__version__}+{stamp}.{code}.{_digest(models)}"
+    # Letters, or a checksum of digits alone would lose its zeros in front (PEP 440).
+    version = f"{__version__}+{stamp}.c{code}.m{_digest(models)}"
     module = source / "edge/__init__.py"
     module.write_text(module.read_text("utf-8").replace(f'"{__version__}"', f'"{version}"', 1), "utf-8")
     _run(

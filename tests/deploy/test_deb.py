@@ -104,7 +104,7 @@ def test_the_package_has_the_daemon_and_no_training_code(deb: Deb) -> None:
 def test_the_version_names_code_and_models_and_the_daemon_says_it(deb: Deb) -> None:
     control = deb.control["control"].decode()
 
-    version = re.search(r"^Version: (\d+\.\d+\.\d+\+\d{14}\.[0-9a-f]{7}\.[0-9a-f]{7})~[a-z]+$", control, re.MULTILINE)
+    version = re.search(r"^Version: (\d+\.\d+\.\d+\+\d{14}\.c[0-9a-f]{7}\.m[0-9a-f]{7})~[a-z]+$", control, re.MULTILINE)
 
     assert version is not None, control
     assert f'__version__ = "{version[1]}"'.encode() in deb.files[f"{SITE}/edge/__init__.py"]
