@@ -107,7 +107,7 @@ def describe_held_out(model: Path, training: FaceSet, held_out: FaceSet) -> Iter
     """How good a model is on few faces that it has not seen, in lines for a terminal, with what chance allows."""
     metrics = evaluate(model, held_out).fer2013
     hits = round(metrics.accuracy * metrics.faces)
-    low, high = wilson(hits, metrics.faces)
+    low, high = metrics.interval
     usual = int(np.bincount(training.labels).argmax())
     guessed = float((held_out.labels == usual).mean())
     yield (
@@ -150,7 +150,7 @@ def table(result: Evaluation) -> str:
                 f"{name:{wide}}{metrics.faces:7}{metrics.accuracy:10.2%}{metrics.macro_f1:10.3f}"
                 f"{metrics.calibration_error:8.3f}"
             )
-    low, high = wilson(round(result.fer2013.accuracy * result.fer2013.faces), result.fer2013.faces)
+    low, high = result.fer2013.interval
     lines += ["", f"The accuracy on {result.data} lies between {low:.1%} and {high:.1%} (95 % interval)."]
     lines += ["", f"{result.data:{wide}}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
     lines += [
