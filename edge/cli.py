@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _broker(options: argparse.Namespace) -> MqttConfig:
-    return load(options.config).mqtt if options.config else MqttConfig(host=options.host, port=options.port)
+    if options.config:
+        return load(options.config).mqtt
+    address, port = options.host, options.port
+    if None not in (address.port, port) and address.port != port:
+        raise ConfigError(f"--host and --port name two ports, {address.port} and {port}; leave one out")
+    return MqttConfig(port=port or MqttConfig().port).at(address)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -203,10 +208,9 @@ def _record(options: argparse.Namespace) -> int:
     from edge.commands.record import Recorder, default_name
 
     broker = load(options.config).mqtt if options.config else MqttConfig()
-    if options.brokers:
-        broker = replace(broker, hosts=tuple(options.brokers))
+    brokers = tuple(broker.at(address) for address in options.brokers) or broker.brokers()
     name = options.name or default_name()
-    recorder = Recorder(options.record, broker.brokers(), name=name, group=options.group, days=options.days)
+    recorder = Recorder(options.record, brokers, name=name, group=options.group, days=options.days)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: recorder.stop())
     recorder.run()

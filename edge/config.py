@@ -14,8 +14,30 @@ from edge.host.identity import derived_id
 from edge.polygons import Polygon
 from edge.records import CountsOnly, DeploymentContext
 
-ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(:(?P<port>[1-9][0-9]{0,4}))?")
-"""A host with or without a port; an IPv6 address stands in brackets."""
+_ADDRESS = re.compile(
+    r"(?P<ipv6>[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)"
+    r"|(\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(:(?P<port>[1-9][0-9]{0,4}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where a broker listens; ``port`` is None where the address names none."""
+
+    host: str
+    port: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> BrokerAddress:
+        """``HOST`` or ``HOST:PORT``; an IPv6 address with a port stands in brackets.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        match = _ADDRESS.fullmatch(text)
+        if match is None or int(match["port"] or 0) > 65535:
+            raise ValueError("give a broker as HOST or HOST:PORT, such as broker.local or 10.0.0.5:1883")
+        return cls(match["ipv6"] or match["bracketed"] or match["name"], int(match["port"]) if match["port"] else None)
 
 
 def _key(
@@ -187,12 +209,11 @@ class MqttConfig:
 
     def brokers(self) -> tuple[MqttConfig, ...]:
         """The same for each of ``hosts``, with its address in ``host`` and ``port``; without ``hosts``, only this."""
-        found = [ADDRESS.fullmatch(address) for address in self.hosts]
-        return tuple(
-            replace(self, host=match["host"].strip("[]"), port=int(match["port"] or self.port), hosts=())
-            for match in found
-            if match is not None
-        ) or (self,)
+        return tuple(self.at(BrokerAddress.parse(address)) for address in self.hosts) or (self,)
+
+    def at(self, address: BrokerAddress) -> MqttConfig:
+        """The same at ``address`` alone; on the same port if it names none."""
+        return replace(self, host=address.host, port=address.port or self.port, hosts=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
 
-from edge.config import ADDRESS, CONTACT, LIGHT, Config, InferenceConfig, MqttConfig
+from edge.config import CONTACT, LIGHT, BrokerAddress, Config, InferenceConfig, MqttConfig
 from edge.errors import ConfigError
 from edge.host.identity import derived_id
 from edge.host.quiet_hours import QuietHours
@@ -190,8 +189,9 @@ def _contradictions(config: Config) -> list[str]:
     if camera.kind == "replay" and not camera.path:
         problems.append("camera.path is needed for camera.kind 'replay'; expected a video file or a folder of images")
     for address in mqtt.hosts:
-        match = ADDRESS.fullmatch(address)
-        if match is None or int(match["port"] or mqtt.port) > 65535:
+        try:
+            BrokerAddress.parse(address)
+        except ValueError:
             problems.append(f"mqtt.hosts has {_shown(address)}; expected a host, or host:port")
     try:
         QuietHours(config.privacy.quiet_hours)
@@ -236,31 +236,31 @@ def _contradictions(config: Config) -> list[str]:
 
 
 def _plain_host(mqtt: MqttConfig, problems: list[str]) -> MqttConfig:
-    """``mqtt`` with the host and port of an address such as ``mqtt://broker:1883``, if the host is one."""
+    """``mqtt`` with the host and port of an address such as ``broker:1883`` or ``mqtt://broker``."""
     if "@" in mqtt.host:
         problems.append(
             "mqtt.host holds a user or password; expected the host alone, the user in mqtt.username "
             "and the password in the file that mqtt.password_file names"
         )
         return mqtt
-    if "://" not in mqtt.host:
-        return mqtt
-    default = MqttConfig()
-    try:
-        parts = urlsplit(mqtt.host)
-        host, port, scheme = parts.hostname, parts.port, parts.scheme
-    except ValueError:
-        host, port, scheme = None, None, ""
+    scheme, _, rest = mqtt.host.rpartition("://")
+    scheme, default = scheme.lower(), MqttConfig()
     tls = scheme in ("mqtts", "ssl", "tls")
-    if not host or not (tls or scheme in ("mqtt", "tcp")) or parts.path.strip("/") or parts.query:
+    try:
+        address = BrokerAddress.parse(rest.removesuffix("/") if scheme else rest)
+    except ValueError:
+        address = None
+    if address is None or not (tls or scheme in ("", "mqtt", "tcp")):
         problems.append("mqtt.host is an address that is not understood; expected the host alone, such as broker.local")
-    elif port and mqtt.port not in (port, default.port):
+        return mqtt
+    port = address.port
+    if port and mqtt.port not in (port, default.port):
         problems.append(f"mqtt.host and mqtt.port name two ports, {port} and {mqtt.port}; leave one out")
     elif tls and not mqtt.tls_ca:
         problems.append(f"mqtt.tls_ca is needed for {scheme}://; name the certificate of the authority")
     else:
         usual = 8883 if tls and mqtt.port == default.port else mqtt.port
-        return replace(mqtt, host=host, port=port or usual)
+        return replace(mqtt, host=address.host, port=port or usual)
     return mqtt
 
 

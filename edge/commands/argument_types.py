@@ -21,6 +21,13 @@ def port(text: str) -> int:
     return int(text)
 
 
+def broker_port(text: str) -> int:
+    """A port of another machine."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a port from 1 to 65535")
+    return int(text)
+
+
 def between(lowest: float, highest: float) -> Callable[[str], float]:
     """A number with both bounds allowed."""
 

@@ -7,8 +7,8 @@ import re
 from datetime import date
 from pathlib import Path
 
-from edge.commands.argument_types import between, positive
-from edge.config import ADDRESS
+from edge.commands.argument_types import between, broker_port, positive
+from edge.config import BrokerAddress
 
 _SIMULATE = """\
 Connects simulated devices to a broker, to try the dashboard page, an archive or the broker itself. Each device has its
@@ -151,8 +151,16 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add_broker_options(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--config", type=Path, metavar="FILE", help="use the broker of this configuration")
-    where.add_argument("--host", default="localhost", help="the broker's name or address (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=1883, help="the broker's port, with --host (default: %(default)s)")
+    where.add_argument(
+        "--host",
+        type=_address,
+        default=BrokerAddress("localhost", None),
+        metavar="HOST[:PORT]",
+        help="the broker's name or address (default: localhost)",
+    )
+    parser.add_argument(
+        "--port", type=broker_port, help="the broker's port, if --host does not name it (default: 1883)"
+    )
 
 
 def _date(text: str) -> date:
@@ -162,10 +170,11 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a day as YYYY-MM-DD") from None
 
 
-def _address(text: str) -> str:
-    if not ADDRESS.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give a broker as HOST or HOST:PORT")
-    return text
+def _address(text: str) -> BrokerAddress:
+    try:
+        return BrokerAddress.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; {error}") from None
 
 
 def _prefix(text: str) -> str:

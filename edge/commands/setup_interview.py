@@ -11,7 +11,7 @@ from typing import get_args
 
 from edge.camera.address import parse_address
 from edge.commands.setup_files import Answers
-from edge.config import ADDRESS, CONTACT, CameraConfig, Config, MqttConfig
+from edge.config import CONTACT, BrokerAddress, CameraConfig, Config, MqttConfig
 from edge.errors import CameraError
 from edge.mqtt.nearby import Broker, find_brokers
 from edge.records import DeploymentContext
@@ -111,10 +111,9 @@ def _ask_broker(present: MqttConfig, answers: Answers) -> None:
         chosen = brokers[number]
     else:
         shown = chosen.host if chosen.port == 1883 else f"{chosen.host}:{chosen.port}"
-        match = ADDRESS.fullmatch(_ask("Its name or address, with :port unless that is 1883", shown, _host))
-        assert match is not None
-        port = int(match["port"] or 1883)
-        chosen = Broker("", match["host"].strip("[]"), port, confirm("Does it speak TLS", port == 8883 or chosen.tls))
+        address = BrokerAddress.parse(_ask("Its name or address, with :port unless that is 1883", shown, _host))
+        port = address.port or MqttConfig().port
+        chosen = Broker("", address.host, port, confirm("Does it speak TLS", port == 8883 or chosen.tls))
     answers.set("mqtt", host=chosen.host, port=chosen.port)
     if present.hosts:
         answers.set("mqtt", hosts=[])
@@ -198,10 +197,11 @@ def _address(answer: str) -> str:
 
 
 def _host(answer: str) -> str:
-    match = ADDRESS.fullmatch(answer)
-    return (
-        "" if match and int(match["port"] or 1) <= 65535 else "a name or address, such as broker.local or 10.0.0.5:1883"
-    )
+    try:
+        BrokerAddress.parse(answer)
+    except ValueError:
+        return "a name or address, such as broker.local or 10.0.0.5:1883"
+    return ""
 
 
 def _file(answer: str) -> str:

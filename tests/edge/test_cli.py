@@ -33,7 +33,16 @@ def replay(folder: Path, extra: str = "", path: Path = CLIP) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["walk"], ["check"], ["watch", "--port", "x"], ["demo", "--windows", "0"]]
+    "command",
+    [
+        [],
+        ["run"],
+        ["walk"],
+        ["check"],
+        ["watch", "--port", "x"],
+        ["watch", "--host", "a:b"],
+        ["demo", "--windows", "0"],
+    ],
 )
 def test_wrong_usage_ends_with_2(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
@@ -68,6 +77,32 @@ def test_every_problem_of_a_configuration_is_one_line(tmp_path: Path, capsys: py
 
     assert status == 78
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", [["watch"], ["simulate", "--devices", "1", "--minutes", "0.05"]])
+@pytest.mark.parametrize(
+    ("arguments", "broker"),
+    [
+        (["--host", "127.0.0.1:1"], "127.0.0.1:1"),
+        (["--host", "127.0.0.1", "--port", "2"], "127.0.0.1:2"),
+        (["--host", "[::1]:3"], "::1:3"),
+        (["--host", "::1", "--port", "4"], "::1:4"),
+    ],
+)
+def test_a_broker_is_named_by_its_host_with_or_without_the_port(
+    command: list[str], arguments: list[str], broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main([*command, *arguments])
+
+    assert status == 1
+    assert f"broker {broker} cannot be reached" in capsys.readouterr().err
+
+
+def test_two_ports_of_a_broker_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["watch", "--host", "127.0.0.1:1", "--port", "2"])
+
+    assert status == 78
+    assert capsys.readouterr().err == "fer-edge: --host and --port name two ports, 1 and 2; leave one out\n"
 
 
 def test_a_missing_model_ends_with_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def test_the_light_model_of_the_package_is_named_by_a_word_and_a_folder_by_its_p
         ("[mqtt]\nhosts = ['a', 3]", "mqtt.hosts is ['a', 3]; expected a list of texts in quotes"),
         ("[mqtt]\nhosts = ['a:b']", "mqtt.hosts has 'a:b'; expected a host, or host:port"),
         ("[mqtt]\nhosts = ['a:70000']", "mqtt.hosts has 'a:70000'; expected a host, or host:port"),
-        ("[mqtt]\nhosts = ['::1']", "mqtt.hosts has '::1'; expected a host, or host:port"),
+        ("[mqtt]\nhosts = ['[::1']", "mqtt.hosts has '[::1'; expected a host, or host:port"),
         ("[mqtt]\ntls_cert = 'a.pem'", "mqtt.tls_cert and mqtt.tls_key belong together"),
         ("[mqtt]\nusername = 'u'\npassword_file = 'absent'", "mqtt.password_file names a file that cannot be read"),
         ("[mqtt]\npassword_file = 'absent'", "mqtt.username is empty but mqtt.password_file is set"),
@@ -287,6 +287,9 @@ def test_a_path_with_an_at_sign_is_no_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
+        ('host = "broker.local:1884"', "broker.local", 1884),
+        ('host = "[fd00::5]:1884"', "fd00::5", 1884),
+        ('host = "fd00::5"', "fd00::5", 1883),
         ('host = "mqtt://broker.local"', "broker.local", 1883),
         ('host = "mqtt://broker.local/"', "broker.local", 1883),
         ('host = "tcp://10.0.0.5:1884"', "10.0.0.5", 1884),
@@ -305,6 +308,8 @@ def test_an_address_of_the_broker_is_understood(tmp_path: Path, text: str, host:
     [
         ('host = "https://broker.local"', "mqtt.host is an address that is not understood; expected the host alone"),
         ('host = "mqtt://broker.local/topic"', "mqtt.host is an address that is not understood"),
+        ('host = "broker local"', "mqtt.host is an address that is not understood"),
+        ('host = "broker.local:1884"\nport = 1885', "mqtt.host and mqtt.port name two ports, 1884 and 1885"),
         ('host = "mqtt://broker.local:1884"\nport = 1885', "mqtt.host and mqtt.port name two ports, 1884 and 1885"),
         ('host = "mqtts://broker.local"', "mqtt.tls_ca is needed for mqtts://"),
         ('host = "mqtt://u:p@broker.local"', "mqtt.host holds a user or password; expected the host alone"),
