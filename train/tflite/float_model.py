@@ -109,9 +109,14 @@ def with_logits(model: bytes, labels: int | None) -> tuple[bytes, str]:
     if labels == 2 and not fitting:
         fitting = [i for i in rows if graph.tensors[i].shape[1] == 1]
     if not fitting and len(rows) == len(shapes) == 1:
+        numbers = graph.tensors[rows[0]].shape[1]
+        if numbers == 1:
+            raise ModelError(
+                f"gives 1 number, which tells two labels apart, for {labels} labels; list its two with --labels, "
+                "first the one that a low number stands for"
+            )
         raise ModelError(
-            f"gives {graph.tensors[rows[0]].shape[1]} numbers for {labels} labels; list its own, one for each number, "
-            "with --labels"
+            f"gives {numbers} numbers for {labels} labels; list its own, one for each number, with --labels"
         )
     if len(fitting) != 1:
         given = " and ".join(map(str, shapes))
@@ -133,7 +138,7 @@ def with_logits(model: bytes, labels: int | None) -> tuple[bytes, str]:
 
 
 _ADVICE_ON_OUTPUTS = {
-    False: "list one label for each number, or export a classifier",
+    False: "export it with its last layer; if it has other labels, list them with --labels, one for each number",
     True: "with --labels, name the labels of the output that you want, one for each of its numbers",
 }
 

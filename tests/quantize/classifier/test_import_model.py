@@ -235,6 +235,22 @@ def test_one_sigmoid_gives_two_labels_in_their_order(quarters: Any, faces: Faces
     assert outcome.fidelity.images == 16
 
 
+def test_one_sigmoid_asks_for_two_labels(faces: Faces, tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(1, activation="sigmoid")]).save(
+        tmp_path / "model.keras"
+    )
+
+    with pytest.raises(ModelError, match="gives 1 number, which tells two labels apart, for 7 labels; list its two"):
+        import_into(tmp_path, tmp_path / "model.keras", None, faces)
+
+
+def test_a_network_without_its_last_layer_is_refused_with_what_to_do(faces: Faces, tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((48, 48, 1)), layers.Conv2D(7, 3)]).save(tmp_path / "model.keras")
+
+    with pytest.raises(ModelError, match=r"expected one row of 7 numbers; export it with its last layer; .*--labels"):
+        import_into(tmp_path, tmp_path / "model.keras", None, faces)
+
+
 def test_range_and_order_are_found_with_labelled_faces(mini_xception: Any, faces: Faces, tmp_path: Path) -> None:
     reorder(mini_xception, SHUFFLED).save(tmp_path / "mini.keras")
 
