@@ -142,7 +142,8 @@ def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
 
 
 def _tell_one(finding: Finding, *, json_lines: bool) -> int:
-    verdict, stop = "WRONG" if finding.exit_code else "ok   ", "" if finding.sentence.endswith("?") else "."
+    verdict = "WRONG" if finding.exit_code else "NOTE " if finding.reminder else "ok   "
+    stop = "" if finding.sentence.endswith("?") else "."
     remedy = f"{stop} Run: {finding.remedy}" if finding.remedy else ""
     told = f"{verdict} {finding.part:9} {finding.sentence}{remedy}"
     print(json.dumps(asdict(finding)) if json_lines else told, flush=True)

@@ -37,12 +37,22 @@ _UPRIGHT = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: what was found, or the error, the exit status that stands for it and the command that mends it."""
+    """One part: what was found, or the error, the exit status that stands for it and the command that mends it.
+
+    ``reminder``: the part works, and its sentence names something that its operator should still do.
+    """
 
     part: str
     sentence: str
     exit_code: int = 0
     remedy: str = ""
+    reminder: bool = False
+
+
+class _Reminder(str):
+    """The sentence of such a finding."""
+
+    __slots__ = ()
 
 
 def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
@@ -57,7 +67,7 @@ def check(config: Config, *, beside_service: bool = False) -> Iterator[Finding]:
     yield runtime
     parts: dict[str, Callable[[Config], str]] = {
         "device": lambda config: f"id {device_id(config.device)}",
-        "place": lambda config: config.deployment.sentence,
+        "place": _place,
     }
     if not runtime.exit_code:
         parts |= {"model": _model, "detector": _detector, "camera": _held if beside_service else _camera}
@@ -77,7 +87,8 @@ def try_camera(config: Config, *, beside_service: bool) -> Finding:
 
 def _try(part: str, try_part: Callable[[Config], str], config: Config) -> Finding:
     try:
-        return Finding(part, try_part(config))
+        told = try_part(config)
+        return Finding(part, told, reminder=isinstance(told, _Reminder))
     except FerEdgeError as error:
         return Finding(part, str(error), error.exit_code)
 
@@ -118,9 +129,14 @@ def _runtime(_config: Config) -> str:
     )
 
 
+def _place(config: Config) -> str:
+    told = config.deployment.sentence
+    return told if config.deployment.context else _Reminder(told)
+
+
 def _model(config: Config) -> str:
     classifier, problems = open_classifier(config.model, config.inference)
-    return f"{_released(classifier.manifest, classifier.device, problems)}; head {classifier.head.name}"
+    return _released(classifier.manifest, classifier.device, problems, f"; head {classifier.head.name}")
 
 
 def _detector(config: Config) -> str:
@@ -132,9 +148,9 @@ def _detector(config: Config) -> str:
     return detector.name
 
 
-def _released(manifest: Manifest, device: str, problems: tuple[Problem, ...]) -> str:
-    notes = "".join(f"; {problem.sentence}" for problem in problems)
-    return f"{manifest.id} on {device}, sha256 {manifest.sha256[:12]}, golden vectors agree{notes}"
+def _released(manifest: Manifest, device: str, problems: tuple[Problem, ...], head: str = "") -> str:
+    told = f"{manifest.id} on {device}, sha256 {manifest.sha256[:12]}, golden vectors agree{head}"
+    return _Reminder("; ".join([told, *(problem.sentence for problem in problems)])) if problems else told
 
 
 def _camera(config: Config) -> str:
@@ -155,8 +171,9 @@ def _camera(config: Config) -> str:
         detector, _ = open_detector(replace(config.detector, min_face_px=_SMALLEST_PX), config.inference)
     except FerEdgeError:  # its own finding says so
         return seen
-    faces = _faces(detector, frames, config.detector.min_face_px)
-    return f"{seen}; {faces}{_turn_hint(config, detector, frames)}"
+    faces, hint = _faces(detector, frames, config.detector.min_face_px), _turn_hint(config, detector, frames)
+    told = f"{seen}; {faces}{hint}"
+    return _Reminder(told) if hint or isinstance(faces, _Reminder) else told
 
 
 def _more_frames(camera: Camera) -> Iterator[Pixels]:
@@ -177,7 +194,7 @@ def _faces(detector: FaceDetector, frames: list[Pixels], min_face_px: int) -> st
     told = f"{len(faces)} face{'s' if len(faces) > 1 else ''} in view, {', '.join(map(str, heights_px))} px high"
     if small := sum(height_px < min_face_px for height_px in heights_px):
         told += f"; {small} too small for detector.min_face_px = {min_face_px}: bring the camera closer, or lower that"
-    return told
+    return _Reminder(told) if small else told
 
 
 def _turn_hint(config: Config, detector: FaceDetector, frames: list[Pixels]) -> str:
@@ -202,7 +219,7 @@ def _held(config: Config) -> str:
 
 def _pause(config: Config, *, beside_service: bool) -> str:
     """What can close the camera; nothing if nothing can."""
-    told = []
+    told, anybody = [], False
     if config.privacy.quiet_hours:
         told.append(f"quiet hours {', '.join(config.privacy.quiet_hours)} by {time.strftime('%Z, now %H:%M')}")
     if config.privacy.pause_button:
@@ -210,15 +227,19 @@ def _pause(config: Config, *, beside_service: bool) -> str:
             GpioLine(config.privacy.pause_button).close()
         told.append(f"a button on {config.privacy.pause_button}")
     if config.mqtt.commands:
-        who = "" if config.mqtt.username or config.mqtt.tls_cert else ", and that may be anybody: there is no password"
+        anybody = not (config.mqtt.username or config.mqtt.tls_cert)
+        who = ", and that may be anybody: there is no password" * anybody
         told.append(f"who may write {BASE_TOPIC}/{device_id(config.device)}/command/pause{who}")
-    return f"the camera can be closed by {'; '.join(told)}" if told else ""
+    sentence = f"the camera can be closed by {'; '.join(told)}" if told else ""
+    return _Reminder(sentence) if anybody else sentence
 
 
 def _outbox(config: Config) -> str:
     path = outbox_path(config.outbox)
     if path is None:
-        return "none on disk: windows wait in memory, until a restart; set outbox.path (under systemd it has a folder)"
+        return _Reminder(
+            "none on disk: windows wait in memory, until a restart; set outbox.path (under systemd it has a folder)"
+        )
     return f"{path} {probe_file(path)}"
 
 

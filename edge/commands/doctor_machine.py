@@ -85,4 +85,4 @@ def _memory(counted: bool) -> Finding:
         return Finding("memory", "the service's limit holds")
     told = "the service's limit has no effect: add cgroup_enable=memory to the kernel's line and reboot"
     # Not wrong: Raspberry Pi OS is made so, and the daemon needs the limit only where something else is broken.
-    return Finding("memory", told)
+    return Finding("memory", told, reminder=True)

@@ -149,11 +149,11 @@ def test_check_names_everything_and_ends_with_the_worst(tmp_path: Path, capsys: 
     assert [line.split()[:2] for line in lines] == [
         ["ok", "runtime"],
         ["ok", "device"],
-        ["ok", "place"],
+        ["NOTE", "place"],
         ["ok", "model"],
         ["ok", "detector"],
         ["ok", "camera"],
-        ["ok", "outbox"],
+        ["NOTE", "outbox"],
         ["WRONG", "broker"],
     ]
     assert "localhost:1 cannot be reached" in lines[-1]

@@ -219,15 +219,18 @@ def parts_of(config: Config) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize(
-    ("context", "told"),
+    ("context", "told", "reminder"),
     [
-        ("", "deployment.context is not set; say what kind of place this is"),
-        ("workplace", "moods are withheld and people only counted: deployment.context is 'workplace'"),
-        ("kiosk", "context kiosk"),
+        ("", "deployment.context is not set; say what kind of place this is", True),
+        ("workplace", "moods are withheld and people only counted: deployment.context is 'workplace'", False),
+        ("kiosk", "context kiosk", False),
     ],
 )
-def test_what_follows_from_the_kind_of_place_is_told(context: str, told: str) -> None:
-    assert parts_of(Config(deployment=DeploymentConfig(context)))["place"].sentence.startswith(told)
+def test_what_follows_from_the_kind_of_place_is_told(context: str, told: str, reminder: bool) -> None:
+    place = parts_of(Config(deployment=DeploymentConfig(context)))["place"]
+
+    assert place.sentence.startswith(told)
+    assert place.reminder == reminder
 
 
 def test_without_anything_that_pauses_nothing_is_said_of_pauses() -> None:
@@ -239,7 +242,7 @@ def test_what_can_close_the_camera_is_told_and_who_may() -> None:
         "pause"
     ]
 
-    assert told.exit_code == 0
+    assert (told.exit_code, told.reminder) == (0, True)
     assert "quiet hours 22:00-06:00 by " in told.sentence
     assert "who may write fer/v1/fer-1a2b3c4d/command/pause, and that may be anybody" in told.sentence
 
