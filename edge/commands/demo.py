@@ -72,10 +72,14 @@ def run_demo(
             config.write_text(_configuration(camera, broker), "utf-8")
             with _Daemon([*daemon, str(config), str(web_port)], Path(folder) / "daemon.log") as running:
                 address = Path(folder) / ADDRESS_FILE
-                while browse and not address.exists():
+                while not address.exists():
                     running.check()
                     time.sleep(_POLL_S)
-                note = _browse(address.read_text("ascii")) if browse else ""
+                note = _offer(address.read_text("ascii"), browse=browse)
+                if not sys.stdout.isatty():
+                    until = f" until {windows} windows have come; --windows N shows more" if windows else ""
+                    sys.stderr.write(f"{note}{until}\n")
+                    sys.stderr.flush()
                 return watch(broker, json=json, count=windows, tick=running.check, note=note)
     except KeyboardInterrupt:
         return 0
@@ -83,9 +87,9 @@ def run_demo(
         signal.signal(signal.SIGTERM, before)
 
 
-def _browse(address: str) -> str:
+def _offer(address: str, *, browse: bool) -> str:
     """Open the page of the picture, and with it that of the room; returns what a person may do with the address."""
-    if has_display() and webbrowser.open(address):
+    if browse and has_display() and webbrowser.open(address):
         return f"pictures in your browser, or at {address}"
     return f"pictures at {address}"
 

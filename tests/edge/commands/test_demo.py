@@ -14,7 +14,7 @@ from edge.errors import FerEdgeError
 pytest.importorskip("amqtt", reason="needs the extra fer-edge[demo]")
 
 PUBLISHING_DAEMON = """
-import sys, time, tomllib
+import pathlib, sys, time, tomllib
 from edge.config import MqttConfig
 from edge.mqtt.messages import Context, Device, Model, Privacy
 from edge.mqtt.outbox import Outbox
@@ -22,6 +22,7 @@ from edge.mqtt.publisher import Publisher
 from edge.labels import EMOTIONS
 from edge.records import EmotionScores, WindowSummary
 from edge.mqtt.wallclock import WallClock
+pathlib.Path(sys.argv[1]).with_name("page").write_text("http://127.0.0.1:1/")
 config = tomllib.load(open(sys.argv[1], "rb"))
 mqtt = config["mqtt"]
 device = Device(
@@ -45,8 +46,10 @@ def test_exactly_the_windows_asked_for_reach_the_standard_output_as_json(
 ) -> None:
     status = run_demo(windows=3, json=True, webcam=False, daemon=[sys.executable, "-c", PUBLISHING_DAEMON])
 
-    lines = capsys.readouterr().out.splitlines()
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
     assert (status, len(lines)) == (0, 3)
+    assert shown.err.endswith("pictures at http://127.0.0.1:1/ until 3 windows have come; --windows N shows more\n")
     assert {json.loads(line)["dominant"] for line in lines} == {"happy"}
     assert [json.loads(line)["device"] for line in lines] == ["fer-demo"] * 3
 
