@@ -65,7 +65,7 @@ def summary(comparison: Comparison) -> dict[str, Any]:
 
 def _figures(evaluation: Evaluation) -> dict[str, Any]:
     measured = {
-        "fer2013": evaluation.fer2013,
+        evaluation.labels_key: evaluation.fer2013,
         "ferplus": evaluation.ferplus,
         "ferplus_contempt": evaluation.ferplus_contempt,
     }

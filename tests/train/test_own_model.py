@@ -71,3 +71,6 @@ def test_the_page_leads_from_photographs_to_a_release_that_a_device_runs(
     assert report["evaluation"]["data"] == "mine"
     out = capsys.readouterr().out
     assert "held-out faces are named right" in out
+    assert "val_accuracy: " in out
+    assert "nan" not in out
+    assert "fer2013" not in json.dumps(classifier.manifest.metrics)

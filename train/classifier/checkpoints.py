@@ -36,7 +36,8 @@ class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]
         if logs is not None:
             result = evaluate_logits(self.recipe.name, logits, self.held_out)
             logs.update(val_loss=result.fer2013.log_loss, val_accuracy=result.fer2013.accuracy)
-            logs["val_ferplus"] = result.ferplus.accuracy if result.ferplus else float("nan")
+            if result.ferplus is not None:
+                logs["val_ferplus"] = result.ferplus.accuracy
             logs["learning_rate"] = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
 

@@ -49,9 +49,14 @@ class Evaluation:
     ferplus: Metrics | None
     ferplus_contempt: Metrics | None
 
+    @property
+    def labels_key(self) -> str:
+        """What documents call the comparison with the labels of the data: those of FER2013, or others."""
+        return "fer2013" if self.data == "FER2013" else "labels"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, ready for JSON."""
-        return asdict(self)
+        return {self.labels_key if name == "fer2013" else name: value for name, value in asdict(self).items()}
 
 
 def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = (), predicted: Logits | None = None) -> Evaluation:

@@ -64,7 +64,8 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
         new = epoch == 0 or not self.csv.exists()
         try:
             with self.csv.open("w" if new else "a", encoding="ascii", newline="") as file:
-                rows = csv.DictWriter(file, self.columns, extrasaction="ignore", lineterminator="\n")
+                # What was not measured is not shown on the terminal, but has its column.
+                rows = csv.DictWriter(file, self.columns, "nan", extrasaction="ignore", lineterminator="\n")
                 if new:
                     rows.writeheader()
                 rows.writerow({name: f"{value:.6g}" for name, value in {"epoch": epoch + 1, **(logs or {})}.items()})

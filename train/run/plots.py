@@ -40,7 +40,8 @@ def save_curves(history: Path, png: Path) -> None:
     axes: dict[str, Axes] = figure.subplot_mosaic([["loss", "accuracy"], ["rate", "rate"]], height_ratios=[5, 1])
     _pair(axes["loss"], epochs, columns["loss"], columns["val_loss"], "Loss (cross-entropy)")
     _pair(axes["accuracy"], epochs, columns["accuracy"], columns["val_accuracy"], "Accuracy")
-    axes["accuracy"].plot(epochs, columns["val_ferplus"], color=HELD_OUT, dashes=(4, 2), label="on FER+")
+    if not np.isnan(columns["val_ferplus"]).all():
+        axes["accuracy"].plot(epochs, columns["val_ferplus"], color=HELD_OUT, dashes=(4, 2), label="on FER+")
     axes["accuracy"].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     _mark_best(axes["accuracy"], epochs, columns["val_accuracy"])
     axes["accuracy"].legend(frameon=False, labelcolor=INK)

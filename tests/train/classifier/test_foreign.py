@@ -68,7 +68,7 @@ def test_a_network_of_any_size_is_measured_in_the_input_range_that_fits(
     assert shares["0..1"] == shares["0..255"] == "50.0%"
     assert "between 83.9% and 100.0% (95 % interval)" in out
     assert run(model, "--data", faces, "--cache", tmp_path / "cache", "--input-range=0..1", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["fer2013"]["accuracy"] == 0.5
+    assert json.loads(capsys.readouterr().out)["labels"]["accuracy"] == 0.5
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's converter, and Keras 2 on its own file
@@ -111,7 +111,7 @@ def test_whatever_convert_opens_is_measured(
 
     out, err = capsys.readouterr()
     assert status == 0, err
-    assert json.loads(out[out.index("{") :])["fer2013"]["accuracy"] == pytest.approx(20 / 21)
+    assert json.loads(out[out.index("{") :])["labels"]["accuracy"] == pytest.approx(20 / 21)
 
 
 def test_labels_are_asked_for_where_nothing_names_them(
@@ -147,5 +147,5 @@ def test_a_release_folder_is_measured_on_two_of_its_labels_with_rows_for_these_a
 
     document = json.loads(capsys.readouterr().out)
     assert status == 0
-    assert [each["name"] for each in document["fer2013"]["classes"]] == ["happy", "sad", "bored"]
-    assert document["fer2013"]["classes"][2]["recall"] == 0  # a label that the model lacks
+    assert [each["name"] for each in document["labels"]["classes"]] == ["happy", "sad", "bored"]
+    assert document["labels"]["classes"][2]["recall"] == 0  # a label that the model lacks
