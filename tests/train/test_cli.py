@@ -146,6 +146,33 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
     assert calls[-1][1:] == (start and Path(start), [Path(each) for each in teachers])
 
 
+def test_a_resumed_run_goes_on_as_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("keras", reason="needs the extra train")
+    from train.run.checkpoints import History
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for part in ("train", "val"):
+        for place, label in enumerate(("bored", "happy")):
+            for number in range(4):
+                path = tmp_path / "faces" / part / label / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), np.full((48, 48), 100 * place + number, np.uint8))
+    data = ("--data", tmp_path / "faces", "--cache", tmp_path / "cache", "--run", tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "on_epoch_end", stop)
+        assert run("fit", *data, "--start", "shipped", "--epochs", "2", "--seed", "3") == 130
+    started = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+
+    status = run("fit", *data, "--resume")
+
+    resumed = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert status == 0
+    assert started["options"]["start"] == str(STANDARD)
+    assert (resumed["recipe"], resumed["options"]) == (started["recipe"], started["options"])
+
+
 def test_curves_draws_run_folders_and_history_files_beside_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS
@@ -15,7 +16,7 @@ from train.data import fer2013
 from train.data.options import CACHE, fer2013_options, load_faces
 from train.data.selection import SUBSETS, require_split
 from train.run.backend import start_backend
-from train.run.folder import MODEL_FILE, RunOptions, is_resumable
+from train.run.folder import MODEL_FILE, SETTINGS_FILE, RunOptions, is_resumable, read_settings
 from train.run.options import epochs_option, precision_option, run_options, whole_number
 from train.run.progress import progress_bar
 
@@ -141,9 +142,12 @@ def _weights(text: str) -> tuple[str, str]:
 def _fit(options: argparse.Namespace) -> int:
     start_backend()
 
-    options.recipe = options.recipe or ("own" if options.start == Path(SHIPPED) else "first")
-    recipe, faces = recipes.load(options.recipe), load_faces(options)
-    folder, start = options.run or RUNS / f"{recipe.name}-{options.seed}", options.start
+    name = options.recipe or ("own" if options.start == Path(SHIPPED) else "first")
+    folder = options.run or RUNS / f"{name}-{options.seed}"
+    if options.resume and (folder / SETTINGS_FILE).exists():
+        _go_on(options, read_settings(folder))
+    options.recipe = options.recipe or name
+    recipe, faces, start = recipes.load(options.recipe), load_faces(options), options.start
     if start == Path(SHIPPED) or (start is None and recipe.name == "own"):
         start = find_shipped(recipe)
         options.teacher = options.teacher or [start] * bool(recipe.teachers)
@@ -160,6 +164,16 @@ def _fit(options: argparse.Namespace) -> int:
         print("\n".join(describe_held_out(model, require_split(faces, "Training"), require_split(faces, "PublicTest"))))
     print(f"{model}: trained; measure it with: {shlex.join(map(str, ['fer-train', 'evaluate', model, *again]))}")
     return 0
+
+
+def _go_on(options: argparse.Namespace, before: Mapping[str, Any]) -> None:
+    """Fill in what ``options`` leave out with the settings that a resumed run had ``before``."""
+    given = before["options"]
+    options.recipe = options.recipe or before["recipe"]["name"]
+    options.seed = options.seed or given["seed"]
+    options.epochs = options.epochs or given["epochs"]
+    options.start = options.start or (given["start"] and Path(given["start"]))
+    options.teacher = options.teacher or [Path(each) for each in given.get("teachers", ())]
 
 
 def _teachers(

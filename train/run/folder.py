@@ -47,7 +47,9 @@ def check_folder(folder: Path, *, resume: bool) -> None:
         ConfigError: there is nothing to resume, or a run would be overwritten.
     """
     if resume and not is_resumable(folder):
-        raise ConfigError(f"run {folder}: holds no {STATE_FILE} to resume from; leave out --resume")
+        raise ConfigError(
+            f"run {folder}: holds no {STATE_FILE} to resume from; name the run with --run, or leave out --resume"
+        )
     if not resume and (folder / STATE_FILE).exists():
         raise ConfigError(f"run {folder}: already holds a run; add --resume to continue it or name another with --run")
 
