@@ -16,7 +16,7 @@ from edge.records import Pixels
 from quantize.classifier.agreement import MAX_LOST, MIN_AGREEMENT, best_temperature
 from quantize.classifier.calibration import spanning
 from quantize.classifier.images import Images
-from quantize.classifier.input_range import find_input, is_better
+from quantize.classifier.input_range import find_input
 from quantize.classifier.manifest import fill_manifest
 from quantize.manifest import golden_images
 from quantize.release import CONVERTED_FROM, MAX_CONVERTED_BYTES, PROBES, publish
@@ -25,6 +25,7 @@ from quantize.tflite.convert import quantise
 from quantize.tflite.inference import run
 from quantize.tflite.runtimes import compare_runtimes
 from quantize.tflite.verify import check_range, classifier_requirements, verify
+from train.foreign.evidence import is_better
 from train.foreign.label_file import read_labels
 from train.foreign.opener import open_third_party
 from train.tflite.float_model import with_logits, with_range

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from edge.errors import ModelError
 from quantize.classifier.images import Images
 from quantize.report import percent
+from train.foreign.evidence import best_order, is_better, is_unclear
 from train.foreign.ranges import INPUT_RANGES, InputRange, likelihood, make_range, run_with
 from train.tflite.graph import read_graph
 
@@ -63,7 +62,8 @@ def find_input(network: bytes, names: tuple[str, ...], wanted: str | None, sampl
     tops, orders, right, likelihoods = {}, {}, {}, {}
     ranges = [each for name in INPUT_RANGES if (each := make_range(name, channels, sample.pixels))]
     for each in ranges:
-        orders[each.name] = best_order(run_with(network, sample.pixels, each), sample)
+        guesses = run_with(network, sample.pixels, each).argmax(axis=1)
+        orders[each.name] = best_order(guesses, sample.labels, outputs)
         logits = run_with(network, others.pixels, each)
         tops[each.name] = logits.argmax(axis=1)
         right[each.name] = orders[each.name][tops[each.name]] == others.labels
@@ -114,29 +114,3 @@ def _named(names: tuple[str, ...], outputs: int, others: Images) -> tuple[str, .
             "give it with --labels"
         )
     return names
-
-
-def best_order(logits: npt.NDArray[np.float32], images: Images) -> npt.NDArray[np.intp]:
-    """Which of ``images.classes`` each output stands for, so that as many images as possible are right."""
-    counts = np.zeros((logits.shape[1], len(images.classes)))
-    np.add.at(counts, (logits.argmax(axis=1), images.labels), 1)
-    # The share of each class, not the count, so that a frequent class does not claim an output that is often wrong.
-    counts /= np.maximum(counts.sum(axis=0), 1)
-    return np.asarray(linear_sum_assignment(-counts)[1], np.intp)
-
-
-def is_better(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], by: float = 0.0) -> bool:
-    """Whether answers are right more often than others on the same images, by ``by`` and two standard errors more."""
-    gain, error = _gain(one, other)
-    return gain - by > 2 * error
-
-
-def is_unclear(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
-    """Whether there are so few images that ten points of accuracy could be between two ways, and nobody can tell."""
-    gain, error = _gain(one, other)
-    return gain <= 2 * error and 2 * error > 0.1
-
-
-def _gain(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    gains = one.astype(np.float64) - other.astype(np.float64)
-    return float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))

@@ -15,6 +15,7 @@ from edge.model.interpreter import Interpreter
 from edge.records import Pixels
 from train.classifier.evaluate import Logits, predict, resized
 from train.data.fer2013 import FaceSet
+from train.foreign.evidence import best_order, is_better
 from train.foreign.label_file import read_labels as read_label_file
 from train.foreign.opener import open_third_party
 from train.foreign.ranges import INPUT_RANGES, InputRange, likelihood, make_range, run_with
@@ -33,14 +34,15 @@ Run: TypeAlias = Callable[[Pixels], Logits]
 class Opened:
     """A classifier of images with sides of ``side_px``.
 
-    ``labels`` are empty where nothing names them. ``network`` is a float .tflite file, None of a model of ours, which
-    takes grey levels as they are.
+    ``labels`` are empty where nothing names them, and in the order that somebody wrote into ``label_file``, if that
+    names them. ``network`` is a float .tflite file, None of a model of ours, which takes grey levels as they are.
     """
 
     path: Path
     side_px: int
     labels: tuple[str, ...]
     network: bytes | None = None
+    label_file: Path | None = None
 
     def fit(self, faces: FaceSet) -> FaceSet:
         """``faces`` in its size, its labels first.
@@ -65,12 +67,29 @@ class Opened:
         try:
             network, _ = with_logits(self.network, len(self.labels))
             with muted_stderr():  # TensorFlow's log of how it runs
-                chosen, shares = _best_range(network, faces, wanted)
+                chosen, note = _best_range(network, faces, wanted)
         except ModelError as error:
             raise ModelError(f"model {self.path}: {error}") from error
-        told = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
-        note = f"\n\nThe input range {chosen.name} is right most often ({told}); see --input-range."
-        return lambda pixels: run_with(network, pixels, chosen)[:, None], "" if wanted else note
+        return lambda pixels: run_with(network, pixels, chosen)[:, None], note
+
+    def describe_labels(self, faces: FaceSet, logits: Logits) -> str:
+        """Where the labels come from if from a file, and whether ``faces`` say that it has them in another order.
+
+        ``logits`` are what it gives for ``faces``; empty if its own manifest or run names the labels.
+        """
+        if self.label_file is None:
+            return ""
+        told = f"\n\nThe labels are those of {self.label_file}, in this order: {', '.join(self.labels)}."
+        tops, count = logits[:, -1].argmax(axis=1), len(self.labels)
+        shown = faces.labels < count
+        order = best_order(tops[shown], faces.labels[shown], count)
+        given, better = (each[tops] == faces.labels for each in (np.arange(count), order))
+        if not is_better(better, given):
+            return told
+        return (
+            f"{told} In the order {', '.join(self.labels[i] for i in order)} it would be right for "
+            f"{better.mean():.1%}, not {given.mean():.1%}: is that the order of its outputs?"
+        )
 
 
 def open_model(path: Path, labels: Path | None, size_px: int | None) -> Opened:
@@ -90,13 +109,13 @@ def open_model(path: Path, labels: Path | None, size_px: int | None) -> Opened:
     if labels is not None:
         named = read_label_file(labels)
     if (side_px := _side_of_ours(path)) is not None:
-        return Opened(path, side_px, named)
+        return Opened(path, side_px, named, label_file=labels)
     start_backend()
     if is_ours(path):
-        return Opened(path, INPUT_SIZE_PX, named)
+        return Opened(path, INPUT_SIZE_PX, named, label_file=labels)
     with muted_stderr():  # TensorFlow's log of how it translates
         opened = open_third_party(path, size_px)
-    return Opened(path, opened.size_px, named or opened.labels, opened.network)
+    return Opened(path, opened.size_px, named or opened.labels, opened.network, labels)
 
 
 def _side_of_ours(path: Path) -> int | None:
@@ -112,8 +131,8 @@ def _side_of_ours(path: Path) -> int | None:
     return None
 
 
-def _best_range(network: bytes, faces: FaceSet, wanted: str | None) -> tuple[InputRange, dict[str, float]]:
-    """The range ``wanted``, or the one with which ``network`` is right most often; the share that each names right.
+def _best_range(network: bytes, faces: FaceSet, wanted: str | None) -> tuple[InputRange, str]:
+    """The range ``wanted``, or the one with which ``network`` is right most often, and how good each is in words.
 
     Raises:
         ModelError: no face shows one of its labels; or it takes grey images, and ``wanted`` is for colours.
@@ -131,10 +150,20 @@ def _best_range(network: bytes, faces: FaceSet, wanted: str | None) -> tuple[Inp
     ]
     if not ranges:
         raise ModelError(f"takes grey images, and {wanted} is a range for colours; give another --input-range")
-    shares, likely = {}, {}
+    right, likely = {}, {}
     for each in ranges:
         logits = run_with(network, some.pixels, each)
-        shares[each.name] = float((logits.argmax(axis=1) == some.labels).mean())
+        right[each.name] = logits.argmax(axis=1) == some.labels
         likely[each.name] = likelihood(logits, some.labels)
-    best = max(ranges, key=lambda each: (shares[each.name], likely[each.name]))
-    return best, dict(sorted(shares.items(), key=lambda item: -item[1]))
+    best = max(ranges, key=lambda each: (right[each.name].mean(), likely[each.name]))
+    if wanted:
+        return best, ""
+    names = sorted(right, key=lambda name: -right[name].mean())
+    told = ", ".join(f"{name} {right[name].mean():.1%}" for name in names)
+    rivals = [name for name in names if name != best.name and not is_better(right[best.name], right[name])]
+    if not rivals:
+        return best, f"\n\nThe input range {best.name} is right most often ({told}); see --input-range."
+    return best, (
+        f"\n\nThe input range {best.name} was taken, and these faces do not tell it from {' or '.join(rivals)} "
+        f"({told}); give the one of its training with --input-range."
+    )

@@ -189,7 +189,8 @@ def _evaluate(options: argparse.Namespace) -> str:
         save_confusion(result.fer2013.confusion, result.fer2013.names, title, options.plot)
     if options.json:
         return json.dumps(result.to_dict() | ({"sizes": asdict(sizes)} if sizes else {}), indent=1)
-    return table(result) + note + (f"\n\n{size_table(sizes)}" if sizes else "")
+    told = table(result) + opened.describe_labels(faces, predicted) + note
+    return told + (f"\n\n{size_table(sizes)}" if sizes else "")
 
 
 def _evaluate_pipeline(options: argparse.Namespace) -> str:

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantize.classifier.images import Images
-from quantize.classifier.input_range import best_order, is_better, is_unclear
 from train.foreign.ranges import INPUT_RANGES, make_range
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "convert.md"
@@ -45,24 +43,6 @@ def test_standardised_images_have_mean_0_and_deviation_1() -> None:
 
 def test_a_range_of_three_channels_does_not_fit_grey_images() -> None:
     assert make_range("vggface", 1, NOISE) is None
-
-
-def test_the_order_of_the_labels_is_that_with_which_most_faces_are_right() -> None:
-    images = Images(np.zeros((6, 1, 1), np.uint8), np.array([0, 0, 1, 1, 2, 2]), ("angry", "happy", "sad"))
-    top = np.array([2, 2, 0, 0, 1, 0])
-
-    order = best_order(np.eye(3, dtype=np.float32)[top], images)
-
-    assert order.tolist() == [1, 2, 0]
-
-
-def test_two_ways_are_told_apart_only_with_enough_images() -> None:
-    good, poor = np.array([True, True, True, False, True]), np.array([True, False, True, True, False])
-
-    assert not is_better(good, poor)
-    assert is_unclear(good, poor)
-    assert is_better(np.tile(good, 40), np.tile(poor, 40))
-    assert not is_unclear(np.tile(good, 400), np.tile(good, 400))
 
 
 def test_the_document_names_every_range() -> None:

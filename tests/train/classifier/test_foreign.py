@@ -35,8 +35,8 @@ def faces(tmp_path: Path) -> Path:
     return tmp_path / "faces"
 
 
-def save_brightness(path: Path, side_px: int, channels: int) -> Path:
-    """A network for -1..1 that says dark below 0; its outputs are dark, bright."""
+def save_brightness(path: Path, side_px: int, channels: int, middle: float = 0.0) -> Path:
+    """A network that says dark below ``middle``, by default for -1..1; its outputs are dark, bright."""
     model: Any = keras.Sequential(
         [
             keras.Input((side_px, side_px, channels)),
@@ -44,7 +44,8 @@ def save_brightness(path: Path, side_px: int, channels: int) -> Path:
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
-    model.layers[-1].set_weights([np.array([[-4.0, 4.0]] * channels) / channels, np.zeros(2)])
+    towards_bright = np.array([-4.0, 4.0])
+    model.layers[-1].set_weights([np.array([towards_bright] * channels) / channels, -middle * towards_bright])
     model.save(path)
     return path
 
@@ -61,10 +62,12 @@ def test_a_network_of_any_size_is_measured_in_the_input_range_that_fits(
 
     out = capsys.readouterr().out
     assert status == 0
-    told = re.search(r"The input range (\S+) is right most often \((.+)\); see --input-range", out)
+    told = re.search(r"The input range (\S+) was taken, and these faces do not tell it from (.+) \((.+)\); give", out)
     assert told is not None
-    shares = dict(each.split() for each in told[2].split(", "))
-    assert shares[told[1]] == shares["-1..1"] == "100.0%"
+    shares = dict(each.split() for each in told[3].split(", "))
+    assert {shares[name] for name in (told[1], *told[2].split(" or "))} == {"100.0%"}
+    assert "-1..1" in (told[1], *told[2].split(" or "))
+    assert f"The labels are those of {tmp_path}/labels.txt, in this order: dark, bright.\n" in out
     assert shares["0..1"] == shares["0..255"] == "50.0%"
     assert "between 83.9% and 100.0% (95 % interval)" in out
     assert run(model, "--data", faces, "--cache", tmp_path / "cache", "--input-range=0..1", "--json") == 0
@@ -112,6 +115,29 @@ def test_whatever_convert_opens_is_measured(
     out, err = capsys.readouterr()
     assert status == 0, err
     assert json.loads(out[out.index("{") :])["labels"]["accuracy"] == pytest.approx(20 / 21)
+
+
+def test_an_input_range_that_alone_fits_is_said_to(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_brightness(tmp_path / "theirs.keras", 48, 1, middle=125)
+    (tmp_path / "labels.txt").write_text("dark\nbright\n", "utf-8")
+
+    run(model, "--data", faces, "--cache", tmp_path / "cache", "--labels", tmp_path / "labels.txt")
+
+    assert "The input range 0..255 is right most often (0..255 100.0%, " in capsys.readouterr().out
+
+
+def test_labels_in_a_wrong_order_are_noticed(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = save_brightness(tmp_path / "theirs.keras", 48, 1)
+    (tmp_path / "names.txt").write_text("bright\ndark\n", "utf-8")
+
+    run(
+        model, "--data", faces, "--cache", tmp_path / "cache", "--labels", tmp_path / "names.txt", "--input-range=-1..1"
+    )
+
+    out = capsys.readouterr().out
+    assert "In the order dark, bright it would be right for 100.0%, not 0.0%: is that the order of its outputs?" in out
 
 
 def test_labels_are_asked_for_where_nothing_names_them(
