@@ -106,8 +106,7 @@ def describe(made: Import) -> Iterator[str]:
         yield "nothing tells who is on the pictures: the same people may be in both parts, which flatters the accuracy"
     if made.shared:
         yield f"in both parts are {', '.join(sorted(made.shared)[:5])}, which flatters the accuracy"
-    reasons = Counter(re.sub(r" as .*", " as another", each.left_out) for each in made.taken if each.left_out)
-    for reason, count in reasons.most_common():
+    for reason, count in made.reasons.most_common():
         yield f"left out: {count} ({reason})"
     for label in made.labels:
         if cells[label, "Training"] < FEW_TO_TRAIN or cells[label, "PublicTest"] < FEW_TO_MEASURE:

@@ -43,6 +43,7 @@ FRAMES_PER_S = 2.0
 """Of a video."""
 
 NO_FACE = "no face found"
+_SAME = "the same picture as"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ class Import:
     def used(self) -> list[Taken]:
         """What is in the data set."""
         return [each for each in self.taken if not each.left_out]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How often each reason left out something."""
+        return _reasons(self.taken)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -218,13 +224,22 @@ def _without_copies(taken: Sequence[Taken]) -> list[Taken]:
         same = one.label == other.label
         result[place] = replace(
             taken[place],
-            left_out=f"the same picture as {one.name}" + ("" if same else f", which is called {one.label}"),
+            left_out=f"{_SAME} {one.name}" + ("" if same else f", which is called {one.label}"),
         )
         if not same:
-            result[original] = replace(
-                taken[original], left_out=f"the same picture as {other.name}, which is called {other.label}"
-            )
+            result[original] = replace(taken[original], left_out=f"{_SAME} {other.name}, which is called {other.label}")
     return result
+
+
+def _reasons(taken: Sequence[Taken]) -> Counter[str]:
+    """How often each reason left out something, whatever the other picture is called."""
+    return Counter(
+        f"{_SAME} another" + " with another label" * (", which is called " in each.left_out)
+        if each.left_out.startswith(_SAME)
+        else each.left_out
+        for each in taken
+        if each.left_out
+    )
 
 
 def _check(path: Path, taken: Sequence[Taken], detector: FaceDetector | None) -> None:
@@ -232,8 +247,7 @@ def _check(path: Path, taken: Sequence[Taken], detector: FaceDetector | None) ->
     try:
         check_labels(used)
     except ValueError as error:
-        reasons = Counter(each.left_out.partition(",")[0].partition(" as ")[0] for each in taken if each.left_out)
-        told = ", ".join(f"{count} times: {reason}" for reason, count in reasons.most_common(3))
+        told = ", ".join(f"{count} times: {reason}" for reason, count in _reasons(taken).most_common(3))
         missed = sum(each.left_out == NO_FACE for each in taken)
         advice = (
             "; for pictures that are cut faces already, add --cropped" if detector and 2 * missed > len(taken) else ""
@@ -307,7 +321,8 @@ def _contact_sheet(taken: Sequence[Taken], source: str) -> str:
             faces = [
                 {
                     "src": quote(each.file),
-                    "name": each.labelled.name,
+                    "name": PurePosixPath(each.file).name,
+                    "source": each.labelled.name,
                     "person": each.person or "",
                     "several": each.faces > 1,
                 }

@@ -55,6 +55,8 @@ def test_class_folders_become_a_data_set_that_every_command_reads(
     sheet = (tmp_path / "mine" / "contact-sheet.html").read_text("utf-8")
     assert sheet.count("<img") == 10
     assert 'src="Training/bored/IMG_0.png"' in sheet
+    assert 'title="bored/IMG_0.jpg"' in sheet
+    assert "<figcaption>IMG_0.png</figcaption>" in sheet
 
 
 def test_faces_are_cut_exactly_as_the_daemon_cuts_them(tmp_path: Path) -> None:
@@ -140,6 +142,9 @@ def test_what_cannot_be_used_is_listed_with_the_reason(tmp_path: Path, capsys: p
     assert rows["empty/"] == "is an empty folder"
     out = capsys.readouterr().out
     assert "left out: 1 (no face found)" in out
+    assert "left out: 1 (the same picture as another)" in out
+    assert "left out: 2 (the same picture as another with another label)" in out
+    assert "left out: 1 (is in HEIC, which is not read; save it as JPEG)" in out
     assert "phone.HEIC" in (tmp_path / "out" / "contact-sheet.html").read_text("utf-8")
 
 
