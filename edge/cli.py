@@ -100,11 +100,14 @@ def _check(options: argparse.Namespace) -> int:
     from edge.commands.check import check, check_release
     from edge.host.stderr import native_code_silenced
     from edge.host.systemd import read_unit, unit_name
+    from edge.model.release import MANIFEST_FILE, MODEL_FILE
+    from edge.model.store import unpacked
 
     if options.model:
-        folder = options.model if options.model.is_dir() else options.model.parent
-        with native_code_silenced():
-            part, manifest = check_release(folder)
+        own_file = options.model.name in (MODEL_FILE, MANIFEST_FILE)
+        folder = options.model.parent if own_file else options.model
+        with native_code_silenced(), nullcontext(folder) if folder.is_dir() else unpacked(folder) as release:
+            part, manifest = check_release(release)
         print(f"ok    {part:10} {manifest.id}, sha256 {manifest.sha256}")
         return 0
     unit = read_unit(unit_name(options.config))

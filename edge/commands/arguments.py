@@ -102,7 +102,9 @@ def parser() -> argparse.ArgumentParser:
     )
     what = check.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, metavar="FILE", help="try everything that this file names")
-    what.add_argument("--model", type=Path, metavar="FOLDER", help="try only this release folder of fer-quantize")
+    what.add_argument(
+        "--model", type=Path, metavar="FOLDER|FILE", help="try only this release folder, or archive, of fer-quantize"
+    )
     check.add_argument("--json", action="store_true", help="print each finding as a line of JSON")
     check.add_argument(
         "--beside-service", action="store_true", help="leave camera and outbox to the service, which runs"

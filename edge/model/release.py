@@ -47,6 +47,11 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None) ->
             manifest's, or the signature is missing or wrong.
         ConfigError: signatures cannot be checked with ``public_key`` here.
     """
+    if folder.is_file():
+        raise ModelError(
+            f"model {folder}: is a file, not a release folder; unpack an archive and name the folder (mkdir mine && "
+            "tar -xf mine.tar -C mine), or run sudo fer-edge model install with it and name none"
+        )
     content = _read_file(folder / MANIFEST_FILE, "a model.json of fer-quantize")
     if public_key is not None:
         verify_signature(content, folder / SIGNATURE_FILE, public_key)

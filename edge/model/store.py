@@ -201,7 +201,9 @@ def _unpack(source: Path, target: Path) -> set[str]:
                     _write(target / name, content)
                     found.add(name)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise ModelError(f"model {source}: is not a whole tar archive, as fer-quantize pack makes") from error
+        raise ModelError(
+            f"model {source}: is not a whole tar archive, as fer-quantize pack makes of a release folder"
+        ) from error
     return found
 
 

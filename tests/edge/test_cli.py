@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tarfile
 import types
 from pathlib import Path
 
@@ -123,8 +124,40 @@ def test_a_truncated_model_ends_with_78(tmp_path: Path, capsys: pytest.CaptureFi
     assert "sha256" in capsys.readouterr().err
 
 
-def test_the_packaged_model_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["check", "--model", str(PACKAGED_MODEL / "model.tflite")])
+def test_an_archive_of_the_packaged_model_is_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with tarfile.open(tmp_path / "mine.tar", "w") as archive:
+        for name in ("model.json", "model.tflite"):
+            archive.add(PACKAGED_MODEL / name, name)
+
+    status = main(["check", "--model", str(tmp_path / "mine.tar")])
+
+    assert status == 0
+    assert capsys.readouterr().out.startswith(f"ok    classifier {load_release(PACKAGED_MODEL).manifest.id}, ")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent", "absent: cannot be read (No such file or directory)"),
+        ("mine.tflite", "mine.tflite: is not a whole tar archive, as fer-quantize pack makes of a release folder"),
+        ("empty", "empty/model.json: cannot be read"),
+    ],
+)
+def test_what_is_no_release_is_refused_by_its_own_name(
+    name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.tflite").write_bytes((PACKAGED_MODEL / "model.tflite").read_bytes())
+    (tmp_path / "empty").mkdir()
+
+    status = main(["check", "--model", str(tmp_path / name)])
+
+    assert status == 78
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "model.tflite"])
+def test_the_packaged_model_is_accepted(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["check", "--model", str(PACKAGED_MODEL / name)])
 
     assert status == 0
     assert capsys.readouterr().out.startswith(f"ok    classifier {load_release(PACKAGED_MODEL).manifest.id}, ")

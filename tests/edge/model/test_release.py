@@ -96,6 +96,14 @@ def test_a_damaged_release_is_refused(folder: Path, damage: Callable[[Path], Non
         load_release(folder)
 
 
+def test_an_archive_in_place_of_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    archive = tmp_path / "mine.tar"
+    archive.touch()
+
+    with pytest.raises(ModelError, match=r"is a file, not a release folder; unpack .* fer-edge model install with it"):
+        load_release(archive)
+
+
 def flip_a_bit(content: bytearray, random: np.random.RandomState) -> None:
     content[random.randint(len(content))] ^= 1 << random.randint(8)
 
