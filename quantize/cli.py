@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.errors import FerEdgeError
+from edge.model.release import MANIFEST_FILE, MODEL_FILE
 from quantize.classifier.cli import add_commands
 from quantize.detector.cli import add_command
 from quantize.release import PROBES, check_release, model_file, read_model
@@ -129,17 +130,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    if options.model.is_dir():
-        with busy(f"checking {options.model}"):
-            manifest = check_release(options.model)
-        say(f"{options.model}: {manifest.id} passes every check")
+    model: Path = options.model
+    released = model.name == MODEL_FILE and model.with_name(MANIFEST_FILE).is_file()
+    if released or model.is_dir():
+        with busy(f"checking {model}"):
+            manifest = check_release(model.parent if released else model)
+        say(f"{model}: {manifest.id} passes every check")
         return
-    from quantize.tflite.verify import verify
+    from quantize.tflite.verify import requirements_of, verify
+    from train.tflite.graph import read_graph
 
-    graph = verify(read_model(options.model))
+    content = read_model(model)
+    graph = verify(content, requirements_of(read_graph(content)))
     names = [operator.name for operator in graph.operators]
     counts = ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
-    say(f"{options.model}: may be released; {graph.size_bytes} bytes, all int8: {counts}")
+    labels = graph.outputs[0].shape[1]
+    say(f"{model}: may be released for {labels} labels; {graph.size_bytes} bytes, all int8: {counts}")
 
 
 def _browser(options: argparse.Namespace) -> None:

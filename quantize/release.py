@@ -18,7 +18,7 @@ from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.manifest import DetectorManifest
 from quantize.sign import sign
-from quantize.tflite.verify import classifier_requirements, detector_requirements, verify
+from quantize.tflite.verify import MAX_CONVERTED_BYTES, classifier_requirements, detector_requirements, verify
 
 HELD_OUT = "PublicTest"
 """The split of FER2013 on which releases are measured: it gates a classifier and sets a detector's crop rule."""
@@ -28,9 +28,6 @@ PROBES = 64
 
 CONVERTED_FROM = "converted_from"
 """The field of a manifest's ``training`` that marks a model which fer-train did not train."""
-
-MAX_CONVERTED_BYTES = 8_000_000
-"""What fits into an Edge TPU's memory."""
 
 
 def read_run(run: Path) -> dict[str, Any]:

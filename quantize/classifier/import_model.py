@@ -19,12 +19,12 @@ from quantize.classifier.images import Images
 from quantize.classifier.input_range import find_input
 from quantize.classifier.manifest import fill_manifest
 from quantize.manifest import golden_images
-from quantize.release import CONVERTED_FROM, MAX_CONVERTED_BYTES, PROBES, publish
+from quantize.release import CONVERTED_FROM, PROBES, publish
 from quantize.report import percent
 from quantize.tflite.convert import quantise
 from quantize.tflite.inference import run
 from quantize.tflite.runtimes import compare_runtimes
-from quantize.tflite.verify import check_range, classifier_requirements, verify
+from quantize.tflite.verify import MAX_CONVERTED_BYTES, check_range, classifier_requirements, verify
 from train.foreign.evidence import is_better
 from train.foreign.label_file import read_labels
 from train.foreign.opener import open_third_party

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ModelError
-from edge.labels import EMOTIONS, HEADS, INPUT_SIZE_PX
+from edge.labels import EMOTIONS, FEWEST_LABELS, HEADS, INPUT_SIZE_PX, MOST_LABELS
 from edge.model import int8
 from edge.model.int8 import INT8_MAX, INT8_MIN
 from edge.vision.detector.manifest import map_shapes
 from train.tflite.graph import Graph, Operator, Tensor, read_graph
 from train.tflite.trace import LAYERS
+
+MAX_CONVERTED_BYTES = 8_000_000
+"""What fits into an Edge TPU's memory."""
 
 OPERATORS = {
     "ADD": 2,
@@ -81,6 +84,19 @@ def classifier_requirements(
 ) -> Requirements:
     """A row of logits for each head, one for each of ``labels``; by default, what fer-train trains."""
     return Requirements(input_shape, ((1, len(labels)),) * heads, f"logits of {', '.join(labels)}", max_bytes)
+
+
+def requirements_of(graph: Graph) -> Requirements:
+    """What a classifier of any labels must take and give that has the image and as many labels as ``graph``."""
+    required = classifier_requirements(heads=len(graph.outputs), max_bytes=MAX_CONVERTED_BYTES)
+    match [tensor.shape for tensor in graph.inputs]:
+        case [(1, int(height), int(width), 1 | 3) as shape] if height == width:
+            required = replace(required, input_shape=shape)
+    match [tensor.shape for tensor in graph.outputs]:
+        case [(1, int(labels)) as shape, *_] if FEWEST_LABELS <= labels <= MOST_LABELS:
+            meaning = f"logits of {labels} labels"
+            required = replace(required, output_shapes=(shape,) * len(graph.outputs), meaning=meaning)
+    return required
 
 
 def detector_requirements(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,8 @@ def test_a_run_becomes_a_release_with_a_table_at_the_end(
     sample, run, out = str(workplace / "sample.json"), str(workplace / "run"), str(workplace / "release")
 
     released = main(["release", run, *data, "--calibration", sample, "--out", out, "--python", sys.executable])
-    verified = main(["verify", out]) or main(["verify", f"{out}/model.tflite"])
+    alone = shutil.copyfile(f"{out}/model.tflite", workplace / "alone.tflite")
+    verified = main(["verify", out]) or main(["verify", str(alone)])
     compared = main(["compare", f"{run}/model.keras", out, *data, "--plot", str(workplace / "plot.png")])
 
     assert (released, verified, compared) == (0, 0, 0)
@@ -59,7 +61,7 @@ def test_a_run_becomes_a_release_with_a_table_at_the_end(
     assert "FER2013 accuracy" in shown
     assert "Edge TPU, predicted: 4 of 4 operators map; the whole model" in shown
     assert "passes every check" in shown
-    assert "may be released" in shown
+    assert "may be released for 7 labels" in shown
     assert "Noisiest of 4 layers" in shown
 
 
@@ -129,6 +131,23 @@ def test_a_release_of_three_labels_and_one_output_passes_every_check(capsys: pyt
 
     assert status == 0
     assert "three passes every check" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["three", "face"])
+def test_the_file_of_a_release_is_checked_with_its_manifest(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["verify", str(TINY / name / "model.tflite")])
+
+    assert status == 0
+    assert "passes every check" in capsys.readouterr().out
+
+
+def test_a_file_alone_may_have_any_number_of_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = shutil.copyfile(TINY / "three" / "model.tflite", tmp_path / "alone.tflite")
+
+    status = main(["verify", str(alone)])
+
+    assert status == 0
+    assert "alone.tflite: may be released for 3 labels; " in capsys.readouterr().out
 
 
 def test_an_unknown_split_is_a_usage_error(data: list[str]) -> None:
