@@ -70,8 +70,12 @@ def _parser() -> argparse.ArgumentParser:
         help="also run the model in this Python's TFLite runtime, such as .venv-pi/bin/python; may be repeated",
     )
 
-    add_commands(commands, signing, runtimes)
-    add_command(commands, signing, runtimes)
+    placing = argparse.ArgumentParser(add_help=False)
+    placing.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
+    placing.add_argument("--replace", action="store_true", help="replace the release that it holds")
+
+    add_commands(commands, placing, signing, runtimes)
+    add_command(commands, placing, signing, runtimes)
 
     model_help = "a .tflite file, or a release folder"
     check = commands.add_parser(

@@ -66,6 +66,18 @@ def read_model(path: Path) -> bytes:
         raise ModelError(f"model {file}: cannot be read ({error.strerror}); expected a .tflite file") from error
 
 
+def check_place(out: Path, *, replace: bool) -> None:
+    """Make sure that a new release in ``out`` overwrites none, unless that is wanted.
+
+    Raises:
+        ConfigError: ``out`` holds a release.
+    """
+    if not replace and (out / MANIFEST_FILE).exists():
+        raise ConfigError(
+            f"release folder {out}: holds a release already; name another folder with --out, or add --replace"
+        )
+
+
 def check_release(folder: Path) -> Manifest:
     """Load a release folder as the daemon does, and verify the file as strictly as when it was released.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge.errors import ConfigError
 from quantize.classifier import calibration
 from quantize.classifier.calibration import Calibration
-from quantize.release import HELD_OUT, PROBES
+from quantize.release import HELD_OUT, PROBES, check_place
 from quantize.report import describe_latency, percent
 from quantize.terminal import busy, say, show_changes, show_differences, show_forecast, show_layers, show_table
 from train.data import fer2013
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from quantize.classifier.agreement import Comparison
 
 
-def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argparse.ArgumentParser) -> None:
-    """Add the commands to ``commands``, some with the options of ``signing`` and ``runtimes``."""
+def add_commands(
+    commands: Any,
+    placing: argparse.ArgumentParser,
+    signing: argparse.ArgumentParser,
+    runtimes: argparse.ArgumentParser,
+) -> None:
+    """Add the commands to ``commands``, some with the options of ``placing``, ``signing`` and ``runtimes``."""
     data = fer2013_options()
 
     make = commands.add_parser(
         "release",
-        parents=[data, runtimes, signing],
+        parents=[data, placing, runtimes, signing],
         help="a trained classifier becomes a release",
         description="Convert a run's classifier to int8, check it, compare it with float and write a release folder. "
         f"It is refused if int8 loses accuracy on {HELD_OUT}.",
     )
     make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train fit")
-    make.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
     make.add_argument(
         "--calibration",
         type=Path,
@@ -51,7 +55,7 @@ def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argp
 
     convert = commands.add_parser(
         "convert",
-        parents=[runtimes, signing],
+        parents=[placing, runtimes, signing],
         help="a classifier that somebody else trained becomes a release",
         description="Convert a classifier of any input size and labels to int8, compare it with float and write a "
         "release folder. With labelled faces, the range of its input and the order of its labels are found or checked.",
@@ -62,7 +66,6 @@ def add_commands(commands: Any, signing: argparse.ArgumentParser, runtimes: argp
         metavar="MODEL",
         help="a .keras, .h5, float .tflite or .onnx file, a SavedModel folder, or a zip of Teachable Machine",
     )
-    convert.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
     convert.add_argument(
         "--calibration",
         type=Path,
@@ -149,6 +152,7 @@ def show_comparison(comparison: Comparison) -> None:
 def _release(options: argparse.Namespace) -> None:
     from quantize.classifier.report import TOP_CHANGED
 
+    check_place(options.out, replace=options.replace)
     faces = load_faces(options)
     if options.calibration:
         sample = Calibration.read(options.calibration)
@@ -183,6 +187,7 @@ def _release(options: argparse.Namespace) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
+    check_place(options.out, replace=options.replace)
     with busy(f"converting {options.model}"):
         from quantize.classifier.images import read_images
         from quantize.classifier.import_model import import_model

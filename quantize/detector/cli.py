@@ -6,28 +6,33 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from quantize.release import HELD_OUT
+from quantize.release import HELD_OUT, check_place
 from quantize.report import describe_latency
 from quantize.terminal import busy, say, show_changes, show_differences, show_forecast, show_layers
 from train.data.options import fer2013_options, load_faces, photograph_options
 
 
-def add_command(commands: Any, signing: argparse.ArgumentParser, runtimes: argparse.ArgumentParser) -> None:
-    """Add the command to ``commands``, with the options of ``signing`` and ``runtimes``."""
+def add_command(
+    commands: Any,
+    placing: argparse.ArgumentParser,
+    signing: argparse.ArgumentParser,
+    runtimes: argparse.ArgumentParser,
+) -> None:
+    """Add the command to ``commands``, with the options of ``placing``, ``signing`` and ``runtimes``."""
     make = commands.add_parser(
         "detector",
-        parents=[fer2013_options(), photograph_options(), runtimes, signing],
+        parents=[fer2013_options(), photograph_options(), placing, runtimes, signing],
         help="a trained face detector becomes a release",
         description="Convert a run's face detector to int8, check it, compare it with float and write a release "
         "folder. It is refused if int8 loses faces of the development set.",
     )
     make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train detector fit")
-    make.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to fill")
     make.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet's .onnx file, for the card")
     make.set_defaults(command=_release)
 
 
 def _release(options: argparse.Namespace) -> None:
+    check_place(options.out, replace=options.replace)
     with busy("reading photographs") as status:
         from quantize.detector.release import release
         from quantize.detector.report import TOP_CHANGED, figures

@@ -55,9 +55,16 @@ def test_a_run_becomes_a_release_with_a_table_at_the_end(
     verified = main(["verify", out]) or main(["verify", str(alone)])
     compared = main(["compare", f"{run}/model.keras", out, *data, "--plot", str(workplace / "plot.png")])
 
-    assert (released, verified, compared) == (0, 0, 0)
+    before = (workplace / "release" / "model.json").read_bytes()
+    again = [
+        main(["release", run, *data, "--calibration", sample, "--out", out, *more]) for more in ([], ["--replace"])
+    ]
+
+    assert (released, verified, compared, again) == (0, 0, 0, [78, 0])
+    assert (workplace / "release" / "model.json").read_bytes() == before
     assert (workplace / "plot.png").read_bytes().startswith(b"\x89PNG")
-    shown = capsys.readouterr().out
+    shown, complaint = capsys.readouterr()
+    assert f"{out}: holds a release already; name another folder with --out, or add --replace" in complaint
     assert "FER2013 accuracy" in shown
     assert "Edge TPU, predicted: 4 of 4 operators map; the whole model" in shown
     assert "passes every check" in shown
@@ -81,6 +88,7 @@ def test_a_model_that_somebody_else_trained_becomes_a_release_and_can_be_examine
     ]
 
     assert statuses == [0] * 4
+    assert main(["convert", keras_file, "--out", out]) == 78
     shown = capsys.readouterr().out
     assert "int8 agrees with float on 100.00 % of 63 faces" in shown
     assert "Right in float: 100.00 %, in int8: 100.00 % of 63 faces" in shown
