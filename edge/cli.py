@@ -70,8 +70,8 @@ def _broker(options: argparse.Namespace) -> MqttConfig:
 
 def _run(options: argparse.Namespace) -> int:
     from edge.host.sdnotify import SystemdNotifier
-    from edge.host.stderr import native_code_silenced
     from edge.service import Service
+    from edge.stderr import native_code_silenced
 
     config = load(options.config)
     # libcamera, which reads csi cameras, says little and nothing that we say too.
@@ -86,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _preview(options: argparse.Namespace) -> int:
     from edge.commands.preview import preview
-    from edge.host.stderr import native_code_silenced
+    from edge.stderr import native_code_silenced
 
     config, stop = load(options.config), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,10 +98,10 @@ def _preview(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from edge.commands.check import check, check_release
-    from edge.host.stderr import native_code_silenced
     from edge.host.systemd import read_unit, unit_name
     from edge.model.release import MANIFEST_FILE, MODEL_FILE
     from edge.model.store import unpacked
+    from edge.stderr import native_code_silenced
 
     if options.model:
         own_file = options.model.name in (MODEL_FILE, MANIFEST_FILE)
@@ -138,7 +138,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
     """Print the findings, one line each, and nothing that native code says; returns the worst exit status."""
-    from edge.host.stderr import native_code_silenced
+    from edge.stderr import native_code_silenced
 
     with native_code_silenced():
         return max((_tell_one(finding, json_lines=json_lines) for finding in findings), default=0)
@@ -178,7 +178,7 @@ def _model(options: argparse.Namespace) -> int:
 
 def _install(options: argparse.Namespace) -> int:
     from edge.commands.model_install import install
-    from edge.host.stderr import native_code_silenced
+    from edge.stderr import native_code_silenced
 
     config = options.config or (CONFIG if CONFIG.exists() else None)
     with native_code_silenced():

@@ -18,8 +18,8 @@ from edge.commands.preview.view import View
 from edge.config_file import load
 from edge.errors import FerEdgeError
 from edge.host.sdnotify import SystemdNotifier
-from edge.host.stderr import native_code_silenced
 from edge.service import Service
+from edge.stderr import native_code_silenced
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "dashboard"
 """In a checkout; an installed package has no dashboard page."""

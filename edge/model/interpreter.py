@@ -18,6 +18,7 @@ import numpy.typing as npt
 from edge.errors import DelegateError, ModelError
 from edge.model.flatbuffer import verify_model
 from edge.model.manifest import TensorSpec
+from edge.stderr import native_code_silenced
 
 try:
     import ai_edge_litert as tflite_package
@@ -74,10 +75,11 @@ class Interpreter:
             probe_delegate(delegate, model)
         delegates = [] if delegate is None else [tflite.load_delegate(_library(delegate))]
         try:
-            self._tflite = tflite.Interpreter(
-                model_content=model, num_threads=threads, experimental_delegates=delegates
-            )
-            self._tflite.allocate_tensors()
+            with native_code_silenced():  # it says that it uses XNNPACK; what is wrong comes as an exception
+                self._tflite = tflite.Interpreter(
+                    model_content=model, num_threads=threads, experimental_delegates=delegates
+                )
+                self._tflite.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(_why_refused(error)) from error
         except SystemError as error:  # tflite-runtime imports with numpy 2 and fails only here

@@ -21,7 +21,6 @@ from edge.records import Pixels
 from train.classifier.metrics import Metrics, compute_metrics, wilson
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
-from train.run.backend import muted_stderr
 from train.run.saved import open_classifier, predict_logits
 
 WIDE = 0.4
@@ -202,8 +201,7 @@ def _predict_keras(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
 
 def _predict_tflite(model: Path, pixels: npt.NDArray[np.uint8]) -> Logits:
     try:
-        with muted_stderr():  # the runtime's log of how it runs
-            interpreter = Interpreter(model.read_bytes())
+        interpreter = Interpreter(model.read_bytes())
     except OSError as error:
         raise ModelError(f"model {model}: cannot be read ({error.strerror})") from error
     except ModelError as error:

@@ -121,8 +121,7 @@ def open_model(path: Path, labels: Path | None, size_px: int | None) -> Opened:
 def _side_of_ours(path: Path) -> int | None:
     """The side of the images that an int8 ``.tflite`` file for a device takes; None if it is not one."""
     try:
-        with muted_stderr():  # the runtime's log of what it opens
-            (taken,) = Interpreter(path.read_bytes()).inputs
+        (taken,) = Interpreter(path.read_bytes()).inputs
     except (OSError, ModelError, ValueError):
         return None
     match taken.shape:

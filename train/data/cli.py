@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train.data.names import NUMBERINGS
-from train.run.backend import muted_stderr
 from train.run.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -71,8 +70,7 @@ def _import(options: argparse.Namespace) -> int:
     from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
     from train.data.import_faces import import_faces
 
-    with muted_stderr():  # the runtime's log of how it runs
-        detector = None if options.cropped else BuiltinDetector(load_detector(PACKAGED_DETECTOR))
+    detector = None if options.cropped else BuiltinDetector(load_detector(PACKAGED_DETECTOR))
     with progress_bar(f"looking for faces in {options.source.name}") as progress:
         made = import_faces(
             options.source,

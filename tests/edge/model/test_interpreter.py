@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ from edge.errors import DelegateError, ModelError
 from edge.model import interpreter
 from edge.model.interpreter import Interpreter
 from edge.model.manifest import TensorSpec
-from tests.support.paths import TINY
+from tests.support.paths import ROOT, TINY
 
 
 def model(name: str) -> bytes:
@@ -84,6 +86,15 @@ def test_tensors_that_do_not_fit_are_refused(tensors: tuple[np.ndarray, ...]) ->
 def test_a_model_that_must_not_run_is_named_in_a_sentence(content: bytes, message: str) -> None:
     with pytest.raises(ModelError, match=re.escape(message)):
         Interpreter(content)
+
+
+def test_opening_a_model_writes_nothing_to_standard_error() -> None:
+    program = "import sys; from edge.model.interpreter import Interpreter; Interpreter(open(sys.argv[1], 'rb').read())"
+    command = [sys.executable, "-c", program, str(TINY / "grey" / "model.tflite")]
+
+    opened = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert opened.stderr == ""
 
 
 def test_a_model_for_the_edge_tpu_asks_for_the_uncompiled_file(shared: Path) -> None:

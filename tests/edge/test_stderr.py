@@ -9,7 +9,7 @@ from tests.support.paths import ROOT
 
 SPEAKER = """
 import logging, os, sys
-from edge.host.stderr import native_code_silenced
+from edge.stderr import native_code_silenced
 
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 with native_code_silenced():
