@@ -234,9 +234,10 @@ def _report(options: argparse.Namespace) -> int:
     )
     write_page(sections, options.out)
     counts = [len(section.period.windows) for section in sections]
-    silent = counts.count(0)
+    total, silent = sum(counts), counts.count(0)
+    heard = len(counts) - silent
     others = f"; of {silent} more in the record no window arrived in this time" if silent else ""
-    print(f"{options.out}: {sum(counts)} windows of {len(counts) - silent} cameras{others}")
+    print(f"{options.out}: {total} window{'s' * (total != 1)} of {heard} camera{'s' * (heard != 1)}{others}")
     if options.csv:
         write_csv(sections, options.csv)
         print(f"{options.csv}: the same as CSV")

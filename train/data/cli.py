@@ -99,7 +99,7 @@ def describe(made: Import) -> Iterator[str]:
     people = sorted({each.person for each in used if each.person})
     if people:
         shown = ", ".join(people[:5]) + (" and others" if len(people) > 5 else "")
-        yield f"{len(people)} people by folders, csv or file names: {shown}"
+        yield f"{len(people)} {'people' if len(people) > 1 else 'person'} by folders, csv or file names: {shown}"
     else:
         yield "nothing tells who is on the pictures: the same people may be in both parts, which flatters the accuracy"
     if made.shared:

@@ -187,7 +187,7 @@ def test_a_camera_of_which_no_window_arrived_is_named_and_not_counted(
     page = out.read_text("utf-8")
     assert page.count("<article>") == 1
     assert "No window arrived in this time from Cellar (fer-gone/cam0)." in page
-    assert "1 windows of 1 cameras; of 1 more in the record no window arrived" in capsys.readouterr().out
+    assert "1 window of 1 camera; of 1 more in the record no window arrived" in capsys.readouterr().out
 
 
 def test_a_period_without_any_window_says_so(record: Callable[..., Path], device: Device, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_the_command_makes_the_page_of_one_device_and_refuses_an_unknown_one(
     ]
 
     assert main([*wanted, "--device", "fer-other/cam0", "--csv", str(tmp_path / "p.csv")]) == 0
-    assert "1 windows of 1 cameras" in capsys.readouterr().out
+    assert "1 window of 1 camera" in capsys.readouterr().out
     assert main([*wanted, "--device", "fer-third"]) == 78
     assert "holds no device 'fer-third'" in capsys.readouterr().err
 
