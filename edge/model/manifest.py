@@ -24,6 +24,9 @@ class TensorSpec:
     scale: float
     zero_point: int
 
+    def __str__(self) -> str:
+        return f"{self.shape} in steps of {self.scale:g} from {self.zero_point}"
+
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
         """A tensor of a manifest.

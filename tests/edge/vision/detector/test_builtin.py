@@ -165,11 +165,14 @@ def test_a_small_frame_is_enlarged_in_the_letterbox() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"input": TensorSpec((1, 96, 128, 1), 0.5, -128)}, "input is TensorSpec(shape=(1, 96, 128, 1), scale=1.0"),
+        (
+            {"input": TensorSpec((1, 96, 128, 1), 0.5, -128)},
+            "input is (1, 96, 128, 1) in steps of 1 from -128, the manifest expects (1, 96, 128, 1) in steps of 0.5",
+        ),
         ({"outputs": (TensorSpec((1, 12, 16, 1), 0.1, 62),) * 2}, "has 4 output tensors, expected 2"),
         (
             {"outputs": (TensorSpec((1, 12, 16, 1), 0.5, 0),) * 4},
-            "the manifest expects TensorSpec(shape=(1, 12, 16, 1)",
+            "the manifest expects (1, 12, 16, 1) in steps of ",
         ),
         ({"golden": (GoldenVector(0, (99,) * 64),)}, "steps off golden vector 0, expected at most"),
         ({"golden": (GoldenVector(0, (0, 0)),)}, "golden vector 0 holds 2 values, expected 64"),
