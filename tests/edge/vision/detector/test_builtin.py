@@ -297,7 +297,7 @@ def test_a_release_folder_can_be_checked_alone(capsys: pytest.CaptureFixture[str
     face, grey = shown.out.splitlines()
     assert face.startswith("ok    detector   face, sha256 8c6c982d0401")
     assert grey.startswith("ok    classifier grey, sha256 ")
-    assert "model.json: cannot be read" in shown.err
+    assert "absent: cannot be read (No such file or directory)" in shown.err
 
 
 def test_a_classifiers_release_is_no_detector() -> None:
