@@ -15,8 +15,12 @@ def convolution(
     """A convolution with a square kernel of ``side``, batch normalisation and, unless switched off, ReLU."""
     kind = layers.SeparableConv2D if separable else layers.Conv2D
     x = kind(channels, side, stride, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
-    return layers.ReLU()(x) if activation else x
+    return normalised(x) if activation else layers.BatchNormalization()(x)
+
+
+def normalised(x: Any) -> Any:
+    """Batch normalisation and ReLU."""
+    return layers.ReLU()(layers.BatchNormalization()(x))
 
 
 def multiply_adds(model: keras.Model) -> int:

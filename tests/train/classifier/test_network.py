@@ -9,7 +9,7 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.labels import HEADS  # noqa: E402
 from train.classifier import recipes  # noqa: E402
-from train.classifier.network import Stage, build  # noqa: E402
+from train.classifier.network import Stage, build, dense, plain, wide  # noqa: E402
 from train.run.layers import multiply_adds  # noqa: E402
 
 SUPPORTED = {
@@ -17,9 +17,12 @@ SUPPORTED = {
     "Rescaling",
     "Conv2D",
     "SeparableConv2D",
+    "MaxPooling2D",
+    "AveragePooling2D",
     "BatchNormalization",
     "ReLU",
     "Add",
+    "Concatenate",
     "GlobalAveragePooling2D",
     "Dropout",
     "Dense",
@@ -36,6 +39,16 @@ def test_multiply_adds_are_those_counted_by_hand() -> None:
     assert multiply_adds(model) == stem + dense + separable + head
 
 
+def test_multiply_adds_of_the_teachers_shapes_are_those_counted_by_hand() -> None:
+    networks = [plain(((4,), (8, 8)), 0), wide(4, (Stage(4, 1), Stage(8, 1)), 0), dense(4, 2, (1, 2), 0)]
+
+    of_plain = 48 * 48 * 9 * 4 + 24 * 24 * 9 * (4 * 8 + 8 * 8) + 2 * 8 * 7
+    of_wide = 48 * 48 * 9 * (4 + 2 * 4 * 4) + 24 * 24 * (9 * (4 * 8 + 8 * 8) + 4 * 8) + 2 * 8 * 7
+    layer = [channels * 8 + 9 * 8 * 2 for channels in (4, 3, 5)]  # (4 + 2) / 2 channels go into the second block
+    of_dense = 48 * 48 * 9 * 4 + 24 * 24 * (layer[0] + 6 * 3) + 12 * 12 * (layer[1] + layer[2]) + 2 * 7 * 7
+    assert [multiply_adds(network) for network in networks] == [of_plain, of_wide, of_dense]
+
+
 def test_the_recipe_first_needs_10_to_15_million_multiply_adds() -> None:
     network = recipes.load("first").network()
 
@@ -49,8 +62,12 @@ def test_every_layer_of_a_recipe_maps_to_int8_operators(name: str) -> None:
     assert {type(layer).__name__ for layer in network.layers} <= SUPPORTED
 
 
-def test_shipped_networks_stay_under_a_million_parameters() -> None:
-    assert recipes.load("student").network().count_params() < 1_000_000
+def test_shipped_networks_stay_small() -> None:
+    standard, light = (recipes.load(name).network() for name in ("standard", "light"))
+
+    assert standard.count_params() < 1_000_000
+    assert light.count_params() < 250_000
+    assert multiply_adds(light) < 20e6
 
 
 def test_raw_grey_levels_go_in() -> None:
