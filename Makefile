@@ -182,7 +182,7 @@ clean:  ## remove what make made; runs/ and data/ stay
 
 ##@ Make a model
 .PHONY: train train-detector evaluate report compare ablate quantize quantize-detector have-data have-run
-train: have-data .venv/.dev  ## train RECIPE on DATA and VOTES into runs/
+train: have-data .venv/.dev  ## train RECIPE, after its teachers, on DATA and VOTES into runs/ (ARGS=--resume goes on)
 	$(bin)/fer-train fit --recipe $(RECIPE) --data $(call q,$(DATA)) $(votes) $(ARGS)
 
 train-detector: .venv/.dev  ## train the face detector on the photographs of FACES, and DATA if it is there, into runs/
@@ -198,7 +198,7 @@ compare: have-data .venv/.dev  ## a page on CNN, MobileNetV2, ResNet50 and VGG o
 	$(bin)/fer-train compare --out $(call q,$(COMPARISON)) --data $(call q,$(DATA)) $(votes) $(ARGS)
 	$(bin)/fer-quantize time $(call q,$(COMPARISON))
 
-ablate: have-data .venv/.dev  ## what each ingredient of RECIPE gives: make ablate RECIPE=student ARGS="--epochs 10"
+ablate: have-data .venv/.dev  ## what each ingredient of RECIPE gives: make ablate RECIPE=first ARGS="--epochs 10"
 	$(bin)/fer-train ablate --recipe $(RECIPE) --data $(call q,$(DATA)) $(votes) $(ARGS)
 
 quantize: have-run have-data .venv/.dev .venv-pi/.bookworm  ## RUN's float model to an int8 release, verified in both runtimes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,27 +96,22 @@ def test_a_split_that_the_data_lacks_is_named(csv: Path, tmp_path: Path, capsys:
     assert "has no PrivateTest split; it has PublicTest" in capsys.readouterr().err
 
 
+def model(run: str) -> Path:
+    return Path("runs") / run / "model.keras"
+
+
+TAUGHT = ["plain-0", "wide-0", "dense-0", "standard-0"]
+
+
 @pytest.mark.parametrize(
     ("recipe", "given", "runs", "start", "teachers"),
     [
-        (
-            "student",
-            (),
-            ["baseline-0", "student-0"],
-            "runs/baseline-0/model.keras",
-            ["runs/baseline-0/model.keras"],
-        ),
-        (
-            "light",
-            ("--epochs", "1"),
-            ["baseline-0", "student-0", "standard-0", "light-0"],
-            "runs/standard-0/model.keras",
-            ["runs/standard-0/model.keras"],
-        ),
-        ("student", ("--teacher", "one.keras"), ["student-0"], None, ["one.keras"]),
-        ("student", ("--teacher", "one.keras", "--start", "other.keras"), ["student-0"], "other.keras", ["one.keras"]),
+        ("standard", (), TAUGHT, None, [model(run) for run in TAUGHT[:3]]),
+        ("light", ("--epochs", "1"), [*TAUGHT, "light-0"], model("standard-0"), [model(run) for run in TAUGHT[:3]]),
+        ("light", ("--teacher", "one.keras"), ["light-0"], None, [Path("one.keras")]),
+        ("light", ("--teacher", "a.keras", "--start", "b.keras"), ["light-0"], Path("b.keras"), [Path("a.keras")]),
         ("standard", ("--start", "shipped"), ["standard-0"], STANDARD, [STANDARD]),
-        ("baseline", ("--start", "shipped"), ["baseline-0"], STANDARD, []),
+        ("plain", (), ["plain-0"], None, []),
         ("light", ("--start", "shipped"), ["light-0"], WEIGHTS / "light.keras", [WEIGHTS / "light.keras"]),
     ],
 )
@@ -123,8 +119,8 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
     recipe: str,
     given: tuple[str, ...],
     runs: list[str],
-    start: str | None,
-    teachers: list[str],
+    start: Path | None,
+    teachers: list[Path],
     csv: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -133,17 +129,73 @@ def test_a_recipe_trains_its_teachers_first_and_begins_where_it_says(
     calls: list[tuple[Path, Any, Any]] = []
 
     def recorder(recipe: Any, faces: Any, folder: Path, options: Any, **others: Any) -> Path:
-        calls.append((folder, options.start, others.get("teachers")))
+        calls.append((folder, options.start, others["teachers"]))
         return folder / "model.keras"
 
-    monkeypatch.setattr("train.classifier.weight_average.fit_averaged", recorder)  # first: it imports fit
     monkeypatch.setattr("train.classifier.fit.fit", recorder)
+    monkeypatch.setattr("train.classifier.chain.describe", lambda *_: "")
     monkeypatch.chdir(tmp_path)
+    csv.write_text(csv.read_text("ascii").replace("PublicTest", "Training", 3), "ascii")
 
     assert run("fit", "--recipe", recipe, "--data", csv, *given) == 0
 
     assert [folder.name for folder, _, _ in calls] == runs
-    assert calls[-1][1:] == (start and Path(start), [Path(each) for each in teachers])
+    assert calls[-1][1:] == (start, tuple(teachers))
+
+
+def fer2013(file: Path, training: int, public: int) -> Path:
+    random = np.random.default_rng(3)
+    rows = [
+        f"{face % 7},{' '.join(map(str, random.integers(0, 256, 48 * 48)))},{usage}"
+        for usage, count in (("Training", training), ("PublicTest", public))
+        for face in range(count)
+    ]
+    file.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n", "ascii")
+    return file
+
+
+def test_a_stopped_chain_says_what_is_left_and_goes_on_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("keras", reason="needs the extra train")
+    from train.classifier.network import Stage, build
+    from train.classifier.recipes import dense, plain, standard, wide
+    from train.run.checkpoints import History
+
+    for recipe in (plain, wide, dense, standard):
+        small = replace(recipe.RECIPE, network=lambda: build(4, (Stage(8, 1),), 0.1), epochs=2, batch=16)
+        monkeypatch.setattr(recipe, "RECIPE", small)
+    monkeypatch.chdir(tmp_path)
+    command = ["fit", "--recipe", "standard", "--data", fer2013(tmp_path / "fer2013.csv", 70, 14)]
+    finished = 0
+    real = History.on_epoch_end
+
+    def stop_after_the_third(self: Any, epoch: int, logs: Any = None) -> None:
+        nonlocal finished
+        real(self, epoch, logs)
+        finished += 1
+        if finished == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "on_epoch_end", stop_after_the_third)
+        stopped = run(*command)
+    before = capsys.readouterr()
+    plain_model = model("plain-0").read_bytes()
+    again = run(*command, "--resume")
+    after = capsys.readouterr()
+
+    assert (stopped, again) == (130, 0)
+    assert "recipe standard: 4 runs, about 1 minute on this machine" in before.out
+    assert "the same command with --resume goes on" in before.err
+    left = [line.split(":")[1].split(",")[0].strip() for line in after.out.splitlines()[1:5]]
+    assert left == ["finished", "1 epoch", "2 epochs", "2 epochs"]
+    assert model("plain-0").read_bytes() == plain_model
+    assert json.loads(model("standard-0").with_name("run.json").read_text("utf-8"))["options"]["teachers"] == [
+        str(model(run)) for run in TAUGHT[:3]
+    ]
+    assert run(*command) == 78
+    assert "already holds a run; add --resume to continue it" in capsys.readouterr().err
 
 
 def test_a_resumed_run_goes_on_as_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,22 +248,14 @@ def test_one_command_trains_the_whole_chain_from_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keras = pytest.importorskip("keras", reason="needs the extra train")
-    random = np.random.default_rng(3)
-    rows = [
-        f"{face % 7},{' '.join(map(str, random.integers(0, 256, 48 * 48)))},{usage}"
-        for usage, count in (("Training", 140), ("PublicTest", 14))
-        for face in range(count)
-    ]
-    data = tmp_path / "fer2013.csv"
-    data.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n", "ascii")
+    data = fer2013(tmp_path / "fer2013.csv", 140, 14)
     monkeypatch.chdir(tmp_path)
 
     assert run("fit", "--recipe", "light", "--data", data, "--epochs", 1, "--teacher-epochs", 1) == 0
 
-    files = [Path("runs") / name / "model.keras" for name in ("baseline-0", "student-0", "standard-0", "light-0")]
-    sizes = [keras.saving.load_model(file).count_params() for file in files]
-    assert sizes[0] == sizes[1] == sizes[2] > 800_000
-    assert sizes[3] < 200_000
+    parameters = {run: keras.saving.load_model(model(run)).count_params() for run in (*TAUGHT, "light-0")}
+    assert all(parameters[teacher] > 3_000_000 for teacher in TAUGHT[:3])
+    assert parameters["light-0"] < 250_000 < parameters["standard-0"] < 1_000_000
     assert "runs/light-0/model.keras: trained" in capsys.readouterr().out
 
 

@@ -15,7 +15,6 @@ from train.classifier.fit import fit
 from train.classifier.recipes import Augmentation, Recipe
 from train.data.fer2013 import FaceSet
 from train.run.folder import RunOptions, is_resumable
-from train.run.progress import Progress, silent
 
 _MIRROR_ONLY = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0, blur=0, noise=0, erase=0)
 
@@ -31,7 +30,7 @@ def variants(recipe: Recipe, *, teachers: bool) -> dict[str, Recipe]:
     changed = {
         UNCHANGED: recipe,
         "no teacher": replace(recipe, teachers=()),
-        "teacher only": replace(recipe, teacher_share=1.0) if recipe.teachers else recipe,
+        "teacher only": replace(recipe, teacher_share=(1.0, 1.0)) if recipe.teachers else recipe,
         "with a teacher": recipe if recipe.teachers or not teachers else replace(recipe, teachers=("any",)),
         "FER2013 head only": replace(recipe, label_share=1.0),
         "FER+ head only": replace(recipe, label_share=0.0),
@@ -69,7 +68,6 @@ def ablate(
     seeds: Sequence[int] = (0,),
     only: Sequence[str] = (),
     teachers: Sequence[Path] = (),
-    progress: Progress = silent,
 ) -> tuple[VariantResult, ...]:
     """Train the variants one after the other into run folders inside ``folder``; finished runs there are kept.
 
@@ -83,7 +81,6 @@ def ablate(
         seeds: each variant is trained once with each of them.
         only: train only variants whose name contains one of these; all if empty.
         teachers: as for ``fit``; see ``variants``.
-        progress: follows the predictions of the teachers.
 
     Raises:
         ConfigError, DataError, ModelError: as ``fit``.
@@ -102,7 +99,6 @@ def ablate(
                 replace(options, seed=seed),
                 resume=is_resumable(run),
                 teachers=teachers if variant.teachers else (),
-                progress=progress,
             )
             evaluations.append(evaluate(model, faces["PublicTest"]))
             keras.utils.clear_session()

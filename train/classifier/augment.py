@@ -18,23 +18,23 @@ from train.classifier.recipes import Augmentation
 
 @keras.saving.register_keras_serializable("fer-edge")
 class Augment(keras.layers.Layer):  # type: ignore[misc]
-    """(batch, side, side, 1) grey 0..255 -> the same shape as float32, disturbed while training only."""
+    """Grey pictures (batch, side, side, 1) 0..255 -> two of each as float32: moved and lit, and that with less detail.
+
+    Outside training both are the pictures as they are.
+    """
 
     def __init__(self, options: Augmentation, seed: int) -> None:
-        super().__init__(dtype="float32", trainable=False)
+        super().__init__(dtype="float32")
         self.options = options
         self.seeds = keras.random.SeedGenerator(seed)
 
-    def call(self, pixels: Any, training: bool = False) -> Any:
+    def call(self, pixels: Any, training: bool = False) -> tuple[Any, Any]:
         """Disturb every picture of the batch by its own draw."""
         pixels = ops.cast(pixels, "float32")
         if not training:
-            return pixels
-        pixels = self._warp(pixels)
-        pixels = self._blur(pixels)
-        pixels = self._light(pixels)
-        pixels = self._erase(pixels)
-        return ops.clip(pixels, 0.0, 255.0)
+            return pixels, pixels
+        near = ops.clip(self._light(self._warp(pixels)), 0.0, 255.0)
+        return near, ops.clip(self._erase(self._noise(self._blur(near))), 0.0, 255.0)
 
     def _draw(self, count: int, low: float = -1.0, high: float = 1.0) -> Any:
         return keras.random.uniform((count,), low, high, seed=self.seeds)
@@ -76,10 +76,12 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         contrast = ops.reshape(ops.exp(self._draw(count) * self.options.contrast), (-1, 1, 1, 1))
         brightness = ops.reshape(self._draw(count) * (self.options.brightness * 255), (-1, 1, 1, 1))
         mean = ops.mean(pixels, axis=(1, 2, 3), keepdims=True)
-        pixels = (pixels - mean) * contrast + mean + brightness
+        return (pixels - mean) * contrast + mean + brightness
+
+    def _noise(self, pixels: Any) -> Any:
         if not self.options.noise:
             return pixels
-        deviation = ops.reshape(self._draw(count, 0.0) * self.options.noise, (-1, 1, 1, 1))
+        deviation = ops.reshape(self._draw(ops.shape(pixels)[0], 0.0) * self.options.noise, (-1, 1, 1, 1))
         return pixels + deviation * keras.random.normal(ops.shape(pixels), seed=self.seeds)
 
     def _erase(self, pixels: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,14 @@ from train.classifier import measurements, recipes
 from train.classifier.shipped import SHIPPED, find_shipped
 from train.data import fer2013
 from train.data.options import CACHE, fer2013_options, load_faces
-from train.data.selection import SUBSETS, require_split
+from train.data.selection import SUBSETS, require_split, training_faces
 from train.run.backend import start_backend
-from train.run.folder import MODEL_FILE, SETTINGS_FILE, RunOptions, is_resumable, read_settings
+from train.run.folder import MODEL_FILE, RunOptions, check_folder, is_resumable, read_settings
 from train.run.options import epochs_option, precision_option, run_options, whole_number
-from train.run.progress import progress_bar
 
 if TYPE_CHECKING:
+    from train.classifier.chain import Run
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 RUNS = Path("runs")
@@ -141,20 +142,22 @@ def _weights(text: str) -> tuple[str, str]:
 
 def _fit(options: argparse.Namespace) -> int:
     start_backend()
+    from train.classifier.chain import chain
 
     name = options.recipe or ("own" if options.start == Path(SHIPPED) else "first")
     folder = options.run or RUNS / f"{name}-{options.seed}"
-    if options.resume and (folder / SETTINGS_FILE).exists():
+    if options.resume and is_resumable(folder):
         _go_on(options, read_settings(folder))
     options.recipe = options.recipe or name
     recipe, faces, start = recipes.load(options.recipe), load_faces(options), options.start
     if start == Path(SHIPPED) or (start is None and recipe.name == "own"):
         start = find_shipped(recipe)
         options.teacher = options.teacher or [start] * bool(recipe.teachers)
-    teachers = _teachers(recipe, options, faces, folder.parent, options.seed)
-    if recipe.start and not (start or options.teacher):
-        start = teachers[recipe.teachers.index(recipe.start)]
-    model = _train(recipe, options, faces, folder, start, teachers, resume=options.resume)
+    run = RunOptions(options.seed, options.epochs, options.precision, start)
+    runs = chain(recipe, folder, run, teachers=options.teacher or (), teacher_epochs=options.teacher_epochs)
+    if not options.resume or len(runs) == 1:
+        check_folder(folder, resume=options.resume)
+    model = _train(runs, faces)
     again = ["--data", options.data, *(["--votes", options.votes] if options.votes else [])]
     if options.cache != CACHE:
         again += ["--cache", options.cache]
@@ -176,65 +179,34 @@ def _go_on(options: argparse.Namespace, before: Mapping[str, Any]) -> None:
     options.teacher = options.teacher or [Path(each) for each in given.get("teachers", ())]
 
 
-def _teachers(
-    recipe: recipes.Recipe, options: argparse.Namespace, faces: dict[str, fer2013.FaceSet], runs: Path, seed: int
-) -> list[Path]:
-    """The files that ``--teacher`` names, or the recipe's teachers in ``runs``, trained or resumed where needed.
-
-    A teacher's own teachers come first, so that one command runs the whole chain from nothing.
-    """
-    if options.teacher:
-        return list(options.teacher)
-    trained = []
-    for name in recipe.teachers:
-        teacher, folder = recipes.load(name), runs / f"{name}-{seed}"
-        its_teachers = _teachers(teacher, options, faces, runs, seed)
-        print(f"{folder}: the teacher of {recipe.name}", flush=True)
-        start = its_teachers[teacher.teachers.index(teacher.start)] if teacher.start else None
-        resume = teacher.runs > 1 or is_resumable(folder)  # of several runs each is resumed by itself
-        trained.append(_train(teacher, options, faces, folder, start, its_teachers, resume=resume))
-    return trained
-
-
-def _train(
-    recipe: recipes.Recipe,
-    options: argparse.Namespace,
-    faces: dict[str, fer2013.FaceSet],
-    folder: Path,
-    start: Path | None,
-    teachers: list[Path],
-    *,
-    resume: bool,
-) -> Path:
+def _train(runs: Sequence[Run], faces: dict[str, fer2013.FaceSet]) -> Path:
+    """Train what is missing of a chain; returns the model of the last run."""
+    from train.classifier.chain import describe
     from train.classifier.fit import fit
-    from train.classifier.weight_average import fit_averaged
 
-    epochs = options.epochs if recipe.name == options.recipe else options.teacher_epochs
-    run = RunOptions(options.seed, epochs, options.precision, start)
-    train = fit if recipe.runs == 1 else fit_averaged
-    with progress_bar("running the teachers") as progress:
-        return train(recipe, faces, folder, run, resume=resume, teachers=teachers, progress=progress)
+    if len(runs) > 1:
+        print(describe(runs, len(training_faces(faces))), flush=True)
+    for run in runs:
+        resume = is_resumable(run.folder)
+        model = fit(run.recipe, faces, run.folder, run.options, resume=resume, teachers=run.teachers)
+    return model
 
 
 def _ablate(options: argparse.Namespace) -> int:
     start_backend()
     from train.classifier.ablate import ablate, markdown
+    from train.classifier.chain import chain
 
     options.recipe = options.recipe or "first"
     recipe, faces = recipes.load(options.recipe), load_faces(options)
-    run = RunOptions(epochs=options.epochs, precision=options.precision)
-    teachers = _teachers(recipe, options, faces, RUNS, options.seeds[0])
-    with progress_bar("running the teachers") as progress:
-        results = ablate(
-            recipe,
-            faces,
-            options.out or RUNS / f"ablate-{recipe.name}",
-            run,
-            seeds=options.seeds,
-            only=options.only,
-            teachers=teachers,
-            progress=progress,
-        )
+    folder = options.out or RUNS / f"ablate-{recipe.name}"
+    run = RunOptions(options.seeds[0], options.epochs, options.precision)
+    *before, last = chain(
+        recipe, RUNS / recipe.name, run, teachers=options.teacher or (), teacher_epochs=options.teacher_epochs
+    )
+    if before:
+        _train(before, faces)
+    results = ablate(recipe, faces, folder, run, seeds=options.seeds, only=options.only, teachers=last.teachers)
     print(markdown(results), end="")
     return 0
 

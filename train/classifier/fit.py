@@ -19,21 +19,19 @@ import numpy as np
 from edge.errors import ConfigError, DataError, ModelError
 from edge.labels import EMOTIONS, HEADS
 from train.classifier.checkpoints import HISTORY_COLUMNS, SaveAndEvaluate, StopMixup
-from train.classifier.distil import framed_predictions, make_views
 from train.classifier.narrow import narrow
 from train.classifier.network import for_labels
 from train.classifier.recipes import Recipe
 from train.classifier.shipped import SHIPPED
 from train.classifier.targets import soft_targets
-from train.classifier.training_model import TrainingModel, View, batches
+from train.classifier.training_model import TrainingModel, batches
 from train.data.fer2013 import FaceSet
 from train.data.selection import require_split, training_faces
 from train.run.backend import jit_compile
-from train.run.checkpoints import History, WeightAverage, load_state
+from train.run.checkpoints import History, WeightAverage, finished_epochs, load_state
 from train.run.folder import MODEL_FILE, STATE_FILE, RunOptions, check_folder, locked, read_settings, write_settings
 from train.run.layers import multiply_adds
 from train.run.plots import save_curves
-from train.run.progress import Progress, silent
 from train.run.saved import head_names, open_classifier, read_labels
 
 LEAST = 8
@@ -50,7 +48,6 @@ def fit(
     *,
     resume: bool,
     teachers: Sequence[Path] = (),
-    progress: Progress = silent,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Path:
     """Train ``recipe`` on Training and measure it on PublicTest after every epoch.
@@ -63,9 +60,7 @@ def fit(
         folder: the run folder; must not hold a run unless ``resume``.
         options: seed, length, precision and start.
         resume: continue from ``state.npz``.
-        teachers: ``.keras`` files, one for each of the recipe's teachers; their predictions are kept in ``views``
-            beside the folder.
-        progress: told how far the teachers are.
+        teachers: ``.keras`` files to learn from, for a recipe that has teachers.
         callbacks: called before those of the run, so that a timer sees an epoch without its evaluation.
 
     Returns:
@@ -80,7 +75,7 @@ def fit(
     _check_teachers(recipe, teachers, require_split(faces, "Training").classes)
     with locked(folder):
         check_folder(folder, resume=resume)
-        return _fit(recipe, faces, folder, options, resume, teachers, progress, callbacks)
+        return _fit(recipe, faces, folder, options, resume, teachers, callbacks)
 
 
 def _fit(
@@ -90,7 +85,6 @@ def _fit(
     options: RunOptions,
     resume: bool,
     teachers: Sequence[Path],
-    progress: Progress,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> Path:
     epochs = options.epochs or recipe.epochs
@@ -103,34 +97,30 @@ def _fit(
     sha256 = _fingerprint(training, held_out)
     if resume:
         _check_resumed(folder, sha256, epochs)
+    if finished_epochs(folder) >= epochs:
+        _log.warning(
+            "run %s: has its %d epochs already, so nothing was trained; --epochs asks for more", folder, epochs
+        )
+        return folder / MODEL_FILE
 
     keras.mixed_precision.set_dtype_policy(options.precision)
-    views: Sequence[View] = [(pixels, targets)]
-    if recipe.teachers and not recipe.views:
-        predictions = framed_predictions(teachers, pixels, folder.parent / "views", progress)
-        views = [(pixels, (1 - recipe.teacher_share) * targets + recipe.teacher_share * predictions)]
-    elif recipe.teachers:
-        enough = replace(recipe, views=min(recipe.views, (epochs + 1) // 2))  # each lasts two epochs, see make_views
-        views = make_views(enough, teachers, pixels, targets, options.seed, folder.parent / "views", progress)
     keras.utils.set_random_seed(options.seed)
-    model = TrainingModel(for_labels(recipe.network(), training.classes), recipe, options.seed)
+    network = for_labels(recipe.network(), training.classes)
+    model = TrainingModel(network, recipe, options.seed, [_open_teacher(each) for each in teachers])
     if options.start and not resume:
-        _load_start(options.start, model.network, training.classes)
+        _load_start(options.start, network, training.classes)
     steps = len(pixels) // recipe.batch
-    model.compile(_optimizer(recipe, model.network, steps, epochs), jit_compile=jit_compile())
+    model.compile(_optimizer(recipe, network, steps, epochs), jit_compile=jit_compile())
     model((pixels[:2, ..., None], targets[:2]))
-    model.optimizer.build(model.network.trainable_variables)
+    model.optimizer.build(network.trainable_variables)
     average = WeightAverage(recipe.average)
     done = load_state(folder / STATE_FILE, model, average) if resume else 0
-    if done >= epochs:
-        _log.warning("run %s: has its %d epochs already, so nothing was trained; --epochs asks for more", folder, done)
-        return folder / MODEL_FILE
-    settings = _settings(recipe, replace(options, epochs=epochs), teachers, model.network, len(pixels))
+    settings = _settings(recipe, replace(options, epochs=epochs), teachers, network, len(pixels))
     data = {"name": training.data, "sha256": sha256}
     write_settings(folder, {**settings, "labels": training.classes, "data": data})
 
     model.fit(
-        batches(views, recipe.batch, options.seed, done),
+        batches(pixels, targets, recipe.batch, options.seed, done),
         steps_per_epoch=steps,
         shuffle=False,  # batches shuffles, by seed and epoch
         initial_epoch=done,
@@ -176,9 +166,19 @@ def _check_teachers(recipe: Recipe, teachers: Sequence[Path], labels: tuple[str,
             f"recipe {recipe.name}: is distilled from models of {', '.join(EMOTIONS)}, but the data has the labels "
             f"{', '.join(labels)}; use --start {SHIPPED} instead of a recipe, or --recipe first"
         )
-    if bool(recipe.teachers) != bool(teachers):
-        expected = f"is distilled from {', '.join(recipe.teachers)}" if recipe.teachers else "has no teacher"
-        raise ConfigError(f"recipe {recipe.name} {expected}, but {len(teachers)} teachers are given")
+    if recipe.teachers and not teachers:
+        raise ConfigError(
+            f"recipe {recipe.name}: learns from teachers, but none is given; give files of {', '.join(recipe.teachers)}"
+        )
+    if teachers and not recipe.teachers:
+        raise ConfigError(f"recipe {recipe.name}: learns from no teacher, but {teachers[0]} is given; leave it out")
+
+
+def _open_teacher(path: Path) -> keras.Model:
+    teacher = open_classifier(path)
+    if len(teacher.outputs) != len(HEADS):
+        raise ModelError(f"teacher {path}: has other labels than {', '.join(EMOTIONS)}; give a model of those")
+    return teacher
 
 
 def _load_start(start: Path, network: keras.Model, labels: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from keras import ops
 
 from edge.errors import ConfigError
-from train.run.folder import CURVES_FILE, HISTORY_FILE, SETTINGS_FILE, replacing, unwritable
+from train.run.folder import CURVES_FILE, HISTORY_FILE, SETTINGS_FILE, STATE_FILE, is_resumable, replacing, unwritable
 
 
 class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
@@ -75,7 +75,9 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def save_state(path: Path, model: keras.Model, average: WeightAverage, epoch: int) -> None:
-    """Save every variable of ``model`` and its optimizer, and the average, after ``epoch`` finished epochs.
+    """Save the variables of ``model`` and its optimizer, and the average, after ``epoch`` finished epochs.
+
+    Frozen layers, such as teachers, are left out: they have files of their own.
 
     Written to another file first: a crash leaves the previous state.
 
@@ -107,8 +109,17 @@ def load_state(path: Path, model: keras.Model, average: WeightAverage) -> int:
         return int(state["epoch"])
 
 
+def finished_epochs(folder: Path) -> int:
+    """How many epochs of the run in ``folder`` are saved; 0 if it holds none."""
+    if not is_resumable(folder):
+        return 0
+    with np.load(folder / STATE_FILE) as state:
+        return int(state["epoch"])
+
+
 def _variables(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
+    frozen = {id(each) for layer in model.layers if not layer.trainable for each in layer.variables}
+    return [*(each for each in model.variables if id(each) not in frozen), *model.optimizer.variables]
 
 
 def save_model(path: Path, model: keras.Model) -> None:

@@ -18,7 +18,7 @@ STILL = Augmentation(rotation_deg=0, scale=0, shift=0, contrast=0, brightness=0,
 
 
 def disturb(options: Augmentation, pixels: np.ndarray, seed: int = 1, training: bool = True) -> np.ndarray:
-    return np.asarray(Augment(options, seed)(pixels, training=training))
+    return np.asarray(Augment(options, seed)(pixels, training=training)[1])
 
 
 @pytest.fixture
@@ -79,6 +79,16 @@ def test_a_shift_moves_by_at_most_its_share_of_the_side() -> None:
     rows = (seen.sum(axis=2) * np.arange(48)).sum(axis=1) / seen.sum(axis=(1, 2))
     assert np.abs(rows - 24).max() <= 0.1 * 48 + 0.01
     assert np.abs(rows - 24).max() > 2
+
+
+def test_detail_is_lost_in_one_of_the_two_pictures_alone(pixels: np.ndarray) -> None:
+    blind = dataclasses.replace(STILL, shift=0.1, blur=1.0, far_px=(2, 2), noise=20, erase=1.0)
+
+    near, far = (np.asarray(each) for each in Augment(blind, 1)(pixels, training=True))
+
+    steps = np.abs(np.diff(near[..., 0], axis=2))
+    assert steps.max() < 7  # still the ramp, moved
+    assert np.abs(far - near).mean() > 20
 
 
 @pytest.mark.parametrize("far_px", [10, 17, 24, 40])

@@ -95,31 +95,34 @@ def test_a_missing_split_is_named(recipe: Recipe, splits: dict[str, FaceSet], tm
         fit(recipe, {"Training": splits["Training"]}, tmp_path, RunOptions(), resume=False)
 
 
-def test_batches_hold_every_face_once_and_another_order_and_view_each_epoch() -> None:
-    faces = np.arange(32, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
-    views = [(faces, np.zeros((32, 7), np.float32)), (faces + 100, np.ones((32, 7), np.float32))]
+def numbered(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of 2x2 pixels that all have the image's number, and targets that have it too."""
+    numbers = np.arange(count, dtype=np.uint8)
+    return numbers[:, None, None] * np.ones((1, 2, 2), np.uint8), np.tile(numbers[:, None, None], (1, 2, 7)).astype(
+        "f4"
+    )
 
-    drawn = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))
-    first, second = (np.concatenate([batch[0][0][:, 0, 0, 0] for batch in drawn[i : i + 4]]) for i in (0, 4))
 
-    assert sorted(first) == list(range(32)) == sorted(second - 100)
-    assert list(first) != list(second - 100)
-    assert drawn[0][0][0].shape == (8, 2, 2, 1)
-    assert drawn[4][0][1].all()
+def test_batches_hold_every_face_with_its_target_once_an_epoch_in_another_order_each() -> None:
+    drawn = [batch for (batch,) in itertools.islice(batches(*numbered(32), 8, seed=1, epoch=0), 8)]
+
+    first, second = (np.concatenate([pixels[:, 0, 0, 0] for pixels, _ in drawn[i : i + 4]]) for i in (0, 4))
+    assert sorted(first) == list(range(32)) == sorted(second)
+    assert list(first) != list(second)
+    assert drawn[0][0].shape == (8, 2, 2, 1)
+    assert all((pixels[:, 0, 0, 0] == targets[:, 0, 0]).all() for pixels, targets in drawn)
 
 
 def test_batches_of_a_later_epoch_are_those_of_an_uninterrupted_run() -> None:
-    views = [(np.arange(32, dtype=np.uint8)[:, None, None], np.zeros((32, 7), np.float32))]
-
-    uninterrupted = list(itertools.islice(batches(views, 8, seed=1, epoch=0), 8))[4:]
-    resumed = itertools.islice(batches(views, 8, seed=1, epoch=1), 4)
+    uninterrupted = list(itertools.islice(batches(*numbered(32), 8, seed=1, epoch=0), 8))[4:]
+    resumed = itertools.islice(batches(*numbered(32), 8, seed=1, epoch=1), 4)
 
     for ours, theirs in zip(resumed, uninterrupted, strict=True):
         np.testing.assert_array_equal(ours[0][0], theirs[0][0])
 
 
 def test_an_unknown_recipe_is_refused_and_the_others_named() -> None:
-    with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are baseline, first")):
+    with pytest.raises(ConfigError, match=re.escape("recipe 'best' does not exist; there are dense, first")):
         recipes.load("best")
 
 

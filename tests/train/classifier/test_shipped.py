@@ -18,7 +18,7 @@ LARGEST_BYTES = 4_000_000
 
 @pytest.mark.parametrize(
     ("recipe", "file"),
-    [("standard", "standard"), ("student", "standard"), ("baseline", "standard"), ("light", "light")],
+    [("standard", "standard"), ("own", "standard"), ("light", "light")],
 )
 def test_a_recipe_goes_on_from_the_weights_of_its_network(recipe: str, file: str) -> None:
     assert find_shipped(recipes.load(recipe)) == WEIGHTS / f"{file}.keras"

@@ -46,11 +46,10 @@ class Recipe:
     weight average that is evaluated and kept. Pairs of pictures are mixed with a share drawn from Beta(``mixup``,
     ``mixup``), except in the last ``calm_share`` of the epochs; 0 mixes none.
 
-    A recipe with ``teachers``, names of other recipes, is distilled: its pictures are disturbed in ``views`` ways once,
-    and the teachers' answers to those are ``teacher_share`` of the target. Without views, 0, the teachers answer the
-    pictures as they are, and these are disturbed anew every epoch. ``start`` is the teacher, of the same
-    network, from whose weights it begins. Of several ``runs``, which then begin alike, the result is the mean of their
-    weights, see ``train.classifier.weight_average``.
+    A recipe with ``teachers``, names of other recipes, is distilled: they answer every picture as it is augmented in
+    that step, see ``train.classifier.training_model``, and the mean of their probabilities is ``teacher_share`` of the
+    target, one share for the FER+ head and one for the FER2013 head. ``start`` is the recipe from whose weights it
+    begins, of the same network or of a wider one with the same layers, see ``train.classifier.narrow``.
     """
 
     name: str
@@ -58,9 +57,7 @@ class Recipe:
     epochs: int
     teachers: tuple[str, ...] = ()
     start: str | None = None
-    runs: int = 1
-    teacher_share: float = 0.7
-    views: int = 12
+    teacher_share: tuple[float, float] = (0.7, 0.7)
     batch: int = 128
     learning_rate: float = 0.05
     warmup_epochs: int = 3

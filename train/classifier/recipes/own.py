@@ -8,14 +8,12 @@ Time: 2 seconds an epoch for 400 faces on two cores that were busy with other th
 Command: fer-train fit --start shipped --data data/mine
 """
 
-from dataclasses import replace
+from train.classifier.recipes import Augmentation, Recipe
+from train.classifier.recipes.standard import RECIPE as STANDARD
 
-from train.classifier.recipes import Augmentation
-from train.classifier.recipes.baseline import RECIPE as BASELINE
-
-RECIPE = replace(
-    BASELINE,
+RECIPE = Recipe(
     name="own",
+    network=STANDARD.network,
     epochs=30,
     batch=32,
     learning_rate=0.01,

@@ -1,0 +1,13 @@
+"""One to learn from: densely connected blocks, 3.5 million parameters, 689 million multiply-adds.
+
+Score: not measured yet
+Time: not measured yet
+Command: fer-train fit --recipe dense --precision mixed_bfloat16 --data fer2013.csv --votes fer2013new.csv
+"""
+
+from dataclasses import replace
+
+from train.classifier.network import dense
+from train.classifier.recipes.plain import RECIPE as PLAIN
+
+RECIPE = replace(PLAIN, name="dense", network=lambda: dense(64, 48, (6, 8, 8), 0.4), learning_rate=0.1)
