@@ -22,8 +22,9 @@ def letterbox(pixels: Pixels, height_px: int, width_px: int) -> tuple[Pixels, fl
     # A frame of one row keeps its row.
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     image = np.full((height_px, width_px), MARGIN_GREY, np.uint8)
-    # Down to half the size, every pixel of the frame counts in both ways, and areas take six times the instructions.
-    image[: size[1], : size[0]] = cv2.resize(
-        pixels, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    )
+    # Halves are exact means. From there every pixel counts in a linear step as well, in a sixth of the instructions.
+    while size[0] <= pixels.shape[1] // 2 and size[1] <= pixels.shape[0] // 2:
+        half = pixels.shape[1] // 2, pixels.shape[0] // 2
+        pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
+    image[: size[1], : size[0]] = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
     return image, scale
