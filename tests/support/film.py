@@ -89,12 +89,14 @@ def background() -> Pixels:
     return wall.astype(np.uint8)
 
 
-def film(behind: Pixels, actors: Sequence[Actor], length_s: float, *, noise: float = 2.0) -> Iterator[Frame]:
+def film(
+    behind: Pixels, actors: Sequence[Actor], length_s: float, *, noise: float = 2.0, fps: float = FPS
+) -> Iterator[Frame]:
     """Its frames, with the noise of a camera."""
     random = np.random.default_rng(1)
     grain = [random.normal(0, noise, behind.shape).astype(np.float32) for _ in range(9)]
-    for number in range(round(length_s * FPS)):
-        now_s = number / FPS
+    for number in range(round(length_s * fps)):
+        now_s = number / fps
         picture = behind.astype(np.float32)
         for index, actor in enumerate(actors):
             if actor.from_s <= now_s < actor.to_s:

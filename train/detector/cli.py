@@ -161,10 +161,12 @@ def _reach(options: argparse.Namespace) -> int:
     import cv2
 
     from edge.vision.detector.builtin import PACKAGED_DETECTOR
-    from train.detector.reach import measure_reach
+    from train.detector.reach import measure_inputs, measure_reach
 
     cv2.setNumThreads(1)
-    print(measure_reach(options.release or PACKAGED_DETECTOR, _read(options).held_back), end="")
+    release, held_back = options.release or PACKAGED_DETECTOR, _read(options).held_back
+    print(measure_reach(release, held_back))
+    print(measure_inputs(release, held_back), end="")
     return 0
 
 

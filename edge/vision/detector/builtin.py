@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from edge.errors import ModelError
 from edge.model import int8
 from edge.model.release import Network, Release, read_release
+from edge.model.resize import resized
 from edge.records import Face, Pixels
 from edge.vision.detector.box import clip_box
-from edge.vision.detector.decode import Boxes, decode
+from edge.vision.detector.decode import NO_BOXES, Boxes, decode
 from edge.vision.detector.letterbox import letterbox
-from edge.vision.detector.manifest import DetectorManifest
-from edge.vision.detector.tiles import Tile, merge, plan_looks, seen_whole
+from edge.vision.detector.manifest import DetectorManifest, map_shapes
+from edge.vision.detector.tiles import SURE_PX, merge, plan_looks, seen_whole
+from edge.vision.detector.windows import Look, Size
 
 PACKAGED_DETECTOR = Path(__file__).parents[2] / "models" / "face"
 """The release in the package."""
@@ -22,6 +29,22 @@ PACKAGED_DETECTOR = Path(__file__).parents[2] / "models" / "face"
 def load_detector(folder: Path, public_key: Path | None = None) -> Release[DetectorManifest]:
     """Read the release of a detector, see ``read_release``."""
     return read_release(folder, DetectorManifest, public_key)
+
+
+SMALLEST_PX = 128
+"""Side of the smallest input, in which a window shows a face."""
+
+_SHARES = 1 / 3, 3 / 5, 3 / 4, 1
+"""Of the sides of the whole input. Each size that is used takes two megabytes."""
+
+
+def input_sizes(whole: Size, stride: int) -> tuple[Size, ...]:
+    """The sizes of input that are used, smallest first: multiples of the largest stride."""
+
+    def part(side: int, share: float) -> int:
+        return min(side, stride * math.ceil(max(share * side, SMALLEST_PX) / stride))
+
+    return tuple(dict.fromkeys((part(whole[0], share), part(whole[1], share)) for share in _SHARES))
 
 
 class BuiltinDetector:
@@ -62,13 +85,22 @@ class BuiltinDetector:
             DelegateError: the accelerator named by ``delegate`` is absent.
         """
         self.manifest = release.manifest
-        self._network = Network(release, threads=threads, delegate=delegate)
-        self.device = self._network.device
+        self._release, self._threads = release, threads
+        network = Network(release, threads=threads, delegate=delegate)
+        self.device = network.device
         self.name, self.crop_rule = self.manifest.id, self.manifest.crop
+        _, height, width, _ = self.manifest.input.shape
+        self._networks = {(height, width): network}
+        self._sizes: tuple[Size, ...] = ((height, width),)
+        if delegate is None:  # an accelerator takes the whole input only
+            with suppress(ModelError):  # so does a network that is not fully convolutional
+                sizes = input_sizes((height, width), max(self.manifest.strides))
+                self._network(sizes[0])
+                self._sizes = sizes
         self._min_face_px, self._max_looks = min_face_px, max_looks
-        self._shape: tuple[int, ...] = ()
-        self._tiles: tuple[Tile, ...] = ()
-        self._seen: list[Boxes] = []
+        self._shape = 0, 0
+        self._looks: tuple[Look, ...] = ()
+        self._known = NO_BOXES
         self._next = 0
         self.too_small: tuple[Face, ...] = ()
         self.unsure: tuple[Face, ...] = ()
@@ -91,37 +123,56 @@ class BuiltinDetector:
 
     def find(self, pixels: Pixels) -> Boxes:
         """All boxes down to ``keep_threshold`` before any is rounded, clipped or left out: in pixels of the frame."""
-        rows, columns = pixels.shape
         if pixels.shape != self._shape:
-            _, height, width, _ = self.manifest.input.shape
-            whole, *tiles = plan_looks((rows, columns), (height, width), self._min_face_px)
-            self._shape, self._tiles, self._next = pixels.shape, (whole, *tiles), 0
-            self._seen = [Boxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))] * len(tiles)
-        boxes = self._look(pixels)
-        count = len(self._seen)
-        if not count:
-            return boxes
-        for _ in range(count if self._max_looks is None else min(count, self._max_looks - 1)):
-            tile = self._tiles[1 + self._next]
-            self._seen[self._next] = seen_whole(self._look(tile.of(pixels)), tile, (rows, columns))
-            self._next = (self._next + 1) % count
-        return merge([boxes, *self._seen], self.manifest.max_overlap)
+            self._shape, self._known, self._next = (pixels.shape[0], pixels.shape[1]), NO_BOXES, 0
+            self._looks = self._plan()
+        whole, *tiles = self._looks
+        turns = len(tiles) if self._max_looks is None else min(len(tiles), self._max_looks - 1)
+        due = [whole, *(tiles[(self._next + turn) % len(tiles)] for turn in range(turns))]
+        self._next = (self._next + turns) % max(1, len(tiles))
+        if turns == len(tiles):
+            self._known = NO_BOXES
+        self._look_at(pixels, due)
+        return self._known
+
+    def _look_at(self, pixels: Pixels, looks: Sequence[Look]) -> None:
+        """What they show now is known; what none of them would find again stays."""
+        closest = self._looks[-1].scale
+        stays = np.ones(len(self._known), bool)
+        for look in looks:
+            stays &= ~look.answers(self._known.sides, self._shape, closest)
+        seen = [seen_whole(self._look(pixels, look), look.tile, self._shape) for look in looks]
+        kept = Boxes(self._known.sides[stays], self._known.scores[stays])
+        self._known = merge([kept, *seen], self.manifest.max_overlap)
+
+    def _plan(self) -> tuple[Look, ...]:
+        """The looks at all of a frame. One is at the smallest input that shows faces large enough."""
+        full = self._sizes[-1]
+        whole, *tiles = plan_looks(self._shape, full, self._min_face_px)
+        least = min(SURE_PX / self._min_face_px, whole.scale(full))
+        size = full if tiles else next(each for each in self._sizes if whole.scale(each) >= least)
+        return Look(whole, size), *(Look(tile, full) for tile in tiles)
+
+    @property
+    def input_px(self) -> Size:
+        """Height and width of the input that shows the whole of a frame like the last one."""
+        return self._looks[0].input_px
 
     @property
     def looks(self) -> int:
         """How often the network would have to run to look at all of a frame like the last one."""
-        return len(self._tiles)
+        return len(self._looks)
 
     @property
     def looks_at_once(self) -> int:
         """How often it runs for one frame like the last one; tiles that are left take their turn in later frames."""
         return self.looks if self._max_looks is None else min(self.looks, self._max_looks)
 
-    def _look(self, pixels: Pixels) -> Boxes:
+    def _look(self, pixels: Pixels, look: Look) -> Boxes:
+        """Boxes in pixels of the frame, from the corner of the look."""
         manifest = self.manifest
-        _, height, width, _ = manifest.input.shape
-        image, scale = letterbox(pixels, height, width)
-        steps = self._network.run(image[np.newaxis, :, :, np.newaxis])
+        image, scale = letterbox(look.tile.of(pixels), *look.input_px)
+        steps = self._network(look.input_px).run(image[np.newaxis, :, :, np.newaxis])
         maps = [
             int8.dequantize(each[0], spec.scale, spec.zero_point)
             for each, spec in zip(steps, manifest.outputs, strict=True)
@@ -129,3 +180,19 @@ class BuiltinDetector:
         count = len(manifest.strides)
         boxes = decode(maps[:count], maps[count:], manifest.strides, manifest.keep_threshold, manifest.max_overlap)
         return Boxes(boxes.sides / scale, boxes.scores)
+
+    def _network(self, size: Size) -> Network[DetectorManifest]:
+        """The network for images of this height and width."""
+        if size not in self._networks:
+            manifest, model = self.manifest, self._release.model
+            shape = (1, *size, 1)
+            outputs = zip(manifest.outputs, map_shapes(shape, manifest.strides), strict=True)
+            smaller = replace(
+                manifest,
+                input=replace(manifest.input, shape=shape),
+                outputs=tuple(replace(output, shape=each) for output, each in outputs),
+                golden=(),  # that of the whole input has been checked
+            )
+            release = Release(smaller, resized(model, (manifest.input.shape[1], manifest.input.shape[2]), size))
+            self._networks[size] = Network(release, threads=self._threads)
+        return self._networks[size]

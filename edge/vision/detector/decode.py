@@ -40,6 +40,9 @@ class Boxes:
         return len(self.scores)
 
 
+NO_BOXES = Boxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))
+
+
 def decode(
     logits: Sequence[Floats],
     logs: Sequence[Floats],
@@ -66,7 +69,7 @@ def decode(
             centres = np.stack([columns, rows, columns, rows], axis=1) + np.float32(0.5)
             found_sides.append((centres + distances * _OUTWARD) * np.float32(stride))
     if not found_logits:
-        return Boxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))
+        return NO_BOXES
     every_logit, every_side = np.concatenate(found_logits), np.concatenate(found_sides)
     best = np.argsort(-every_logit, kind="stable")[:CANDIDATES]
     scores = np.asarray(1 / (1 + np.exp(-every_logit[best])), np.float32)

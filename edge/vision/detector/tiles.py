@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.records import Pixels
 from edge.vision.detector.decode import Boxes, Floats, overlaps
@@ -22,6 +23,9 @@ USUAL_PX = (480, 640)
 
 USUAL_FACE_PX = 40
 """Height of the smallest face that is asked for in it, as a rule."""
+
+SURE_PX = 36
+"""Height of a face in the input from which it is found as surely as a larger one, see docs/reach.md."""
 
 SAME_FACE_SHARE = 0.6
 """Share of the smaller of two boxes of different looks from which they show the same face."""
@@ -40,9 +44,29 @@ class Tile:
     width_px: int
     height_px: int
 
+    def scale(self, input_px: tuple[int, int]) -> float:
+        """Pixels of an input of this height and width for one of the frame."""
+        return min(input_px[0] / self.height_px, input_px[1] / self.width_px)
+
     def of(self, pixels: Pixels) -> Pixels:
         """What ``pixels`` show in it."""
         return pixels[self.top_px : self.top_px + self.height_px, self.left_px : self.left_px + self.width_px]
+
+    def shows(self, sides: Floats, frame_px: tuple[int, int]) -> npt.NDArray[np.bool_]:
+        """Which boxes (n, 4), in pixels of a frame of this height and width, no inner border of the tile cuts."""
+        rows, columns = frame_px
+        slack = CUT * (sides[:, 3] - sides[:, 1])
+        right, bottom = self.left_px + self.width_px, self.top_px + self.height_px
+        whole = np.ones(len(sides), bool)
+        for inner, crossing in (
+            (self.left_px > 0, self.left_px - sides[:, 0]),
+            (self.top_px > 0, self.top_px - sides[:, 1]),
+            (right < columns, sides[:, 2] - right),
+            (bottom < rows, sides[:, 3] - bottom),
+        ):
+            if inner:
+                whole &= crossing <= slack
+        return whole
 
 
 def plan_looks(frame_px: tuple[int, int], input_px: tuple[int, int], min_face_px: int) -> tuple[Tile, ...]:
@@ -77,20 +101,9 @@ def _starts(length: int, tile: int, overlap: int) -> list[int]:
 
 def seen_whole(boxes: Boxes, tile: Tile, frame_px: tuple[int, int]) -> Boxes:
     """``boxes`` of a look at ``tile``, in pixels of the frame, without those that its inner borders cut."""
-    rows, columns = frame_px
     origin = np.array([tile.left_px, tile.top_px] * 2, np.float32)
     sides = boxes.sides + origin
-    slack = CUT * (sides[:, 3] - sides[:, 1])
-    right, bottom = tile.left_px + tile.width_px, tile.top_px + tile.height_px
-    whole = np.ones(len(boxes), bool)
-    for inner, crossing in (
-        (tile.left_px > 0, tile.left_px - sides[:, 0]),
-        (tile.top_px > 0, tile.top_px - sides[:, 1]),
-        (right < columns, sides[:, 2] - right),
-        (bottom < rows, sides[:, 3] - bottom),
-    ):
-        if inner:
-            whole &= crossing <= slack
+    whole = tile.shows(sides, frame_px)
     return Boxes(np.asarray(sides[whole], np.float32), boxes.scores[whole])
 
 

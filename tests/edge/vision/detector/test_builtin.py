@@ -21,9 +21,12 @@ from edge.model.release import Release
 from edge.parts import open_detector
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
-from edge.vision.detector.builtin import BuiltinDetector, load_detector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+from edge.vision.detector.decode import Boxes
 from edge.vision.detector.letterbox import MARGIN_GREY, letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
+from edge.vision.detector.windows import Look
+from tests.support.film import Actor, background, clear_expressions, film
 from tests.support.paths import TINY
 
 NO_CAMERA = CameraConfig(kind="replay", path="absent")
@@ -125,6 +128,50 @@ def test_what_is_unsure_is_as_high_as_faces_have_to_be_and_of_the_last_frame_onl
     detector.detect(room())
 
     assert small.unsure == small.too_small == detector.unsure == ()
+
+
+class CountingDetector(BuiltinDetector):
+    """Counts the pixels of the inputs that it looks at."""
+
+    pixels = 0
+
+    def _look(self, pixels: Pixels, look: Look) -> Boxes:
+        self.pixels += look.cost
+        return super()._look(pixels, look)
+
+
+def picture(shared: Path, *places: tuple[int, int], side_px: int = 120) -> Pixels:
+    """A wall of 640x480 with the same face at these middles."""
+    face = clear_expressions(shared)[0].pixels
+    (frame,) = film(background(), [Actor(face, 0, 1, at, side_px, sway_px=0) for at in places], 1, fps=1)
+    return frame.pixels
+
+
+@pytest.mark.parametrize(
+    ("min_face_px", "input_px"),
+    [
+        (20, (320, 384)),
+        (60, (320, 384)),
+        (72, (256, 320)),
+        (120, (192, 256)),
+        (200, (128, 128)),
+    ],
+)
+def test_the_larger_the_smallest_face_the_smaller_the_input(min_face_px: int, input_px: tuple[int, int]) -> None:
+    detector = CountingDetector(load_detector(PACKAGED_DETECTOR), min_face_px=min_face_px)
+
+    detector.detect(room(480, 640))
+
+    assert detector.pixels == input_px[0] * input_px[1]
+
+
+@pytest.mark.parametrize("min_face_px", [80, 120, 200])
+def test_in_a_smaller_input_faces_as_high_as_asked_for_are_found(shared: Path, min_face_px: int) -> None:
+    frame = picture(shared, (320, 240), side_px=round(1.3 * min_face_px))
+
+    (face,) = BuiltinDetector(load_detector(PACKAGED_DETECTOR), min_face_px=min_face_px).detect(frame)
+
+    assert abs(face.centre_px[0] - 320) < min_face_px / 4
 
 
 def test_a_release_that_names_no_second_threshold_keeps_tracks_at_the_first(tmp_path: Path) -> None:
