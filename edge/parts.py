@@ -330,7 +330,8 @@ def build_pipeline(
         uncertain_below=config.model.uncertain_below,
         labels=classifier.labels,
     )
-    return Pipeline(capture, detector, tracker, classifier, window, outlet, meter, throttle, Liveness(), onlooker)
+    parts = capture, detector, tracker, classifier, window, outlet, meter, throttle, Liveness(), onlooker
+    return Pipeline(*parts, min_face_px=config.detector.min_face_px)
 
 
 def _path(name: str) -> Path | None:

@@ -16,15 +16,13 @@ from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
 from edge.vision.liveness import Liveness
-from edge.vision.movement import Movement
+from edge.vision.movement import Cells, Movement
 from edge.vision.readable import why_unreadable
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 
 FRAME_TIMEOUT_S = 0.5
 LIVE_EVERY_S = 0.5
-STILL_S = 1.0
-"""Where nothing moves, faces are looked for as often."""
 
 
 class Outlet(Protocol):
@@ -59,13 +57,14 @@ class Pipeline:
         throttle: Throttle,
         liveness: Liveness,
         onlooker: Onlooker | None = None,
+        min_face_px: int = 40,
     ) -> None:
         self.capture, self.detector, self.tracker = capture, detector, tracker
         self.liveness = liveness
         self.classifier, self.window, self.outlet = classifier, window, outlet
         self.meter, self.throttle, self.onlooker = meter, throttle, onlooker
         self._live_at_s = float("-inf")
-        self.movement = Movement()
+        self.movement = Movement(min_face_px)
         self._observed = Observation(0, 0.0, ())
 
     def run(self, stop: threading.Event) -> None:
@@ -82,6 +81,7 @@ class Pipeline:
                     self._close_window(now_s)
                     self.tracker.forget()
                     self.liveness.forget()
+                    self.movement.forget()
                     now_s = None
                 if not self.capture.live or now_s is None:
                     continue
@@ -113,27 +113,27 @@ class Pipeline:
 
     def observe(self, frame: Frame) -> Observation:
         """What one frame shows: a detection and its readings, or those of the detection before."""
-        if self._should_detect(frame):
-            tracks = self._track(frame)
-            self._observed = self._read(frame, tracks)
-        else:
+        moved = self._moved(frame)
+        if moved is None:
             tracks = self.tracker.carry()
+        else:
+            tracks = self._track(frame, moved)
+            self._observed = self._read(frame, tracks)
         observation = replace(self._observed, sequence=frame.sequence, captured_at_s=frame.captured_at_s)
         if self.onlooker is not None:
             self.onlooker.see(frame, tracks, observation)
         return observation
 
-    def _should_detect(self, frame: Frame) -> bool:
-        """Whether a detection is due and something has moved, or the last one is old."""
+    def _moved(self, frame: Frame) -> Cells | None:
+        """Where to look for faces; None if it is not due."""
         if not self.tracker.detection_due(frame):
-            return False
+            return None
         with self.meter.time("track"):
-            moved = self.movement.is_in(frame.pixels)
-        return moved or frame.captured_at_s - self._observed.captured_at_s >= STILL_S
+            return self.movement.find(frame, [track.face for track in self.tracker.in_view])
 
-    def _track(self, frame: Frame) -> tuple[Track, ...]:
+    def _track(self, frame: Frame, moved: Cells) -> tuple[Track, ...]:
         with self.meter.time("detect"):
-            faces = self.detector.detect(frame.pixels)
+            faces = self.detector.detect(frame.pixels, moved)
         with self.meter.time("track"):
             tracks = self.tracker.update(frame, faces, self.detector.unsure)
             self.liveness.look(frame.pixels, [track for track in tracks if track.confirmed], frame.captured_at_s)

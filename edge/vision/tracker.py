@@ -77,6 +77,9 @@ class FaceTracker:
     or the frame has another shape. Frames between two detections keep the boxes. A face that a detection misses is
     out of view at once, but keeps its id if it is found again within ``max_missing_s``, or within ``max_away_s`` in the
     place where it rested.
+
+    Attributes:
+        in_view: the tracks of the last detection.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class FaceTracker:
         self._detect_every, self._max_missing_s, self._max_tracks = detect_every, max_missing_s, max_tracks
         self._max_away_s = max_away_s
         self._people: list[_Person] = []
-        self._in_view: tuple[Track, ...] = ()
+        self.in_view: tuple[Track, ...] = ()
         self._last_id = 0
         self._carried = 0
         self._detected_at_s = -math.inf
@@ -109,7 +112,7 @@ class FaceTracker:
     def carry(self) -> tuple[Track, ...]:
         """The tracks in view in a frame without a detection: those of the frame before."""
         self._carried += 1
-        return self._in_view
+        return self.in_view
 
     def update(self, frame: Frame, faces: Sequence[Face], unsure: Sequence[Face] = ()) -> tuple[Track, ...]:
         """The tracks of the ``faces`` detected in ``frame``, best first; ids grow from 1 and are never used again.
@@ -135,13 +138,13 @@ class FaceTracker:
             person.see(unsure[index], now_s, sure=False)
             in_view.append(person.track)
         self._people = [person for person in self._people if self._remembers(person, now_s)]
-        self._in_view = tuple(in_view)
+        self.in_view = tuple(in_view)
         self._carried, self._detected_at_s, self._shape = 0, now_s, frame.pixels.shape
-        return self._in_view
+        return self.in_view
 
     def forget(self) -> None:
         """Nobody is in view and nobody is expected back: the camera was closed."""
-        self._people, self._in_view, self._detected_at_s = [], (), -math.inf
+        self._people, self.in_view, self._detected_at_s = [], (), -math.inf
 
     def _remembers(self, person: _Person, now_s: float) -> bool:
         limit_s = self._max_away_s if person.rests else self._max_missing_s

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
+from edge.vision.movement import Cells
 
 
 @dataclass
@@ -18,6 +19,6 @@ class SteadyDetector:
     crop_rule: CropRule = field(default_factory=lambda: CropRule(side=1.0))
     seen: list[Pixels] = field(default_factory=list)
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         self.seen.append(pixels)
         return self.faces

@@ -27,6 +27,7 @@ from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, loa
 from edge.vision.detector.decode import Floats, overlaps
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
+from edge.vision.movement import Cells
 from edge.vision.tracker import FaceTracker
 from train.run.progress import Progress, silent
 
@@ -97,7 +98,7 @@ class TutorialHaar:
     def __init__(self) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(haarcascades) / "haarcascade_frontalface_default.xml"))
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         """Faces of one grey frame."""
         boxes = self._cascade.detectMultiScale(pixels, 1.1, 5, minSize=(LEAST_PX, LEAST_PX))
         faces = [clip_box(pixels, box, 0.5) for box in from_opencv(boxes)]
@@ -161,7 +162,7 @@ class _Replay:
     def __init__(self, faces: Sequence[Floats]) -> None:
         self._faces = iter(faces)
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         """The boxes of the next frame."""
         found = [clip_box(pixels, box, 1.0) for box in next(self._faces).tolist()]
         return tuple(face for face in found if face)

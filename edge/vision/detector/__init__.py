@@ -6,6 +6,7 @@ from typing import Protocol
 
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
+from edge.vision.movement import Cells
 
 
 class FaceDetector(Protocol):
@@ -23,5 +24,8 @@ class FaceDetector(Protocol):
     def unsure(self) -> tuple[Face, ...]:
         """What the last ``detect`` found and left out as too uncertain: enough to keep a track, not to begin one."""
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
-        """Faces of one grey frame (height, width), each at least partly in it, best first."""
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
+        """Faces of one grey frame (height, width), each at least partly in it, best first.
+
+        ``moved`` are the parts that differ from the frame before, None if all may; a detector may look at all the same.
+        """

@@ -20,7 +20,8 @@ from edge.vision.detector.decode import NO_BOXES, Boxes, decode
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
 from edge.vision.detector.tiles import SURE_PX, merge, plan_looks, seen_whole
-from edge.vision.detector.windows import Look, Size
+from edge.vision.detector.windows import Look, Size, plan_windows
+from edge.vision.movement import Cells
 
 PACKAGED_DETECTOR = Path(__file__).parents[2] / "models" / "face"
 """The release in the package."""
@@ -51,7 +52,8 @@ class BuiltinDetector:
     """A released detector that looks at a frame as a whole and, if that is large, at tiles of it, see ``plan_looks``.
 
     With ``max_looks`` tiles take turns: each frame is looked at as a whole and in as many tiles as that leaves, and
-    what the other tiles showed last still holds, for as long as frames keep their shape.
+    what the other tiles showed last still holds, for as long as frames keep their shape. Where it is known what has
+    moved, only that is looked at, see ``plan_windows``.
 
     Attributes:
         manifest: the release's manifest.
@@ -105,12 +107,12 @@ class BuiltinDetector:
         self.too_small: tuple[Face, ...] = ()
         self.unsure: tuple[Face, ...] = ()
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         """Faces of one grey frame that are at least ``min_face_px`` high, best first.
 
         The others are ``too_small`` or ``unsure``.
         """
-        boxes = self.find(pixels)
+        boxes = self.find(pixels, moved)
         clipped = (
             clip_box(pixels, sides, score)
             for sides, score in zip(boxes.sides.tolist(), boxes.scores.tolist(), strict=True)
@@ -121,19 +123,33 @@ class BuiltinDetector:
         self.unsure = tuple(face for face in found[len(faces) :] if face.height_px >= self._min_face_px)
         return tuple(face for face in faces if face.height_px >= self._min_face_px)
 
-    def find(self, pixels: Pixels) -> Boxes:
-        """All boxes down to ``keep_threshold`` before any is rounded, clipped or left out: in pixels of the frame."""
+    def find(self, pixels: Pixels, moved: Cells | None = None) -> Boxes:
+        """All boxes down to ``keep_threshold`` before any is rounded, clipped or left out: in pixels of the frame.
+
+        ``moved`` are the cells that differ from the frame before; None looks everywhere.
+        """
         if pixels.shape != self._shape:
-            self._shape, self._known, self._next = (pixels.shape[0], pixels.shape[1]), NO_BOXES, 0
+            self._shape, self._known, self._next, moved = (pixels.shape[0], pixels.shape[1]), NO_BOXES, 0, None
             self._looks = self._plan()
         whole, *tiles = self._looks
         turns = len(tiles) if self._max_looks is None else min(len(tiles), self._max_looks - 1)
         due = [whole, *(tiles[(self._next + turn) % len(tiles)] for turn in range(turns))]
+        if moved is not None and not moved.all() and self._find_moved(pixels, moved, sum(look.cost for look in due)):
+            return self._known
         self._next = (self._next + turns) % max(1, len(tiles))
         if turns == len(tiles):
             self._known = NO_BOXES
         self._look_at(pixels, due)
         return self._known
+
+    def _find_moved(self, pixels: Pixels, moved: Cells, most: int) -> bool:
+        """Look where something has moved; false if that would cost ``most`` or more, or if a face is lost by it."""
+        looks = plan_windows(moved, self._shape, self._known.sides, self._sizes, self._looks[-1].scale)
+        if looks is None or sum(look.cost for look in looks) >= most:
+            return False
+        before = np.count_nonzero(self._known.scores >= self.manifest.threshold)
+        self._look_at(pixels, looks)
+        return bool(len(self._known) >= before)
 
     def _look_at(self, pixels: Pixels, looks: Sequence[Look]) -> None:
         """What they show now is known; what none of them would find again stays."""

@@ -17,6 +17,7 @@ from edge.errors import ModelError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
 from edge.vision.detector.box import clip_box, from_opencv
+from edge.vision.movement import Cells
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
 CASCADE_SIDE_PX = 20
@@ -54,7 +55,7 @@ class HaarDetector:
         self._scale = min(1.0, CASCADE_SIDE_PX / (FIRST_SIZE * min_face_px))
         self._first_px = round(FIRST_SIZE * min_face_px * self._scale)
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         """Faces of one grey frame, best first; the confidence ranks them by overlapping hits and is no probability."""
         height, width = pixels.shape
         size = (max(1, round(width * self._scale)), max(1, round(height * self._scale)))

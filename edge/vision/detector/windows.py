@@ -1,8 +1,13 @@
-"""A look at a part of a frame, by an input of some size."""
+"""Where to look for faces again when only parts of the frame have changed.
+
+A face that is known is looked for in a window around it, in the smallest input that the network takes, and a large one
+at a smaller scale than the frame was. Everything else that has changed is looked at as closely as the whole frame is.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,9 +16,14 @@ import numpy.typing as npt
 
 from edge.vision.detector.decode import Floats
 from edge.vision.detector.tiles import Tile
+from edge.vision.movement import Cells
+
+FOLLOWED_PX = 48
+"""Height of a known face in the input: enough to find it for certain, three eighths of the smallest input."""
 
 LEAST_PX = 24
-"""Height of a face in the input from which a look at a smaller scale finds it."""
+"""Height of a face in the input from which a look at a smaller scale finds it; as much is shown around what has moved.
+"""
 
 Size: TypeAlias = tuple[int, int]
 """Height and width."""
@@ -48,3 +58,58 @@ class Look:
         if self.scale < closest:
             whole &= self.scale * (sides[:, 3] - sides[:, 1]) >= LEAST_PX
         return whole
+
+
+def plan_windows(
+    moved: Cells, frame_px: Size, known: Floats, sizes: Sequence[Size], closest: float
+) -> list[Look] | None:
+    """The looks that show everything that has moved; None if that is more than one input shows closely enough.
+
+    Args:
+        moved: the cells of the frame that have changed; they share the frame evenly.
+        frame_px: height and width of the frame.
+        known: boxes (n, 4) of the faces in it, in its pixels, best first.
+        sizes: inputs that the network takes, smallest first.
+        closest: the scale at which unknown faces are looked for.
+    """
+    rest, looks = moved.copy(), list[Look]()
+    for box in known:
+        side = max(box[3] - box[1], FOLLOWED_PX / closest) * sizes[0][0] / FOLLOWED_PX
+        left, top = ((box[each] + box[2 + each] - side) / 2 for each in (0, 1))
+        tile = _within(frame_px, left, top, left + side, top + side)
+        cells = _cells(tile, moved.shape, frame_px)
+        if moved[cells].any() and not any(each.answers(box[None], frame_px, closest)[0] for each in looks):
+            looks.append(Look(tile, sizes[0]))
+            rest[cells] = False
+    if not rest.any():
+        return looks
+    around = _around(rest, frame_px, sizes, closest)
+    return None if around is None else [*looks, around]
+
+
+def _around(moved: Cells, frame_px: Size, sizes: Sequence[Size], closest: float) -> Look | None:
+    """A look at everything that has moved, with a margin; None if no input shows it closely enough."""
+    (top, bottom), (left, right) = (
+        (places[0] * side / count - LEAST_PX / closest, (places[-1] + 1) * side / count + LEAST_PX / closest)
+        for places, side, count in zip(
+            (np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))), frame_px, moved.shape, strict=True
+        )
+    )
+    tile = _within(frame_px, left, top, right, bottom)
+    return next((Look(tile, size) for size in sizes if tile.scale(size) >= closest), None)
+
+
+def _within(frame_px: Size, left: float, top: float, right: float, bottom: float) -> Tile:
+    """The part of a rectangle that lies in the frame, in whole pixels."""
+    rows, columns = frame_px
+    x, y = max(0, math.floor(left)), max(0, math.floor(top))
+    return Tile(x, y, max(1, min(columns, math.ceil(right)) - x), max(1, min(rows, math.ceil(bottom)) - y))
+
+
+def _cells(tile: Tile, shape: tuple[int, ...], frame_px: Size) -> tuple[slice, slice]:
+    """The cells that lie in a tile as a whole."""
+    rows, columns = shape[0] / frame_px[0], shape[1] / frame_px[1]
+    return (
+        slice(math.ceil(tile.top_px * rows), math.floor((tile.top_px + tile.height_px) * rows)),
+        slice(math.ceil(tile.left_px * columns), math.floor((tile.left_px + tile.width_px) * columns)),
+    )

@@ -17,6 +17,7 @@ from edge.errors import ModelError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
 from edge.vision.detector.box import clip_box, from_opencv
+from edge.vision.movement import Cells
 
 SEARCH_WIDTH_PX = 320
 """Width that frames are reduced to: on frames of 640 px a quarter of the time of the full width, and the same recall
@@ -51,7 +52,7 @@ class YuNetDetector:
                 f"yunet {model}: OpenCV {cv2.__version__} cannot run it; expected face_detection_yunet_2023mar.onnx"
             ) from error
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         """Faces of one grey frame that are at least ``min_face_px`` high, best first."""
         height, width = pixels.shape
         if min(height, width) < self._min_face_px:  # on a frame of few pixels OpenCV 4.11 returns infinite boxes

@@ -8,6 +8,7 @@ import pytest
 from edge.errors import DataError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
+from edge.vision.movement import Cells
 from train.classifier.crop_rule import crop_faces, measure_crop
 from train.cli import main
 
@@ -26,7 +27,7 @@ class FramingDetector:
     def __init__(self, *boxes: tuple[int, int, int] | None) -> None:
         self.boxes, self.calls = boxes, 0
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         assert pixels.shape == (SIDE + 2 * MARGIN,) * 2
         box = self.boxes[self.calls % len(self.boxes)]
         self.calls += 1

@@ -13,6 +13,7 @@ from edge.records import EmotionScores, Face, Pixels
 from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.vision.crop import CropRule
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+from edge.vision.movement import Cells
 from train.classifier.pipeline import evaluate_pipeline, table
 
 
@@ -23,7 +24,7 @@ class BrightDetector:
     crop_rule = CropRule(1.0)
     unsure: tuple[Face, ...] = ()
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         if pixels.mean() < 50:
             return ()
         height, width = pixels.shape

@@ -11,6 +11,7 @@ import pytest
 from edge.errors import DataError
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
+from edge.vision.movement import Cells
 from tests.support.paths import TINY
 from train.detector.clips import (
     DETECT_EVERY,
@@ -43,7 +44,7 @@ class ScriptedDetector:
     def __init__(self, *script: np.ndarray) -> None:
         self.script, self.calls = script, 0
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         rows = self.script[self.calls % len(self.script)]
         self.calls += 1
         return tuple(Face(int(a), int(b), int(c), int(d), 0.9) for a, b, c, d in rows.tolist())

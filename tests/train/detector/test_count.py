@@ -8,6 +8,7 @@ import pytest
 
 from edge.records import Face, Pixels
 from edge.vision.crop import CropRule
+from edge.vision.movement import Cells
 from train.detector.count import FPS, KINDS, Film, Person, invent, measure_counts, watch
 from train.detector.synthesis.drawing import Sprite
 from train.detector.synthesis.sprites import Collection
@@ -33,7 +34,7 @@ class WhiteSquares:
     crop_rule = CropRule(1.0)
     unsure: tuple[Face, ...] = ()
 
-    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+    def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
         _, _, boxes, _ = cv2.connectedComponentsWithStats((pixels > 200).astype(np.uint8))
         return tuple(Face(x, y, x + w, y + h, 0.9) for x, y, w, h, area in boxes[1:].tolist() if area > 300)
 

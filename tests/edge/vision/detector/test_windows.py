@@ -1,0 +1,100 @@
+"""Which parts of a frame are looked at when only some have changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.vision.detector.tiles import Tile
+from edge.vision.detector.windows import Look, plan_windows
+from edge.vision.movement import Cells
+
+FRAME = (480, 640)
+SIZES = ((128, 128), (192, 256), (256, 320), (320, 384))
+CLOSEST = 0.6
+NOBODY = np.empty((0, 4), np.float32)
+
+
+def cells(*rectangles: tuple[int, int, int, int]) -> Cells:
+    """Those of (left, top, right, bottom) in pixels."""
+    moved = np.zeros((60, 80), bool)
+    for left, top, right, bottom in rectangles:
+        moved[top // 8 : bottom // 8, left // 8 : right // 8] = True
+    return moved
+
+
+def faces(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def test_a_small_face_that_moved_has_a_window_as_close_as_a_look_at_all() -> None:
+    looks = plan_windows(cells((300, 200, 340, 248)), FRAME, faces((300, 200, 340, 248)), SIZES, CLOSEST)
+
+    assert looks == [Look(Tile(213, 117, 214, 214), (128, 128))]
+
+
+def test_a_large_face_has_a_window_that_shows_it_smaller() -> None:
+    (look,) = plan_windows(cells((240, 140, 400, 340)), FRAME, faces((240, 140, 400, 332)), SIZES, CLOSEST) or []
+
+    assert look.input_px == SIZES[0]
+    assert look.scale * 192 == pytest.approx(48, abs=1)
+
+
+def test_a_face_that_has_not_moved_is_not_looked_for() -> None:
+    boxes = faces((60, 200, 100, 248), (500, 200, 540, 248))
+
+    looks = plan_windows(cells((500, 200, 540, 248)), FRAME, boxes, SIZES, CLOSEST)
+
+    assert looks is not None
+    assert [look.tile.left_px > 300 for look in looks] == [True]
+
+
+def test_neighbours_share_a_window_that_shows_both() -> None:
+    boxes = faces((280, 200, 320, 248), (330, 205, 370, 253))
+
+    assert len(plan_windows(cells((280, 200, 370, 256)), FRAME, boxes, SIZES, CLOSEST) or []) == 1
+
+
+def test_other_movement_is_looked_at_closely_with_a_margin() -> None:
+    (look,) = plan_windows(cells((80, 80, 120, 120)), FRAME, NOBODY, SIZES, CLOSEST) or []
+
+    assert look == Look(Tile(40, 40, 120, 120), (128, 128))
+
+
+def test_the_smallest_input_that_shows_it_closely_is_taken() -> None:
+    for side, size in ((100, (128, 128)), (200, (192, 256)), (320, (256, 320))):
+        (look,) = plan_windows(cells((160, 80, 160 + side, 80 + side)), FRAME, NOBODY, SIZES, CLOSEST) or []
+        assert look.input_px == size
+        assert look.scale >= CLOSEST
+
+
+def test_movement_that_no_input_shows_closely_enough_is_left_to_a_look_at_all() -> None:
+    corners = cells((0, 0, 8, 8), (632, 472, 640, 480))
+
+    assert plan_windows(corners, (1080, 1920), NOBODY, SIZES, CLOSEST) is None
+
+
+def test_everything_that_moved_is_in_a_look() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        corner = random.uniform(0, 400, (3, 2))
+        boxes = np.hstack([corner, corner + random.uniform(30, 200, (3, 1)) * [0.8, 1]]).astype(np.float32)
+        moved = cells()
+        for _ in range(random.integers(1, 5)):
+            row, column = random.integers(0, (55, 75))
+            moved[row : row + 5, column : column + 5] = True
+
+        looks = plan_windows(moved, FRAME, boxes, SIZES, CLOSEST) or []
+
+        seen = np.zeros(FRAME, bool)
+        for look in looks:
+            look.tile.of(seen)[:] = True
+        assert looks
+        assert seen[moved.repeat(8, 0).repeat(8, 1)].all()
+
+
+def test_a_look_at_a_smaller_scale_does_not_answer_for_small_faces() -> None:
+    look = Look(Tile(0, 0, 480, 480), (128, 128))
+    boxes = faces((100, 100, 180, 190), (100, 100, 130, 140), (440, 100, 520, 190))
+
+    assert look.answers(boxes, FRAME, CLOSEST).tolist() == [True, False, False]
