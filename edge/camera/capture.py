@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from edge.camera import Camera
-from edge.errors import CameraError
+from edge.errors import CameraError, ConfigError
 from edge.records import Frame, Image, Pixels
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Capture:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._over = False
-        self._error: CameraError | None = None
+        self._error: CameraError | ConfigError | None = None
         self._call_until_s = math.inf
         self._image_at_s = self._steady_since_s = self._same_since_s = 0.0
         self._last_pixels: Pixels | None = None
@@ -121,6 +121,7 @@ class Capture:
 
         Raises:
             CameraError: the camera failed for good.
+            ConfigError: it cannot be opened on this machine, whenever it is tried.
         """
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
@@ -182,7 +183,9 @@ class Capture:
     # The rest runs in the capture thread.
 
     def _run(self) -> None:
-        outcome: CameraError | None = CameraError(f"camera {self.name}: its thread died; the log says why")
+        outcome: CameraError | ConfigError | None = CameraError(
+            f"camera {self.name}: its thread died; the log says why"
+        )
         try:
             outcome = self._read_until_error()
             self._close()
@@ -191,7 +194,7 @@ class Capture:
                 self._over, self._error = True, outcome
                 self._changed.notify_all()
 
-    def _read_until_error(self) -> CameraError | None:
+    def _read_until_error(self) -> CameraError | ConfigError | None:
         """Read until the end (None), ``stop`` (None) or an error that reopening does not cure."""
         failures = 0
         while not self._stop.is_set():
@@ -201,6 +204,8 @@ class Capture:
                 continue
             try:
                 image = self._next_image()
+            except ConfigError as error:
+                return error
             except CameraError as error:
                 failures += 1
                 # A patient one waits for a camera that has not come yet: a fresh process would not find it either.

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tarfile
 import types
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -172,6 +173,16 @@ def test_a_recording_that_does_not_exist_ends_with_1(tmp_path: Path, capsys: pyt
     error = capsys.readouterr().err
     assert "absent.mp4" in error
     assert len([line for line in error.splitlines() if line.startswith("fer-edge: ")]) == 1
+
+
+@pytest.mark.skipif(find_spec("picamera2") is not None, reason="needs a machine without picamera2")
+def test_a_camera_without_its_library_ends_with_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["run", "--config", str(write(tmp_path, 'device.id = "test"\n[mqtt]\nport = 1\n'))])
+
+    assert status == 78
+    error = capsys.readouterr().err
+    assert "fer-edge: camera csi: picamera2 cannot be imported" in error
+    assert "Traceback" not in error
 
 
 def test_check_names_everything_and_ends_with_the_worst(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

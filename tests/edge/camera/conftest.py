@@ -10,18 +10,18 @@ import pytest
 
 from edge.camera import Camera
 from edge.camera.capture import Capture
-from edge.errors import CameraError
+from edge.errors import FerEdgeError
 from edge.records import Frame
 from tests.support.camera import ScriptedCamera
 
 
-def opening(*attempts: Camera | CameraError) -> Callable[[], Camera]:
+def opening(*attempts: Camera | FerEdgeError) -> Callable[[], Camera]:
     """One attempt after the other; the last one again and again."""
     script = iter(attempts)
 
     def open_camera() -> Camera:
         attempt = next(script, attempts[-1])
-        if isinstance(attempt, CameraError):
+        if isinstance(attempt, FerEdgeError):
             raise attempt
         return attempt
 
@@ -57,7 +57,7 @@ def started() -> Iterator[Callable[..., Capture]]:
     captures: list[Capture] = []
     cameras: list[ScriptedCamera] = []
 
-    def start(*attempts: ScriptedCamera | CameraError, **options: Any) -> Capture:
+    def start(*attempts: ScriptedCamera | FerEdgeError, **options: Any) -> Capture:
         cameras.extend(attempt for attempt in attempts if isinstance(attempt, ScriptedCamera))
         capture = Capture(opening(*attempts), pause_s=0.001, **options)
         capture.start()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from edge.camera.capture import Capture
-from edge.errors import CameraError
+from edge.errors import CameraError, ConfigError
 from tests.edge.camera.conftest import Clock, next_frame, opening
 from tests.support.camera import ScriptedCamera, StillCamera
 
@@ -112,6 +112,15 @@ def test_a_patient_capture_that_found_its_camera_gives_it_up_like_any_other(star
 
     with pytest.raises(CameraError, match="absent 1"):
         capture.next(5)
+
+
+def test_a_patient_capture_does_not_wait_for_what_only_a_person_can_install(
+    started: Callable[..., Capture],
+) -> None:
+    capture = started(ConfigError("picamera2 cannot be imported"), patient=True)
+
+    with pytest.raises(ConfigError, match="picamera2 cannot be imported"):
+        capture.next(1)
 
 
 def test_a_clip_that_fails_is_not_begun_again(started: Callable[..., Capture]) -> None:
