@@ -87,8 +87,8 @@ class Service:
 
         Raises:
             CameraError: the recording cannot be opened, or the camera failed for good.
-            ConfigError: see ``Publisher.start`` and ``Capture.next``; or the outbox is another file; or the pause button
-                cannot be used.
+            ConfigError: see ``Publisher.start`` and ``Capture.next``; or the outbox is another file, or the pause
+                button cannot be used.
             OutboxError: another process uses the outbox.
         """
         try:

@@ -21,8 +21,8 @@ def without_secrets(text: str) -> str:
     return _LOGIN.sub("...", text)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The document in the file, which may begin with a byte order mark.
+def read_toml(path: Path, option: str = "config") -> dict[str, Any]:
+    """The document in the file that ``--option`` names; it may begin with a byte order mark.
 
     Raises:
         ConfigError: it cannot be read or is not TOML.
@@ -31,21 +31,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"config {path}: cannot be read ({error.strerror}); name a TOML file with --config"
+            f"{option} {path}: cannot be read ({error.strerror}); name a TOML file with --{option}"
         ) from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
-        raise ConfigError(f"config {path}: is UTF-16; save it as UTF-8")
+        raise ConfigError(f"{option} {path}: is UTF-16; save it as UTF-8")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"config {path}: is not UTF-8 in line {line}; save it as UTF-8") from error
+        raise ConfigError(f"{option} {path}: is not UTF-8 in line {line}; save it as UTF-8") from error
     try:
         return tomllib.loads(text)
     except ValueError as error:  # TOML's own, or a number of thousands of digits
-        raise ConfigError(f"config {path}: {_reason(text, str(error))}") from error
+        raise ConfigError(f"{option} {path}: {_reason(text, str(error))}") from error
     except RecursionError as error:
-        raise ConfigError(f"config {path}: is not TOML that can be read (nested too deeply)") from error
+        raise ConfigError(f"{option} {path}: is not TOML that can be read (nested too deeply)") from error
 
 
 def _reason(text: str, said: str) -> str:

@@ -142,7 +142,8 @@ def read_windows(path: Path, device: str, source: str, start: datetime, end: dat
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     """The record at a path, read only."""
     if not path.is_file():
-        raise DataError(f"record {path}: is not a file; name what fer-edge record made")
+        fault = "is not a file" if path.exists() else "does not exist"
+        raise DataError(f"record {path}: {fault}; name one that fer-edge record made")
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as table:
         try:
             table.execute("SELECT at FROM windows LIMIT 1")

@@ -52,7 +52,7 @@ def read_answers(path: Path) -> Answers:
     Raises:
         ConfigError: it cannot be read, or holds something else.
     """
-    document = read_toml(path)
+    document = read_toml(path, "answers")
     for section, keys in document.items():
         if not isinstance(keys, dict):
             raise ConfigError(f"answers {path}: {section} stands outside of a section; expected [device] and so on")

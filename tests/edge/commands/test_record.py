@@ -107,7 +107,7 @@ def test_what_is_no_record_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"notes.txt: cannot be used .*; name another file"):
         RecordFile(tmp_path / "notes.txt")
-    with pytest.raises(DataError, match=r"absent.db: does not exist; fer-edge record makes one"):
+    with pytest.raises(DataError, match=r"absent.db: does not exist; name one that fer-edge record made"):
         read_devices(tmp_path / "absent.db")
     with pytest.raises(DataError, match=r"expected a file of fer-edge record"):
         read_devices(tmp_path / "notes.txt")

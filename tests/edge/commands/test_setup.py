@@ -320,6 +320,15 @@ def test_a_wrong_file_of_answers_changes_nothing(config: Path, answers: str, sen
     assert (config.read_text(), [path.name for path in config.parent.iterdir()]) == (before, [config.name])
 
 
+def test_answers_that_cannot_be_read_are_named_as_such(config: Path) -> None:
+    absent = config.parent / "absent.toml"
+    result = subprocess.run(command(config, "--answers", str(absent)), capture_output=True, text=True, check=False)
+
+    assert result.returncode == 78
+    assert f"answers {absent}: cannot be read" in result.stderr
+    assert "name a TOML file with --answers" in result.stderr
+
+
 def test_without_a_terminal_and_without_answers_it_says_so(config: Path) -> None:
     result = subprocess.run(command(config), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
