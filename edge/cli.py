@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.commands.arguments import CONFIG, parse
@@ -97,22 +98,27 @@ def _preview(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.commands.check import check, check_release
+    from edge.commands.check import check
     from edge.host.systemd import read_unit, unit_name
+
+    if options.model:
+        return _check_model(options.model)
+    unit = read_unit(unit_name(options.config))
+    runs = options.beside_service or (unit is not None and unit.runs)
+    return _tell(check(load(options.config), beside_service=runs), json_lines=options.json)
+
+
+def _check_model(model: Path) -> int:
+    from edge.commands.check import check_release
     from edge.model.release import MANIFEST_FILE, MODEL_FILE
     from edge.model.store import unpacked
     from edge.stderr import native_code_silenced
 
-    if options.model:
-        own_file = options.model.name in (MODEL_FILE, MANIFEST_FILE)
-        folder = options.model.parent if own_file else options.model
-        with native_code_silenced(), nullcontext(folder) if folder.is_dir() else unpacked(folder) as release:
-            part, manifest = check_release(release)
-        print(f"ok    {part:10} {manifest.id}, sha256 {manifest.sha256}")
-        return 0
-    unit = read_unit(unit_name(options.config))
-    runs = options.beside_service or (unit is not None and unit.runs)
-    return _tell(check(load(options.config), beside_service=runs), json_lines=options.json)
+    folder = model.parent if model.name in (MODEL_FILE, MANIFEST_FILE) else model
+    with native_code_silenced(), nullcontext(folder) if folder.is_dir() else unpacked(folder) as release:
+        part, manifest = check_release(release)
+    print(f"ok    {part:10} {manifest.id}, sha256 {manifest.sha256}")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
