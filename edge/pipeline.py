@@ -11,18 +11,30 @@ from typing import Protocol
 from edge.camera.capture import Capture
 from edge.health import Meter
 from edge.host.thermal import Throttle
-from edge.records import Frame, Observation, Reading, RoomReading, Track, UnreadFace, WindowSummary
+from edge.records import (
+    EmotionScores,
+    Frame,
+    Observation,
+    Reading,
+    RoomReading,
+    Track,
+    Unreadable,
+    UnreadFace,
+    WindowSummary,
+)
 from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
 from edge.vision.liveness import Liveness
-from edge.vision.movement import Cells, Movement
+from edge.vision.movement import Cells, Movement, touches
 from edge.vision.readable import why_unreadable
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 
 FRAME_TIMEOUT_S = 0.5
 LIVE_EVERY_S = 0.5
+READ_S = 0.45
+"""A face is read again after as long, if it has changed: as often as the room's newest state is published."""
 
 
 class Outlet(Protocol):
@@ -66,6 +78,7 @@ class Pipeline:
         self._live_at_s = float("-inf")
         self.movement = Movement(min_face_px)
         self._observed = Observation(0, 0.0, ())
+        self._held: dict[int, tuple[float, EmotionScores | Unreadable]] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set or the clip ends; the unfinished window is published too, also before a pause.
@@ -118,7 +131,7 @@ class Pipeline:
             tracks = self.tracker.carry()
         else:
             tracks = self._track(frame, moved)
-            self._observed = self._read(frame, tracks)
+            self._observed = self._read(frame, tracks, moved)
         observation = replace(self._observed, sequence=frame.sequence, captured_at_s=frame.captured_at_s)
         if self.onlooker is not None:
             self.onlooker.see(frame, tracks, observation)
@@ -139,22 +152,35 @@ class Pipeline:
             self.liveness.look(frame.pixels, [track for track in tracks if track.confirmed], frame.captured_at_s)
         return tracks
 
-    def _read(self, frame: Frame, tracks: Sequence[Track]) -> Observation:
+    def _read(self, frame: Frame, tracks: Sequence[Track], moved: Cells) -> Observation:
         """The readings of everybody who is confirmed, has moved and is in view."""
         now_s = frame.captured_at_s
         confirmed = [track for track in tracks if track.confirmed]
         people = [track for track in confirmed if self.liveness.is_alive(track, now_s)]
-        readings, unread = self._classify(frame, people) if people else ((), ())
+        held = {track.id: self._held[track.id] for track in people if track.id in self._held}
+        due = [
+            track
+            for track in people
+            if track.id not in held
+            or (now_s - held[track.id][0] >= READ_S and touches(moved, track.face, frame.pixels.shape))
+        ]
+        if due:
+            held |= {track.id: (now_s, said) for track, said in zip(due, self._classify(frame, due), strict=True)}
+        self._held = held
+        said = [(track, held[track.id][1]) for track in people]
+        readings = tuple(Reading(track, each) for track, each in said if isinstance(each, EmotionScores))
+        unread = tuple(UnreadFace(track, each) for track, each in said if not isinstance(each, EmotionScores))
         still = tuple(track for track in confirmed if self.liveness.is_still(track, now_s))
         return Observation(frame.sequence, now_s, readings, unread, still)
 
-    def _classify(self, frame: Frame, people: list[Track]) -> tuple[tuple[Reading, ...], tuple[UnreadFace, ...]]:
+    def _classify(self, frame: Frame, people: list[Track]) -> list[EmotionScores | Unreadable]:
+        """What each face says, or why it cannot be read."""
         size_px, rule = self.classifier.input_size_px, self.detector.crop_rule
         with self.meter.time("crop"):
             crops = [crop_face(frame.pixels, track.face, rule, size_px) for track in people]
             reasons = [why_unreadable(track.face, crop) for track, crop in zip(people, crops, strict=True)]
         with self.meter.time("classify"):
-            scores = self.classifier.classify([crop for crop, reason in zip(crops, reasons, strict=True) if not reason])
-        readable = [track for track, reason in zip(people, reasons, strict=True) if not reason]
-        unread = [UnreadFace(track, reason) for track, reason in zip(people, reasons, strict=True) if reason]
-        return tuple(map(Reading, readable, scores)), tuple(unread)
+            scores = iter(
+                self.classifier.classify([crop for crop, reason in zip(crops, reasons, strict=True) if not reason])
+            )
+        return [next(scores) if reason is None else reason for reason in reasons]

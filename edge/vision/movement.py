@@ -102,12 +102,22 @@ def _reduced(pixels: Pixels, halvings: int) -> Pixels:
     return pixels
 
 
+def touches(moved: Cells, face: Face, frame_px: tuple[int, ...]) -> bool:
+    """Whether any of the cells lies at a face, in a frame of this height and width."""
+    return bool(moved[_cells(face, frame_px, moved.shape)].any())
+
+
 def _at(faces: Sequence[Face], frame_px: tuple[int, ...], shape: tuple[int, ...]) -> Cells:
     """The cells of faces."""
     cells = np.zeros(shape, bool)
-    rows, columns = (count / side for count, side in zip(shape, frame_px, strict=True))
     for face in faces:
-        top, bottom = max(0, int(face.top_px * rows)), max(0, math.ceil(face.bottom_px * rows))
-        left, right = max(0, int(face.left_px * columns)), max(0, math.ceil(face.right_px * columns))
-        cells[top:bottom, left:right] = True
+        cells[_cells(face, frame_px, shape)] = True
     return cells
+
+
+def _cells(face: Face, frame_px: tuple[int, ...], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    rows, columns = (count / side for count, side in zip(shape, frame_px, strict=True))
+    return (
+        slice(max(0, int(face.top_px * rows)), max(0, math.ceil(face.bottom_px * rows))),
+        slice(max(0, int(face.left_px * columns)), max(0, math.ceil(face.right_px * columns))),
+    )

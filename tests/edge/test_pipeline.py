@@ -16,6 +16,7 @@ from edge.health import Meter
 from edge.host.thermal import LOWER_AFTER_S, Throttle
 from edge.pipeline import Onlooker, Pipeline
 from edge.records import (
+    EmotionScores,
     Face,
     Frame,
     HostHealth,
@@ -154,6 +155,44 @@ def test_between_two_detections_nothing_is_classified_and_the_readings_hold() ->
     assert [index for index in range(4, 12) if seen[index] is seen[index - 1]] == [4, 5, 7, 8, 10, 11]
 
 
+class Readings(Onlooker):
+    """Keeps what the first face said in each frame."""
+
+    def __init__(self) -> None:
+        self.scores: list[EmotionScores | None] = []
+
+    def see(self, frame: Frame, tracks: Sequence[Track], observation: Observation) -> None:
+        self.scores.append(observation.readings[0].scores if observation.readings else None)
+
+    @property
+    def new(self) -> list[int]:
+        """The frames in which it was read."""
+        return [i for i, each in enumerate(self.scores) if each and (i == 0 or each is not self.scores[i - 1])]
+
+
+def test_a_face_is_read_twice_a_second_however_often_it_is_detected() -> None:
+    readings = Readings()
+
+    run(camera(22), (FACE,), onlooker=readings)
+
+    assert readings.new == [1, 6, 11, 16, 21]
+
+
+def test_a_face_that_has_not_changed_is_read_once_a_second() -> None:
+    readings = Readings()
+    still = camera(1)._image(7).pixels
+
+    class Beside(SharpCamera):
+        def _image(self, level: int) -> Image:
+            image = super()._image(level)
+            image.pixels[:, :88] = still[:, :88]
+            return image
+
+    run(Beside([*range(0, 154, 7), None], live=False, size_px=(160, 120), interval_s=0.1), (FACE,), onlooker=readings)
+
+    assert readings.new == [1, 10, 20]
+
+
 def test_an_empty_room_is_published_too() -> None:
     results = run(camera(20), ())
 
@@ -249,7 +288,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_detection_and_every_classification_is_timed() -> None:
     meter = Meter()
 
-    run(camera(6), (FACE,), meter=meter, detect_every=2)
+    run(camera(12), (FACE,), meter=meter, detect_every=2)
 
     assert meter.percentiles_ms("detect") == Percentiles(1000, 1000)
     assert meter.percentiles_ms("classify") == Percentiles(1000, 1000)
