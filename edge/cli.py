@@ -13,13 +13,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.commands.arguments import CONFIG, parse
-from edge.config import CameraConfig, Config, MqttConfig
+from edge.config import Config, MqttConfig
 from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
 from edge.labels import EMOTIONS, check_labels
@@ -275,8 +275,10 @@ def _bench(options: argparse.Namespace) -> int:
     from edge.commands.bench import bench
     from edge.commands.demo import CLIP
 
-    clip = Config(camera=CameraConfig(kind="replay", path=str(CLIP)))
-    result = bench(load(options.config) if options.config else clip)
+    config = load(options.config) if options.config else Config()
+    if options.clip or not options.config:
+        config = replace(config, camera=replace(config.camera, kind="replay", path=str(options.clip or CLIP)))
+    result = bench(config)
     if options.json:
         print(json.dumps(result.to_dict(), indent=1))
         return 0

@@ -206,10 +206,13 @@ def parser() -> argparse.ArgumentParser:
         "memory.",
     )
     bench.add_argument(
+        "clip", nargs="?", type=Path, metavar="CLIP", help="a video, an image or a folder of images (default: packaged)"
+    )
+    bench.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help='clip, detector and model of this configuration, with camera.kind = "replay" (default: the packaged ones)',
+        help='with the detector and the model of this configuration, and its clip if camera.kind is "replay"',
     )
     bench.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     bench.set_defaults(command="bench")

@@ -226,6 +226,20 @@ def test_bench_says_which_stage_takes_how_much_processor_time(capsys: pytest.Cap
     assert 0 < figures["people_per_frame"] < figures["faces_per_frame"]
 
 
+def test_bench_takes_a_clip_with_or_without_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(tmp_path / "mine.png"), np.zeros((48, 64), np.uint8))
+    (tmp_path / "kiosk.toml").write_text("[detector]\nmin_face_px = 120\n")
+
+    for options in ([], ["--config", str(tmp_path / "kiosk.toml")]):
+        assert main(["bench", str(tmp_path / "mine.png"), *options]) == 0
+        assert capsys.readouterr().out.startswith("replay mine.png, ")
+
+
+def test_bench_says_that_a_clip_is_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(tmp_path / "absent.mp4")]) != 0
+    assert "absent.mp4" in capsys.readouterr().err
+
+
 def test_bench_of_one_image_says_why_it_times_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), np.zeros((48, 64), np.uint8))
     (tmp_path / "one.toml").write_text('[camera]\nkind = "replay"\npath = "one.png"\n')
