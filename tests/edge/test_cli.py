@@ -17,13 +17,8 @@ import pytest
 import edge
 from edge.cli import main
 from edge.vision.classifier import PACKAGED_MODEL, load_release
+from tests.support.configuration import write
 from tests.support.paths import CLIP
-
-
-def write(folder: Path, text: str) -> Path:
-    file = folder / "fer-edge.toml"
-    file.write_text(text, "utf-8")
-    return file
 
 
 def replay(folder: Path, extra: str = "", path: Path = CLIP) -> Path:

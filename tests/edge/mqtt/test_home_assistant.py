@@ -2,93 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator, ValidationError
 from msgspec.structs import replace
 
 from edge.labels import EMOTIONS
-from edge.mqtt.codec import decode_pause, encode
-from edge.mqtt.compose import aggregate, live, status
-from edge.mqtt.home_assistant import LIVE_EXPIRES_S, announce, discovery, discovery_in_parts
-from edge.mqtt.messages import Context, Device, PauseCommand, Privacy
+from edge.mqtt.codec import encode
+from edge.mqtt.compose import aggregate
+from edge.mqtt.home_assistant import announce, discovery, discovery_in_parts
+from edge.mqtt.messages import Context, Device, Privacy
 from edge.mqtt.wallclock import WallClock
-from edge.records import (
-    CameraHealth,
-    DeliveryHealth,
-    EmotionScores,
-    Health,
-    HostHealth,
-    InferenceHealth,
-    Paused,
-    Problem,
-    RoomReading,
-)
+from edge.records import EmotionScores
+from tests.support.home_assistant_entity import ExpiringEntity, described
 
 ACCEPTED = Draft202012Validator(
     json.loads((Path(__file__).parent / "home_assistant_discovery.json").read_text("utf-8")),
     format_checker=Draft202012Validator.FORMAT_CHECKER,
 )
 CLOCK = WallClock()
-TEMPLATES = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 WITHHELD = {"emotions": None, "uncertain": None}
-
-
-def described(device: Device) -> Any:
-    return json.loads(discovery(device).payload)
-
-
-class ExpiringEntity:
-    """Home Assistant's MQTT sensor (``MqttSensor`` in homeassistant/components/mqtt/sensor.py, 2026.9)."""
-
-    def __init__(self, device: Device, name: str) -> None:
-        self.config = described(device)["components"][name]
-        self.value: str | None = None
-        self.expired = "expire_after" in self.config
-        self.warnings: list[str] = []
-
-    @property
-    def state(self) -> str:
-        if self.expired:
-            return "unavailable"
-        return "unknown" if self.value is None else self.value
-
-    def expire(self) -> None:
-        self.expired = "expire_after" in self.config
-
-    def hear(self, payload: bytes) -> str:
-        this, self.expired = {"state": self.state}, False
-        template = TEMPLATES.from_string(self.config["value_template"])
-        rendered = template.render(value_json=json.loads(payload), this=this).strip()
-        numeric = "state_class" in self.config
-        if rendered == "None":
-            self.value = None
-        elif "options" in self.config and rendered not in self.config["options"]:
-            self.warnings.append(rendered)
-        elif rendered or not numeric:
-            self.value = rendered
-        return self.state
-
-
-def health(*problems: Problem) -> Health:
-    return Health(
-        state="degraded" if problems else "running",
-        problems=problems,
-        camera=CameraHealth("csi", 9.8, 0.1, 0, 0, 0),
-        inference=InferenceHealth("cpu", None, None),
-        mqtt=DeliveryHealth(3, 12.0, 0, 0, 0, "5eed0001", 0, None),
-        host=HostHealth(None, None, None, None),
-        uptime_s=1.0,
-        version="0.1.0",
-    )
 
 
 @pytest.mark.parametrize(
@@ -170,18 +107,6 @@ def test_what_a_device_can_never_have_is_no_entity(
     assert components.keys() - json.loads(changed.payload)["components"].keys() == gone
 
 
-def test_occupancy_and_people_now_follow_the_live_messages(device: Device) -> None:
-    occupancy, people = ExpiringEntity(device, "occupancy"), ExpiringEntity(device, "people_now")
-    somebody = encode(live(device, RoomReading(2, None, "windows_only"), CLOCK))
-    nobody = encode(live(device, RoomReading(0, None, None), CLOCK))
-
-    assert occupancy.config["state_topic"] == people.config["state_topic"] == somebody.topic
-    assert [(occupancy.hear(m.payload), people.hear(m.payload)) for m in (somebody, nobody)] == [
-        ("ON", "2"),
-        ("OFF", "0"),
-    ]
-
-
 ODD = ("gut gelaunt", "Müde", "mude", "1", "people", "don't know", "困惑", "退屈", "items", "happy")
 
 
@@ -258,37 +183,6 @@ def test_what_somebody_else_keeps_on_the_topic_of_discovery_changes_nothing(devi
     assert announce(device, {discovery(device).topic: kept}, lambda _: True) == [discovery(device)]
 
 
-def test_the_basis_of_a_mood_or_the_reason_for_none_is_an_entity(device: Device, summary: Any) -> None:
-    basis = ExpiringEntity(device, "basis")
-
-    assert basis.hear(encode(aggregate(device, "5eed0001", 1, summary(), CLOCK)).payload) == "People in view together"
-    few = summary(**WITHHELD, suppressed="too_few_people")
-    assert basis.hear(encode(aggregate(device, "5eed0001", 2, few, CLOCK)).payload) == "Too few people"
-    nobody = summary(**WITHHELD, people=0)
-    assert basis.hear(encode(aggregate(device, "5eed0001", 3, nobody, CLOCK)).payload) == "Nobody in view"
-    blind = summary(**WITHHELD, people=0, captured=0, analysed=0)
-    assert basis.hear(encode(aggregate(device, "5eed0001", 4, blind, CLOCK)).payload) == "No images"
-
-
-def test_how_many_people_are_there_is_unknown_while_the_camera_delivers_no_images(device: Device, summary: Any) -> None:
-    blind = summary(**WITHHELD, people=0, captured=0, analysed=0)
-
-    shown = ExpiringEntity(device, "people").hear(encode(aggregate(device, "5eed0001", 1, blind, CLOCK)).payload)
-
-    assert shown == "unknown"
-
-
-def test_a_kiosk_keeps_the_mood_of_its_last_visits_until_the_next_have_gathered(device: Device, summary: Any) -> None:
-    kiosk = replace(device, privacy=Privacy(3, counts_only=False, mode="visits"))
-    dominant, visits = ExpiringEntity(kiosk, "dominant"), ExpiringEntity(kiosk, "visits")
-    gathering = summary(**WITHHELD, suppressed="gathering", visits=1, gathered=1)
-
-    assert dominant.hear(encode(aggregate(kiosk, "5eed0001", 1, summary(), CLOCK)).payload) == "Neutral"
-    message = encode(aggregate(kiosk, "5eed0001", 2, gathering, CLOCK)).payload
-
-    assert (dominant.hear(message), visits.hear(message)) == ("Neutral", "1")
-
-
 def test_an_unchanged_device_is_described_by_the_same_bytes(device: Device) -> None:
     # Home Assistant ignores an unchanged description; a changed one lets every entity expire.
     assert discovery(device) == discovery(replace(device))
@@ -300,127 +194,3 @@ def test_every_entity_has_its_own_id_and_a_topic_of_this_device(device: Device) 
     assert len({component["unique_id"] for component in components}) == len(components)
     assert len({component["default_entity_id"] for component in components}) == len(components)
     assert all(component["state_topic"].startswith("fer/v1/fer-1a2b3c4d/") for component in components)
-
-
-def test_what_expires_is_not_retained_and_what_is_retained_is_a_diagnostic(device: Device, summary: Any) -> None:
-    retained = {
-        message.topic: message.retain
-        for message in (
-            encode(status(device, health(), CLOCK)),
-            encode(aggregate(device, "5eed0001", 1, summary(), CLOCK)),
-            encode(live(device, RoomReading(2, None, "windows_only"), CLOCK)),
-        )
-    }
-
-    components = described(device)["components"].values()
-
-    assert {
-        ("expire_after" in one, retained[one["state_topic"]], one.get("entity_category")) for one in components
-    } == {
-        (True, False, None),
-        (False, True, "diagnostic"),
-    }
-    assert {one["expire_after"] for one in components if "expire_after" in one} == {
-        round(3 * device.window_s) + 10,
-        LIVE_EXPIRES_S,
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "changes", "state"),
-    [
-        ("people", {}, "7"),
-        ("happy", {}, "30.0"),
-        ("uncertain", {}, "10.0"),
-        ("uncertain", {"people": 0, **WITHHELD}, "unknown"),
-        ("dominant", {}, "Neutral"),
-        ("people", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "2"),
-        ("happy", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "unknown"),
-        ("dominant", {"people": 2, "suppressed": "too_few_people", **WITHHELD}, "unknown"),
-        ("people", {"people": 0, **WITHHELD}, "0"),
-        ("happy", {"people": 0, **WITHHELD}, "unknown"),
-        ("dominant", {"people": 0, **WITHHELD}, "unknown"),
-    ],
-)
-def test_an_entity_shows_the_window(device: Device, summary: Any, name: str, changes: Any, state: str) -> None:
-    entity = ExpiringEntity(device, name)
-
-    assert entity.state == "unavailable"
-    assert entity.hear(encode(aggregate(device, "5eed0001", 1, summary(**changes), CLOCK)).payload) == state
-
-
-@pytest.mark.parametrize(("name", "state"), [("people", "7"), ("happy", "30.0"), ("dominant", "Neutral")])
-def test_a_replayed_window_moves_nothing_and_revives_no_old_value(
-    device: Device, summary: Any, name: str, state: str
-) -> None:
-    entity = ExpiringEntity(device, name)
-    fresh = encode(aggregate(device, "5eed0001", 9, summary(), CLOCK))
-    replayed = encode(aggregate(device, "5eed0001", 3, summary(people=1, **WITHHELD), CLOCK).replayed())
-
-    assert entity.hear(fresh.payload) == state
-    assert entity.hear(replayed.payload) == state
-    entity.expire()
-    assert entity.hear(replayed.payload) == "unknown"
-    assert entity.hear(replayed.payload) == "unknown"
-    assert entity.hear(fresh.payload) == state
-    assert entity.warnings == []
-
-
-@pytest.mark.parametrize(
-    ("name", "state"),
-    [("problem", "ON"), ("state", "Degraded"), ("fps", "9.8"), ("outbox", "3"), ("cpu_temperature", "unknown")],
-)
-def test_a_diagnostic_shows_the_health(device: Device, name: str, state: str) -> None:
-    hot = health(Problem("throttled", 'It is "hot".'))
-
-    assert ExpiringEntity(device, name).hear(encode(status(device, hot, CLOCK)).payload) == state
-
-
-def test_the_problem_entity_carries_the_sentences(device: Device) -> None:
-    component = described(device)["components"]["problem"]
-    message = encode(status(device, health(Problem("throttled", 'It is "hot".')), CLOCK))
-
-    template = TEMPLATES.from_string(component["json_attributes_template"])
-
-    assert component["json_attributes_topic"] == message.topic
-    assert json.loads(template.render(value_json=json.loads(message.payload))) == {"problems": ['It is "hot".']}
-
-
-MORNING = datetime(2026, 11, 26, 6, tzinfo=UTC)
-
-
-@pytest.fixture
-def paused() -> Health:
-    """The health of a device that is closed until the morning."""
-    return dataclasses.replace(health(), state="paused", paused=Paused("quiet_hours", MORNING))
-
-
-def test_a_device_that_takes_no_commands_has_no_switch(device: Device) -> None:
-    assert "pause" not in described(device)["components"]
-
-
-def test_the_switch_sends_what_the_device_obeys_and_shows_what_it_answers(device: Device, paused: Health) -> None:
-    device = replace(device, commands=("pause",))
-    switch = described(device)["components"]["pause"]
-    state = TEMPLATES.from_string(switch["value_template"])
-
-    def shown(health: Health) -> str:
-        return state.render(value_json=json.loads(encode(status(device, health, CLOCK)).payload))
-
-    assert switch["command_topic"] == "fer/v1/fer-1a2b3c4d/command/pause"
-    assert decode_pause(switch["payload_on"].encode(), retained=False) == PauseCommand(paused=True)
-    assert decode_pause(switch["payload_off"].encode(), retained=False) == PauseCommand(paused=False)
-    assert (shown(paused), shown(health())) == (switch["state_on"], switch["state_off"])
-    assert not switch.get("retain"), "the device refuses retained commands"
-
-
-def test_the_state_entity_says_why_and_until_when_the_device_is_paused(device: Device, paused: Health) -> None:
-    component = described(device)["components"]["state"]
-    attributes = TEMPLATES.from_string(component["json_attributes_template"])
-
-    def shown(health: Health) -> Any:
-        return json.loads(attributes.render(value_json=json.loads(encode(status(device, health, CLOCK)).payload)))
-
-    assert ExpiringEntity(device, "state").hear(encode(status(device, paused, CLOCK)).payload) == "Paused"
-    assert shown(paused) == {"paused_by": "quiet_hours", "paused_until": "2026-11-26T06:00:00.000Z"}
-    assert shown(health()) == {"paused_by": None, "paused_until": None}

@@ -5,60 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.labels import EMOTIONS
-from edge.records import (
-    Basis,
-    EmotionScores,
-    Face,
-    Observation,
-    Reading,
-    RoomReading,
-    Track,
-    Unread,
-    UnreadFace,
-    WindowSummary,
-)
-from edge.vision.window import EmotionWindow
-
-FACE = Face(10, 10, 60, 60, 0.9)
-
-
-def scores(**shares: float) -> EmotionScores:
-    """Scores from the named shares; what is missing to 1 is neutral."""
-    probabilities = [shares.get(emotion, 0.0) for emotion in EMOTIONS]
-    probabilities[EMOTIONS.index("neutral")] += 1 - sum(probabilities)
-    return EmotionScores(tuple(probabilities))
-
-
-HAPPY, SAD, ANGRY = scores(happy=1), scores(sad=1), scores(angry=1)
-
-
-def seen(sequence: int, at_s: float, people: dict[int, EmotionScores] | None = None) -> Observation:
-    readings = (Reading(Track(person, FACE, True), score) for person, score in (people or {}).items())
-    return Observation(sequence, at_s, tuple(readings))
-
-
-def make_window(**changes: object) -> EmotionWindow:
-    settings = {"duration_s": 10.0, "min_people": 1, "counts_only": None, "uncertain_below": 0.5} | changes
-    return EmotionWindow(**settings)  # type: ignore[arg-type]
-
-
-def run(window: EmotionWindow, observations: list[Observation], end_s: float) -> list[WindowSummary]:
-    """What the pipeline does: advance to each observation, add it, close at the end."""
-    summaries = []
-    for observation in observations:
-        while summary := window.advance(observation.captured_at_s):
-            summaries.append(summary)
-        window.add(observation)
-    while summary := window.advance(end_s):
-        summaries.append(summary)
-    last = window.close(end_s)
-    return [*summaries, last] if last else summaries
-
-
-def share(summary: WindowSummary | RoomReading, emotion: str) -> float:
-    assert summary.emotions is not None
-    return summary.emotions.probabilities[EMOTIONS.index(emotion)]
+from edge.records import Basis, EmotionScores, RoomReading, Track, Unread, UnreadFace, WindowSummary
+from tests.support.observations import ANGRY, FACE, HAPPY, SAD, SCORES, make_window, run, scores, seen, share
 
 
 def test_a_window_sums_up_what_it_saw() -> None:
@@ -117,18 +65,6 @@ def test_the_basis_tells_the_fewest_people_and_the_first_and_last_moment() -> No
     assert summary.basis == Basis("room", 2, 1.0, 3.0)
 
 
-def test_above_a_threshold_of_one_shares_are_rounded_and_still_sum_to_one() -> None:
-    window = make_window(min_people=3, uncertain_below=0.5)
-    unclear = scores(happy=0.41, sad=0.3, angry=0.2)
-    window.add(seen(0, 0.0, {1: HAPPY, 2: unclear, 3: SAD}))
-
-    summary = window.close(1.0)
-
-    assert summary is not None
-    assert summary.emotions == EmotionScores((0.05, 0, 0, 0.45, 0.45, 0, 0.05))
-    assert summary.uncertain == 0.35
-
-
 def test_faces_that_could_not_be_read_are_people_without_a_mood() -> None:
     window = make_window(min_people=2)
     others = UnreadFace(Track(2, FACE, True), "dark"), UnreadFace(Track(3, FACE, True), "turned")
@@ -141,13 +77,6 @@ def test_faces_that_could_not_be_read_are_people_without_a_mood() -> None:
     assert (summary.people, summary.max_at_once, summary.mean_at_once) == (3, 3, 3.0)
     assert (summary.emotions, summary.suppressed) == (None, "unreadable")
     assert summary.unread == Unread(dark=1, turned=1)
-
-
-def test_without_a_threshold_the_room_says_that_nobody_in_it_could_be_read() -> None:
-    window = make_window()
-    window.add(replace(seen(0, 0.0), unread=(UnreadFace(Track(1, FACE, True), "blurred"),)))
-
-    assert window.room() == RoomReading(1, None, "unreadable")
 
 
 def test_faces_that_never_move_are_counted_apart_once_each() -> None:
@@ -168,65 +97,6 @@ def test_an_empty_room_has_no_emotions() -> None:
 
     assert (summary.people, summary.max_at_once, summary.mean_at_once) == (0, 0, 0.0)
     assert (summary.emotions, summary.uncertain, summary.suppressed) == (None, None, None)
-
-
-@pytest.mark.parametrize(("people", "suppressed"), [(1, "too_few_people"), (2, "too_few_people"), (3, None), (4, None)])
-def test_emotions_are_withheld_below_the_least_number_of_people(people: int, suppressed: str | None) -> None:
-    (summary,) = run(make_window(min_people=3), [seen(0, 0.0, dict.fromkeys(range(people), HAPPY))], end_s=9.0)
-
-    assert summary.people == people
-    assert summary.suppressed == suppressed
-    assert (summary.emotions is None) is (suppressed is not None)
-    assert (summary.uncertain is None) is (suppressed is not None)
-
-
-def test_people_who_come_one_after_another_may_be_one_and_do_not_reach_the_threshold() -> None:
-    observations = [seen(frame, float(frame), {frame: HAPPY}) for frame in range(5)]
-
-    (summary,) = run(make_window(min_people=3), observations, end_s=9.0)
-
-    assert (summary.people, summary.max_at_once) == (5, 1)
-    assert (summary.emotions, summary.uncertain, summary.suppressed) == (None, None, "too_few_people")
-
-
-def test_who_stays_alone_is_not_read_out_because_others_passed_by() -> None:
-    together = [seen(0, 0.0, {1: HAPPY, 2: HAPPY, 3: HAPPY})]
-    alone = [seen(frame, float(frame), {1: scores(sad=0.4)}) for frame in range(1, 9)]
-
-    (summary,) = run(make_window(min_people=3), together + alone, end_s=9.0)
-
-    assert share(summary, "happy") == pytest.approx(1)
-    assert summary.uncertain == 0
-    assert summary.people == 3
-
-
-def test_people_of_an_earlier_window_do_not_help_over_the_threshold() -> None:
-    observations = [seen(0, 0.0, {1: HAPPY, 2: HAPPY, 3: HAPPY}), seen(1, 10.0, {3: SAD})]
-
-    first, second = run(make_window(min_people=3), observations, end_s=11.0)
-
-    assert first.suppressed is None
-    assert (second.people, second.suppressed) == (1, "too_few_people")
-
-
-def test_counts_only_withholds_emotions_of_any_crowd() -> None:
-    window = make_window(counts_only="counts_only")
-    window.add(seen(0, 0.0, dict.fromkeys(range(20), HAPPY)))
-
-    assert window.room() == RoomReading(20, None, "counts_only")
-    summary = window.close(1.0)
-    assert summary is not None
-    assert (summary.people, summary.emotions, summary.suppressed) == (20, None, "counts_only")
-
-
-def test_counts_only_withholds_nothing_of_nobody() -> None:
-    window = make_window(counts_only="counts_only")
-    window.add(seen(0, 0.0))
-
-    summary = window.close(1.0)
-
-    assert summary is not None
-    assert summary.suppressed is None
 
 
 def test_uncertain_is_the_share_of_readings_without_a_clear_emotion() -> None:
@@ -324,59 +194,6 @@ def test_a_window_remembers_4096_people_unless_told_otherwise() -> None:
     assert summary.people == 4096
 
 
-def test_the_room_shows_the_newest_scores_of_the_people_in_it() -> None:
-    window = make_window()
-    window.add(seen(0, 0.0, {1: SAD, 2: SAD}))
-    window.add(seen(1, 1.0, {1: HAPPY}))
-
-    room = window.room()
-
-    assert room.people == 2
-    assert share(room, "happy") == pytest.approx(0.5)
-
-
-def test_the_room_forgets_a_person_two_seconds_after_the_last_reading() -> None:
-    window = make_window()
-    window.add(seen(0, 0.0, {1: HAPPY, 2: SAD}))
-    window.add(seen(1, 2.0, {1: HAPPY}))
-    assert window.room().people == 2
-
-    window.add(seen(2, 2.1, {1: HAPPY}))
-
-    assert window.room() == RoomReading(1, HAPPY, None)
-
-
-@pytest.mark.parametrize("people", [1, 3, 9])
-def test_with_a_threshold_the_room_counts_and_leaves_emotions_to_the_windows(people: int) -> None:
-    window = make_window(min_people=2)
-
-    window.add(seen(0, 0.0, dict.fromkeys(range(people), HAPPY)))
-
-    assert window.room() == RoomReading(people, None, "windows_only")
-
-
-def test_the_room_empties_while_no_frame_comes() -> None:
-    window = make_window()
-    window.add(seen(0, 0.0, {1: HAPPY}))
-
-    window.advance(2.1)
-
-    assert window.room() == RoomReading(0, None, None)
-
-
-def test_the_room_is_kept_across_the_end_of_a_window() -> None:
-    window = make_window()
-    window.add(seen(0, 0.0))
-    window.add(seen(1, 9.5, {1: HAPPY}))
-
-    window.advance(10.0)
-
-    assert window.room().people == 1
-
-
-SCORES = st.lists(st.floats(0.001, 1), min_size=7, max_size=7).map(
-    lambda weights: EmotionScores(tuple(weight / sum(weights) for weight in weights))
-)
 STEPS = st.lists(
     st.tuples(st.integers(1, 9), st.floats(0, 25), st.dictionaries(st.integers(1, 6), SCORES, max_size=4)),
     min_size=1,
@@ -405,22 +222,3 @@ def test_windows_lose_no_frame_and_never_publish_emotions_of_too_few_people(
         else:
             assert summary.max_at_once >= min_people
             assert sum(summary.emotions.probabilities) == pytest.approx(1)
-
-
-@given(SCORES, SCORES, st.integers(1, 8))
-def test_one_persons_share_is_never_above_one_over_the_people(
-    before: EmotionScores, after: EmotionScores, others: int
-) -> None:
-    def published(own: EmotionScores) -> EmotionScores:
-        people = dict.fromkeys(range(1, others + 1), HAPPY)
-        restless = [seen(frame, frame / 2, {100 + frame: own, **people}) for frame in range(4)]
-        (summary,) = run(make_window(), restless, end_s=2.0)
-        assert summary.emotions is not None
-        return summary.emotions
-
-    moved = sum(
-        abs(a - b) for a, b in zip(published(before).probabilities, published(after).probabilities, strict=True)
-    )
-    own_move = sum(abs(a - b) for a, b in zip(before.probabilities, after.probabilities, strict=True))
-
-    assert moved <= own_move / (others + 1) + 1e-9
