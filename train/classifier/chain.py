@@ -21,7 +21,7 @@ from train.run.layers import multiply_adds
 _BACKWARD = 2
 """Multiply-adds of a step backward for each of the step forward."""
 
-_TIMED_STEPS = 4
+_TIMED_STEPS, _TIMED_BATCH = 2, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ def chain(
 def describe(runs: Sequence[Run], images: int) -> str:
     """What is still to train of a ``chain`` on so many images, and how long it takes, by a few steps measured now."""
     costs = {run.recipe.name: multiply_adds(run.recipe.network()) for run in runs}
-    speed = _multiply_adds_per_second(runs[-1], costs[runs[-1].recipe.name])
+    largest = max(runs, key=lambda run: costs[run.recipe.name])  # most of the work is done in networks like it
+    speed = _multiply_adds_per_second(largest, costs[largest.recipe.name])
     lines, total_s = [], 0.0
     for run in runs:
         passes = (1 + _BACKWARD) * costs[run.recipe.name] + sum(costs[name] for name in run.recipe.teachers)
@@ -94,7 +95,7 @@ def describe(runs: Sequence[Run], images: int) -> str:
 def _multiply_adds_per_second(run: Run, cost: int) -> float:
     """The speed of the run's training steps without teachers."""
     keras.mixed_precision.set_dtype_policy(run.options.precision)
-    size = run.recipe.batch
+    size = min(run.recipe.batch, _TIMED_BATCH)
     model = TrainingModel(run.recipe.network(), run.recipe, seed=0)
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), jit_compile=jit_compile())
     pixels = np.zeros((size, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), np.uint8)
