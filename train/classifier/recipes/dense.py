@@ -1,7 +1,7 @@
 """One to learn from: densely connected blocks, 3.5 million parameters, 689 million multiply-adds.
 
-Score: not measured yet
-Time: not measured yet
+Score (PublicTest, one run): 69.4 % on FER2013 and 88.2 % on FER+ (8 classes), in bfloat16, see ``plain``.
+Time: see ``plain``.
 Command: fer-train fit --recipe dense --precision mixed_bfloat16 --data fer2013.csv --votes fer2013new.csv
 """
 
