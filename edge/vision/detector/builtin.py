@@ -19,7 +19,7 @@ from edge.vision.detector.box import clip_box
 from edge.vision.detector.decode import NO_BOXES, Boxes, decode
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
-from edge.vision.detector.tiles import SURE_PX, merge, plan_looks, seen_whole
+from edge.vision.detector.tiles import SURE_PX, merge, plan_looks, seen_whole, usual_scale
 from edge.vision.detector.windows import Look, Size, plan_windows
 from edge.vision.movement import Cells
 
@@ -162,11 +162,12 @@ class BuiltinDetector:
         self._known = merge([kept, *seen], self.manifest.max_overlap)
 
     def _plan(self) -> tuple[Look, ...]:
-        """The looks at all of a frame. One is at the smallest input that shows faces large enough."""
+        """The looks at all of a frame. Where only large faces are asked for, one is by the smallest input for them."""
         full = self._sizes[-1]
         whole, *tiles = plan_looks(self._shape, full, self._min_face_px)
-        least = min(SURE_PX / self._min_face_px, whole.scale(full))
-        size = full if tiles else next(each for each in self._sizes if whole.scale(each) >= least)
+        size, least = full, SURE_PX / self._min_face_px
+        if not tiles and least < usual_scale(full):
+            size = next((each for each in self._sizes if whole.scale(each) >= least), full)
         return Look(whole, size), *(Look(tile, full) for tile in tiles)
 
     @property

@@ -69,6 +69,11 @@ class Tile:
         return whole
 
 
+def usual_scale(input_px: tuple[int, int]) -> float:
+    """Pixels of an input of this height and width for one of a frame of ``USUAL_PX``."""
+    return min(input_px[0] / USUAL_PX[0], input_px[1] / USUAL_PX[1])
+
+
 def plan_looks(frame_px: tuple[int, int], input_px: tuple[int, int], min_face_px: int) -> tuple[Tile, ...]:
     """The looks that it takes to find faces of ``min_face_px`` in a frame: first the whole, then the tiles.
 
@@ -80,7 +85,7 @@ def plan_looks(frame_px: tuple[int, int], input_px: tuple[int, int], min_face_px
     rows, columns = frame_px
     whole = Tile(0, 0, columns, rows)
     scale = min(input_px[0] / rows, input_px[1] / columns)
-    usual = min(input_px[0] / USUAL_PX[0], input_px[1] / USUAL_PX[1])
+    usual = usual_scale(input_px)
     closer = usual * min(1.0, USUAL_FACE_PX / min_face_px)
     if scale >= closer:
         return (whole,)

@@ -235,6 +235,15 @@ def test_the_larger_the_smallest_face_the_smaller_the_input(min_face_px: int, in
     assert detector.pixels == input_px[0] * input_px[1]
 
 
+def test_a_small_frame_fills_the_whole_input_unless_large_faces_are_asked_for() -> None:
+    usual, large = (CountingDetector(load_detector(PACKAGED_DETECTOR), min_face_px=least) for least in (40, 120))
+
+    for detector in (usual, large):
+        detector.detect(room(240, 320))
+
+    assert (usual.pixels, large.pixels) == (320 * 384, 128 * 128)
+
+
 @pytest.mark.parametrize("min_face_px", [80, 120, 200])
 def test_in_a_smaller_input_faces_as_high_as_asked_for_are_found(shared: Path, min_face_px: int) -> None:
     frame = picture(shared, (320, 240), side_px=round(1.3 * min_face_px))
