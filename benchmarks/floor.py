@@ -1,69 +1,184 @@
-"""How near each network is to the least that a processor could need: ``python -m benchmarks.floor``.
+"""How near each stage is to the least that a processor could need: ``python -m benchmarks.floor CLIP``.
 
-The floor is the multiply-adds of a network divided by those that one core can do in a second. Peaks of the Raspberry
-Pi's cores follow from Arm's optimisation guides: a multiply-accumulate of eight int8 pairs a cycle without the dot
-product (Cortex-A53, A72), two dot products of sixteen pairs with it (A76). That of this x86-64 machine is measured
-(``peak.c``, which needs a C compiler).
+The floor of a network is its multiply-adds over those that one core does in a second; that of what only moves pixels
+is the bytes that it reads and writes once over what memory moves in a second. Peaks of the Raspberry Pi's cores follow
+from Arm's optimisation guides: a multiply-accumulate of eight int8 pairs a cycle without the dot product (Cortex-A53,
+A72), two dot products of sixteen pairs with it (A76); memory is that of the data sheets. Those of this x86-64 machine
+are measured (``peak.c``, which needs a C compiler, and a copy of 128 MB).
 """
 
 from __future__ import annotations
 
+import math
 import subprocess
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from benchmarks.stages import STAGES
+from edge.camera.capture import Capture
+from edge.commands.bench import StageMeter, TimedCamera
+from edge.config import CameraConfig, Config
+from edge.health import Stage
+from edge.host.thermal import Throttle
+from edge.model.release import Network
+from edge.parts import build_pipeline, open_camera, open_classifier, open_detector
+from edge.records import Frame, Observation, RoomReading, Track, WindowSummary
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL
 from edge.vision.detector.builtin import PACKAGED_DETECTOR
 
-PI_PEAKS = {
-    "Zero 2 W (A53, 1.0 GHz)": 8e9,
-    "Pi 3B+ (A53, 1.4 GHz)": 11.2e9,
-    "Pi 4 (A72, 1.8 GHz)": 14.4e9,
-    "Pi 5 (A76, 2.4 GHz)": 76.8e9,
-}
-"""Multiply-adds a second of one core."""
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Multiply-adds and bytes that one core does and moves in a second at best."""
+
+    name: str
+    macs: float
+    moved: float
+
+
+PIS = (
+    Core("Zero 2 W (A53, 1.0 GHz)", 8e9, 3.6e9),
+    Core("Pi 3B+ (A53, 1.4 GHz)", 11.2e9, 3.6e9),
+    Core("Pi 4 (A72, 1.8 GHz)", 14.4e9, 12.8e9),
+    Core("Pi 5 (A76, 2.4 GHz)", 76.8e9, 17.1e9),
+)
+"""Memory: LPDDR2-900 and LPDDR4-3200, 32 bits wide, LPDDR4X-4267, 32 bits."""
 
 REPEATS = 40
 
 
+@dataclass(slots=True)
+class Work:
+    """What a stage has to do for one frame: multiply-adds, and bytes that it reads and writes once."""
+
+    macs: float = 0.0
+    moved: float = 0.0
+
+    def floor_ms(self, core: Core) -> float:
+        """Milliseconds that one core needs at least."""
+        return 1000 * max(self.macs / core.macs, self.moved / core.moved)
+
+
 def main() -> None:
-    """Print a row for each network."""
-    peak = _peak_here()
-    print(f"peak of one core here: {peak / 1e9:.0f} thousand million int8 multiply-adds a second\n")
-    print(f"| network | multiply-adds | bytes moved | here | times the floor | {' | '.join(PI_PEAKS)} |")
-    print("|---" * (5 + len(PI_PEAKS)) + "|")
+    """Print a row for each network, and one for each stage of a clip."""
+    here = Core("here", _peak_here(), _copied_a_second())
+    print(f"here: {here.macs / 1e9:.0f} thousand million int8 multiply-adds and {here.moved / 1e9:.0f} GB a second\n")
+    rows = []
     for name, folder in (
         ("detector", PACKAGED_DETECTOR),
         ("standard", PACKAGED_MODEL),
         ("light", PACKAGED_LIGHT_MODEL),
     ):
-        macs, moved, spent_s = measure(folder / "model.tflite")
-        floors = " | ".join(f"{1000 * macs / each:.2f} ms" for each in PI_PEAKS.values())
-        print(
-            f"| {name} | {macs / 1e6:.1f} M | {moved / 1e6:.1f} MB | {1000 * spent_s:.2f} ms "
-            f"| {spent_s * peak / macs:.1f} | {floors} |"
-        )
+        work, spent_ms = measure(folder / "model.tflite")
+        rows.append((name, work, spent_ms))
+    _print("network", rows, here)
+    for clip in sys.argv[1:]:
+        print(f"\n{Path(clip).name}, for each frame\n")
+        _print("stage", stages(clip), here)
 
 
-def measure(model: Path) -> tuple[float, float, float]:
-    """Multiply-adds, bytes of all weights and activations that operators read and write, and CPU seconds of a run."""
+def _print(what: str, rows: Iterable[tuple[str, Work, float]], here: Core) -> None:
+    print(f"| {what} | multiply-adds | bytes moved | here | floor | times it | {' | '.join(pi.name for pi in PIS)} |")
+    print("|---" * (6 + len(PIS)) + "|")
+    for name, work, spent_ms in rows:
+        floors_ms = [work.floor_ms(core) for core in (here, *PIS)]
+        floor, *others = (f"{each_ms:.3f} ms" if each_ms else "–" for each_ms in floors_ms)
+        times = f"{spent_ms / floors_ms[0]:.{0 if spent_ms > 10 * floors_ms[0] else 1}f}" if floors_ms[0] else "–"
+        sizes = f"{work.macs / 1e6:.1f} M | {work.moved / 1e6:.2f} MB"
+        print(f"| {name} | {sizes} | {spent_ms:.3f} ms | {floor} | {times} | {' | '.join(others)} |")
+
+
+def stages(clip: str) -> list[tuple[str, Work, float]]:
+    """Work and processor time of each stage for a frame of a clip, by the packaged models."""
+    config = Config(camera=CameraConfig(kind="replay", path=clip, pace="fast"))
+    detector, _ = open_detector(config.detector, config.inference)
+    classifier, _ = open_classifier(config.model, config.inference)
+    meter, pixels, runs = CountingMeter(), Pixels(), Counter[tuple[int, ...]]()
+    capture = Capture(lambda: TimedCamera(open_camera(config.camera), meter))
+    plain = Network.run
+
+    def run(network: Any, image: Any) -> Any:
+        runs[image.shape[1:3]] += 1
+        return plain(network, image)
+
+    pipeline = build_pipeline(config, capture, detector, classifier, pixels, meter, Throttle(), pixels)
+    capture.start()
+    with patch.object(Network, "run", run):
+        pipeline.run(threading.Event())
+    capture.stop()
+    work = {stage: Work() for stage in STAGES}
+    side = classifier.input_size_px
+    for network, folder in (("classify", PACKAGED_MODEL), ("detect", PACKAGED_DETECTOR)):
+        whole, _ = measure(folder / "model.tflite")
+        _, *size, _ = Interpreter(str(folder / "model.tflite")).get_input_details()[0]["shape"]
+        for shape, count in runs.items():
+            if (shape == (side, side)) == (network == "classify"):
+                share = count / meter.analysed * math.prod(shape) / math.prod(size)
+                work[network].macs += share * whole.macs
+                work[network].moved += share * whole.moved
+    work["crop"].moved = 2 * side**2 * runs[side, side] / meter.analysed
+    work["decode"].moved = 1.5 * pixels.count
+    work["track"].moved = pixels.count * meter.passes["track"] / meter.analysed
+    return [(stage, work[stage], 1000 * meter.cpu_s[stage] / meter.analysed) for stage in STAGES]
+
+
+class CountingMeter(StageMeter):
+    """Counts how often each stage is passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes = Counter[str]()
+
+    @contextmanager
+    def time(self, stage: Stage) -> Iterator[None]:
+        """Measure and count one pass."""
+        self.passes[stage] += 1
+        with super().time(stage):
+            yield
+
+
+class Pixels:
+    """Drops the results, and sees how many pixels a frame has."""
+
+    count = 0
+
+    def publish_window(self, summary: WindowSummary) -> None:
+        """Drop it."""
+
+    def publish_live(self, room: RoomReading) -> None:
+        """Drop it."""
+
+    def see(self, frame: Frame, tracks: Sequence[Track], observation: Observation) -> None:
+        """Count."""
+        self.count = frame.pixels.size
+
+
+def measure(model: Path) -> tuple[Work, float]:
+    """Multiply-adds of a network, bytes of all weights and activations, and CPU milliseconds of a run."""
     interpreter = Interpreter(str(model), num_threads=1)
     interpreter.allocate_tensors()
     shapes = {each["index"]: each for each in interpreter.get_tensor_details()}
-    macs = moved = 0.0
+    work = Work()
     for operator in interpreter._get_ops_details():
         inputs, outputs = ([index for index in operator[key] if index in shapes] for key in ("inputs", "outputs"))
-        moved += sum(_bytes(shapes[index]) for index in (*inputs, *outputs))
+        work.moved += sum(_bytes(shapes[index]) for index in (*inputs, *outputs))
         if operator["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
             kernel, out = shapes[inputs[1]]["shape"], shapes[outputs[0]]["shape"]
             depthwise = operator["op_name"] == "DEPTHWISE_CONV_2D"
-            macs += float(np.prod(out)) * float(np.prod(kernel[1:3] if depthwise else kernel[1:]))
-    return macs, moved, _least_s(interpreter.invoke)
+            work.macs += float(np.prod(out)) * float(np.prod(kernel[1:3] if depthwise else kernel[1:]))
+    return work, 1000 * _least_s(interpreter.invoke)
 
 
 def _bytes(tensor: dict[str, object]) -> float:
@@ -84,6 +199,13 @@ def _peak_here() -> float:
         program = Path(folder) / "peak"
         subprocess.run(["cc", "-O2", "-o", program, Path(__file__).with_name("peak.c")], check=True)
         return 1e6 * float(subprocess.run([program], capture_output=True, check=True).stdout)
+
+
+def _copied_a_second() -> float:
+    """Bytes that are read and written in a copy of what no cache holds."""
+    source = np.ones(2**27, np.uint8)
+    target = np.empty_like(source)
+    return 2 * source.size / _least_s(lambda: np.copyto(target, source))
 
 
 if __name__ == "__main__":
