@@ -282,25 +282,7 @@ def _bench(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result.to_dict(), indent=1))
         return 0
-    print(f"{result.clip}, {result.detector}, {result.model}: {result.frames} frames")
-    print(
-        f"  {result.cpu_ms_per_frame:8.2f} ms of processor time a frame, {result.frames_per_s:.1f} frames/s, of which"
-    )
-    for stage, spent_ms in result.stage_ms.items():
-        print(f"  {spent_ms:8.2f} ms {stage}")
-    for stage, duration in (("detect", result.detect_ms), ("classify", result.classify_ms)):
-        if duration is None:
-            print(f"         – ms {stage}: too few to time; give a clip that is longer, or has faces that move")
-        else:
-            print(f"  {duration.p50:8.2f} ms each {stage} (median; 95 % under {duration.p95:.2f} ms)")
-    if looks := result.looks:
-        share = 2 * looks.whole_ms / 10
-        print(f"  {looks.at_once:8} of {looks.whole} looks at a frame in each detection (detector.max_looks)")
-        print(f"  {looks.whole_ms:8.2f} ms for all of a frame: {share:.1f} % of a core to see it twice a second")
-    print(f"  {result.faces_per_frame:8.2f} faces a frame, {result.people_per_frame:.2f} people")
-    print(f"  {result.start_s or 0:8.2f} s to the first frame, {result.start_cpu_s:.2f} s of processor time")
-    print(f"  {result.allocated_kb:8.0f} kB allocated for a frame at most")
-    print(f"  {result.rss_mb or 0:8.1f} MB resident")
+    print("\n".join(result.lines()))
     return 0
 
 

@@ -85,6 +85,28 @@ class Benchmark:
         """Plain values, ready for JSON."""
         return asdict(self)
 
+    def lines(self) -> Iterator[str]:
+        """The same for a terminal."""
+        yield f"{self.clip}, {self.detector}, {self.model}: {self.frames} frames"
+        yield (
+            f"  {self.cpu_ms_per_frame:8.2f} ms of processor time a frame, {self.frames_per_s:.1f} frames/s, of which"
+        )
+        for stage, spent_ms in self.stage_ms.items():
+            yield f"  {spent_ms:8.2f} ms {stage}"
+        for stage, duration in (("detect", self.detect_ms), ("classify", self.classify_ms)):
+            if duration is None:
+                yield f"         – ms {stage}: too few to time; give a clip that is longer, or has faces that move"
+            else:
+                yield f"  {duration.p50:8.2f} ms each {stage} (median; 95 % under {duration.p95:.2f} ms)"
+        if looks := self.looks:
+            share = 2 * looks.whole_ms / 10
+            yield f"  {looks.at_once:8} of {looks.whole} looks at a frame in each detection (detector.max_looks)"
+            yield f"  {looks.whole_ms:8.2f} ms for all of a frame: {share:.1f} % of a core to see it twice a second"
+        yield f"  {self.faces_per_frame:8.2f} faces a frame, {self.people_per_frame:.2f} people"
+        yield f"  {self.start_s or 0:8.2f} s to the first frame, {self.start_cpu_s:.2f} s of processor time"
+        yield f"  {self.allocated_kb:8.0f} kB allocated for a frame at most"
+        yield f"  {self.rss_mb or 0:8.1f} MB resident"
+
 
 class StageMeter(Meter):
     """Adds up the processor time of each stage, decoding included, which another thread does."""
