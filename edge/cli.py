@@ -24,6 +24,7 @@ from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
 from edge.labels import EMOTIONS, check_labels
 from edge.model.download import DOWNLOADS, folders
+from edge.streams import until_reader_leaves
 
 if TYPE_CHECKING:
     from edge.commands.check import Finding
@@ -34,10 +35,14 @@ UNATTENDED_WINDOWS = 3
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = parse(arguments)
-    # journald adds the time to every line.
-    logging.basicConfig(level=options.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    return until_reader_leaves(lambda: _main(arguments))
+
+
+def _main(arguments: list[str] | None) -> int:
     try:
+        options = parse(arguments)
+        # journald adds the time to every line.
+        logging.basicConfig(level=options.log.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         return _COMMANDS[options.command](options)
     except FerEdgeError as error:
         for line in str(error).splitlines():
@@ -53,8 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return EXIT_CONFIG
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone
-        return 0
+        raise
     except Exception:
         logging.getLogger("edge").exception("unexpected error; please report it")
         return EXIT_RETRY
@@ -72,7 +76,7 @@ def _broker(options: argparse.Namespace) -> MqttConfig:
 def _run(options: argparse.Namespace) -> int:
     from edge.host.sdnotify import SystemdNotifier
     from edge.service import Service
-    from edge.stderr import native_code_silenced
+    from edge.streams import native_code_silenced
 
     config = load(options.config)
     # libcamera, which reads csi cameras, says little and nothing that we say too.
@@ -87,7 +91,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _preview(options: argparse.Namespace) -> int:
     from edge.commands.preview import preview
-    from edge.stderr import native_code_silenced
+    from edge.streams import native_code_silenced
 
     config, stop = load(options.config), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,7 +116,7 @@ def _check_model(model: Path) -> int:
     from edge.commands.check import check_release
     from edge.model.release import MANIFEST_FILE, MODEL_FILE
     from edge.model.store import unpacked
-    from edge.stderr import native_code_silenced
+    from edge.streams import native_code_silenced
 
     folder = model.parent if model.name in (MODEL_FILE, MANIFEST_FILE) else model
     with native_code_silenced(), nullcontext(folder) if folder.is_dir() else unpacked(folder) as release:
@@ -144,7 +148,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
     """Print the findings, one line each, and nothing that native code says; returns the worst exit status."""
-    from edge.stderr import native_code_silenced
+    from edge.streams import native_code_silenced
 
     with native_code_silenced():
         return max((_tell_one(finding, json_lines=json_lines) for finding in findings), default=0)
@@ -184,7 +188,7 @@ def _model(options: argparse.Namespace) -> int:
 
 def _install(options: argparse.Namespace) -> int:
     from edge.commands.model_install import install
-    from edge.stderr import native_code_silenced
+    from edge.streams import native_code_silenced
 
     config = options.config or (CONFIG if CONFIG.exists() else None)
     with native_code_silenced():

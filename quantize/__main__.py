@@ -14,6 +14,8 @@ def main() -> int:
             f"fer-quantize: the package {error.name} is missing; run make setup, or install fer-edge[train]\n"
         )
         return 1
+    except KeyboardInterrupt:  # while its modules are loaded; later it says more
+        return 130
     return run()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.errors import FerEdgeError
 from edge.model.release import MANIFEST_FILE, MODEL_FILE
+from edge.streams import until_reader_leaves
 from quantize.classifier.cli import add_commands
 from quantize.detector.cli import add_command
 from quantize.release import PROBES, check_release, model_file, read_model
@@ -33,6 +34,10 @@ exit status: 0 done, 1 a package is missing, 2 wrong arguments, 78 the model or 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    return until_reader_leaves(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from edge.errors import FerEdgeError
+from edge.streams import until_reader_leaves
 from train.classifier import cli as classifier
 from train.data import cli as data
 from train.detector import cli as detector
@@ -34,6 +35,10 @@ fer-train COMMAND --help explains a command.
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    return until_reader_leaves(lambda: _main(arguments))
+
+
+def _main(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
@@ -46,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:  # a full or read-only disk, where no better sentence is known
         print(f"fer-train: {error.filename or 'a file'}: cannot be written or read ({error.strerror})", file=sys.stderr)
         return 1

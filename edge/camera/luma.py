@@ -125,7 +125,7 @@ def quieten_opencv() -> None:
     """Keep OpenCV and its FFmpeg from writing every bad file to stderr, addresses with passwords included.
 
     The caller reports it in one sentence instead. What libjpeg says of a damaged image cannot be turned off here;
-    ``edge.stderr`` keeps that out of the journal.
+    ``edge.streams`` keeps that out of the journal.
     """
     set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # OpenCV 4.11, and 4.13
     set_level(0)

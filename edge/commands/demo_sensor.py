@@ -19,7 +19,7 @@ from edge.config_file import load
 from edge.errors import FerEdgeError
 from edge.host.sdnotify import SystemdNotifier
 from edge.service import Service
-from edge.stderr import native_code_silenced
+from edge.streams import native_code_silenced
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "dashboard"
 """In a checkout; an installed package has no dashboard page."""

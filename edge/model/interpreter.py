@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edge.errors import DelegateError, ModelError
 from edge.model.flatbuffer import verify_model
 from edge.model.manifest import TensorSpec
-from edge.stderr import native_code_silenced
+from edge.streams import native_code_silenced
 
 try:
     import ai_edge_litert as tflite_package

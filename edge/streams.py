@@ -1,13 +1,30 @@
-"""Keeps what C libraries write to standard error out of the journal."""
+"""Standard output whose reader may leave, and standard error without what C libraries write."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
+
+
+def until_reader_leaves(run: Callable[[], int]) -> int:
+    """The exit status of ``run``, or 0 if nobody reads standard output any more, as behind ``| head``.
+
+    Standard output is flushed here: when Python ends, it would be too late to say nothing.
+    """
+    try:
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+        return 0
 
 
 @contextmanager
