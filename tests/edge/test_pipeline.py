@@ -6,7 +6,6 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -15,104 +14,16 @@ from edge.errors import CameraError
 from edge.health import Meter
 from edge.host.thermal import LOWER_AFTER_S, Throttle
 from edge.pipeline import Onlooker, Pipeline
-from edge.records import (
-    EmotionScores,
-    Face,
-    Frame,
-    HostHealth,
-    Image,
-    Observation,
-    Percentiles,
-    Reading,
-    RoomReading,
-    Track,
-    WindowSummary,
-)
+from edge.records import EmotionScores, Face, Frame, HostHealth, Image, Observation, Pixels, Reading, Track
 from edge.vision.classifier import EmotionClassifier, load_release
-from edge.vision.liveness import Liveness
+from edge.vision.movement import Cells
 from edge.vision.tracker import FaceTracker
 from edge.vision.window import EmotionWindow
 from tests.support.camera import ScriptedCamera
 from tests.support.detector import SteadyDetector
 from tests.support.paths import TINY
+from tests.support.pipeline import FACE, EverybodyMoves, Results, SharpCamera, camera, run
 from tests.support.waiting import eventually
-
-FACE = Face(20, 10, 80, 70, 0.9)
-
-
-class SharpCamera(ScriptedCamera):
-    """Its pictures have enough contrast to be read as faces; their first pixel is the grey level of the script."""
-
-    def _image(self, level: int) -> Image:
-        image = super()._image(level)
-        for across in range(8):
-            image.pixels[:, 8 + across :: 16] += 40
-            image.pixels[8 + across :: 16] += 40
-        return image
-
-
-def camera(frames: int, end: CameraError | None = None, *, interval_s: float = 0.1) -> SharpCamera:
-    """Shows an image every ``interval_s`` of its own clock, then ends or fails."""
-    return SharpCamera([*range(0, 7 * frames, 7), end], live=False, size_px=(160, 120), interval_s=interval_s)
-
-
-class EverybodyMoves(Liveness):
-    """For faces that a test draws and leaves where they are."""
-
-    def is_alive(self, track: Track, now_s: float) -> bool:
-        return True
-
-    def is_still(self, track: Track, now_s: float) -> bool:
-        return False
-
-
-@dataclass
-class Results:
-    """Keeps what leaves, and stops the pipeline after the first ``enough`` windows."""
-
-    windows: list[WindowSummary] = field(default_factory=list)
-    rooms: list[RoomReading] = field(default_factory=list)
-    enough: int | None = field(default=None, compare=False)
-    stop: threading.Event = field(default_factory=threading.Event, compare=False)
-
-    def publish_window(self, summary: WindowSummary) -> None:
-        self.windows.append(summary)
-        if len(self.windows) == self.enough:
-            self.stop.set()
-
-    def publish_live(self, room: RoomReading) -> None:
-        self.rooms.append(room)
-
-
-def run(
-    camera: ScriptedCamera,
-    faces: tuple[Face, ...],
-    *,
-    min_people: int = 1,
-    window_s: float = 1.0,
-    enough: int | None = None,
-    throttle: Throttle | None = None,
-    meter: Meter | None = None,
-    detect_every: int = 1,
-    detector: SteadyDetector | None = None,
-    onlooker: Onlooker | None = None,
-    liveness: Liveness | None = None,
-) -> Results:
-    results, capture = Results(enough=enough), Capture(lambda: camera, max_reopens=0)
-    detector = detector or SteadyDetector(faces)
-    if enough == 0:
-        results.stop.set()
-    window = EmotionWindow(duration_s=window_s, min_people=min_people, counts_only=None, uncertain_below=0.5)
-    classifier = EmotionClassifier(load_release(TINY / "grey"))
-    capture.start()
-    try:
-        tracker = FaceTracker(detect_every=detect_every)
-        parts = classifier, window, results, meter or Meter(), throttle or Throttle(), liveness or EverybodyMoves()
-        Pipeline(capture, detector, tracker, *parts, onlooker).run(results.stop)
-    finally:
-        camera.released.set()
-        capture.stop()
-    return results
 
 
 def test_a_clip_leaves_as_windows_that_count_every_frame() -> None:
@@ -277,31 +188,43 @@ def test_before_the_first_frame_nothing_is_published() -> None:
     assert run(ScriptedCamera(slowly(None)), (FACE,)) == Results()
 
 
-@pytest.fixture
-def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that is a second later each time it is read, so that every timed pass takes one second."""
-    seconds = itertools.count()
-    monkeypatch.setattr("edge.health.time.perf_counter", lambda: float(next(seconds)))
+def test_frames_between_two_detections_count_as_captured_and_analysed() -> None:
+    (window,) = run(camera(5), (FACE,), detect_every=3).windows
+
+    assert (window.captured, window.analysed) == (5, 5)
 
 
-@pytest.mark.usefixtures("ticking")
-def test_every_detection_and_every_classification_is_timed() -> None:
-    meter = Meter()
+def test_a_face_that_gets_uncertain_stays_in_view() -> None:
+    class Doubting(SteadyDetector):
+        def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
+            sure = super().detect(pixels, moved)
+            if len(self.seen) <= 2:
+                return sure
+            self.unsure = sure
+            return ()
 
-    run(camera(12), (FACE,), meter=meter, detect_every=2)
+    results = run(camera(10), (), detector=Doubting((FACE,)))
 
-    assert meter.percentiles_ms("detect") == Percentiles(1000, 1000)
-    assert meter.percentiles_ms("classify") == Percentiles(1000, 1000)
+    assert results.rooms[-1].people == 1
 
 
-@pytest.mark.usefixtures("ticking")
-def test_a_stage_that_did_not_run_has_no_time() -> None:
-    meter = Meter()
+def test_of_every_confirmed_face_it_is_asked_whether_it_moves() -> None:
+    asked: list[tuple[str, int, float]] = []
 
-    run(camera(3), (), meter=meter, detect_every=2)
+    class Asking(EverybodyMoves):
+        def is_alive(self, track: Track, now_s: float) -> bool:
+            asked.append(("alive", track.id, now_s))
+            return super().is_alive(track, now_s)
 
-    assert meter.percentiles_ms("detect") is not None
-    assert meter.percentiles_ms("classify") is None
+        def is_still(self, track: Track, now_s: float) -> bool:
+            asked.append(("still", track.id, now_s))
+            return super().is_still(track, now_s)
+
+    run(camera(3), (FACE,), liveness=Asking())
+
+    second_s, third_s = asked[0][2], asked[-1][2]
+    assert third_s - second_s == pytest.approx(0.1)
+    assert asked == [(what, 1, at_s) for at_s in (second_s, third_s) for what in ("alive", "still")]
 
 
 def test_a_stop_is_obeyed_before_the_next_frame() -> None:

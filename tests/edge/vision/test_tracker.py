@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.records import Face, Track
+from edge.records import Face, Frame, Track
 from edge.vision.tracker import FaceTracker
-from tests.support.tracking import Script, face, ids, unsure
+from tests.support.tracking import FRAME, Script, face, ids, unsure
 
 
 def test_a_face_is_confirmed_by_its_second_detection() -> None:
@@ -230,3 +230,21 @@ def test_uncertain_faces_keep_no_more_tracks_than_are_followed_at_once() -> None
     *_, last = script.follow(FaceTracker(detect_every=1, max_tracks=2), 0.0, 0.1, 0.2)
 
     assert [track.face.left_px for track in last] == [500, 100]
+
+
+def test_an_uncertain_face_is_followed_for_ten_seconds_after_it_was_sure() -> None:
+    sure, doubts = [[face(100)]] * 6, [[unsure(100)]] * 12
+    tracker = FaceTracker(detect_every=1)
+
+    seen = Script(*sure, *doubts).follow(tracker, *(1000.0 + second for second in range(18)))
+
+    assert [len(tracks) for tracks in seen] == [1] * 16 + [0] * 2
+
+
+def test_after_the_camera_was_closed_the_first_frame_is_detected_at_once() -> None:
+    tracker = FaceTracker(detect_every=3)
+    Script([face(100)]).follow(tracker, 1000.0)
+
+    tracker.forget()
+
+    assert tracker.detection_due(Frame(1, 1000.1, FRAME))

@@ -26,22 +26,42 @@ def test_a_missed_face_that_moved_on_keeps_its_id_too() -> None:
     assert ids(last) == [1]
 
 
-def test_who_walks_is_found_again_where_the_walk_leads() -> None:
-    walk: list[list[Face]] = [[face(100)], [face(190)], [face(280)], [], [face(460)]]
+DIRECTIONS = pytest.mark.parametrize(("right_px", "down_px"), [(90, 0), (-90, 0), (0, 90), (0, -90), (60, 70)])
+"""How far somebody walks in 0.3 s."""
+
+
+def walk(right_px: int, down_px: int, *steps: int) -> list[list[Face]]:
+    """A face after so many steps from the middle of a large frame each; none where the number is negative."""
+    return [[face(600 + right_px * step, 600 + down_px * step)] if step >= 0 else [] for step in steps]
+
+
+@DIRECTIONS
+def test_who_walks_is_found_again_where_the_walk_leads(right_px: int, down_px: int) -> None:
     tracker = FaceTracker(detect_every=1)
 
-    *_, last = Script(*walk).follow(tracker, *(0.3 * step for step in range(5)))
+    *_, last = Script(*walk(right_px, down_px, 0, 1, 2, -1, 4)).follow(tracker, *(1000 + 0.3 * i for i in range(5)))
 
     assert ids(last) == [1]
 
 
-def test_who_walks_and_stops_is_the_same_person() -> None:
-    walk: list[list[Face]] = [[face(100)], [face(190)], [face(280)], [face(280)], [face(280)]]
+@DIRECTIONS
+def test_who_walks_and_stops_is_the_same_person(right_px: int, down_px: int) -> None:
     tracker = FaceTracker(detect_every=1)
 
-    seen = Script(*walk).follow(tracker, *(0.3 * step for step in range(5)))
+    seen = Script(*walk(right_px, down_px, 0, 1, 2, 2, 2)).follow(tracker, *(1000 + 0.3 * i for i in range(5)))
 
     assert [ids(tracks) for tracks in seen] == [[1]] * 5
+
+
+@DIRECTIONS
+def test_of_two_faces_the_one_where_the_walk_leads_is_the_one_who_walked(right_px: int, down_px: int) -> None:
+    (first,), (second,), (third,), (led_to,) = walk(right_px, down_px, 0, 1, 2, 3)
+    newcomer = face(third.left_px + 10, third.top_px + 10)
+    script, tracker = Script([first], [second], [third], [newcomer, led_to]), FaceTracker(detect_every=1)
+
+    *_, last = script.follow(tracker, *(1000 + 0.3 * i for i in range(4)))
+
+    assert {track.id: track.face for track in last} == {1: led_to, 2: newcomer}
 
 
 def test_two_who_walk_past_each_other_are_two_people() -> None:

@@ -97,6 +97,12 @@ def test_a_visit_ends_ten_seconds_after_somebody_was_last_seen() -> None:
     assert watch(stays, 40.0, window_s=30.0)[0].visits == 1
 
 
+def test_who_passes_by_within_two_seconds_is_no_visit() -> None:
+    (window,) = watch([Stay(60.0, 61.0), Stay(80.0, 82.0)], 100.0, window_s=100.0)
+
+    assert (window.visits, window.gathered) == (1, 1)
+
+
 def test_each_visit_weighs_the_same_however_long() -> None:
     stays = [Stay(0.0, 100.0, SAD), Stay(120.0, 125.0), Stay(140.0, 145.0)]
 

@@ -81,15 +81,15 @@ def test_faces_that_could_not_be_read_are_people_without_a_mood() -> None:
 
 def test_faces_that_never_move_are_counted_apart_once_each() -> None:
     window = make_window()
-    poster = Track(7, FACE, True)
+    posters = Track(7, FACE, True), Track(8, FACE, True)
     for frame in range(3):
-        window.add(replace(seen(frame, float(frame)), still=(poster,)))
+        window.add(replace(seen(frame, float(frame)), still=posters))
 
     summary = window.close(3.0)
 
     assert window.room().people == 0
     assert summary is not None
-    assert (summary.still, summary.people, summary.max_at_once, summary.suppressed) == (1, 0, 0, None)
+    assert (summary.still, summary.people, summary.max_at_once, summary.suppressed) == (2, 0, 0, None)
 
 
 def test_an_empty_room_has_no_emotions() -> None:
@@ -222,3 +222,19 @@ def test_windows_lose_no_frame_and_never_publish_emotions_of_too_few_people(
         else:
             assert summary.max_at_once >= min_people
             assert sum(summary.emotions.probabilities) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("mode", ["room", "visits"])
+def test_a_model_of_ones_own_gives_shares_of_its_own_labels(mode: str) -> None:
+    labels = "bored", "happy"
+    window = make_window(labels=labels, mode=mode)
+    for frame in range(4):
+        window.add(seen(frame, float(frame), {1: EmotionScores((0.25, 0.75), labels)}))
+
+    room, summary = window.room(), window.close(9.0)
+
+    assert summary is not None
+    assert summary.emotions is not None
+    assert room.emotions is not None
+    assert summary.emotions.labels == room.emotions.labels == labels
+    assert summary.emotions.probabilities == room.emotions.probabilities == (0.25, 0.75)

@@ -8,8 +8,9 @@ from edge.records import EmotionScores, RoomReading
 from tests.support.observations import HAPPY, SAD, SCORES, make_window, run, scores, seen, share
 
 
-def test_above_a_threshold_of_one_shares_are_rounded_and_still_sum_to_one() -> None:
-    window = make_window(min_people=3, uncertain_below=0.5)
+@pytest.mark.parametrize("min_people", [2, 3])
+def test_above_a_threshold_of_one_shares_are_rounded_and_still_sum_to_one(min_people: int) -> None:
+    window = make_window(min_people=min_people, uncertain_below=0.5)
     unclear = scores(happy=0.41, sad=0.3, angry=0.2)
     window.add(seen(0, 0.0, {1: HAPPY, 2: unclear, 3: SAD}))
 
