@@ -36,7 +36,7 @@ SMALLEST_PX = 128
 """Side of the smallest input, in which a window shows a face."""
 
 _SHARES = 1 / 3, 3 / 5, 3 / 4, 1
-"""Of the sides of the whole input. Each size that is used takes two megabytes."""
+"""Of the sides of the whole input. Windows have the two smallest and the whole: each size takes two megabytes."""
 
 
 def input_sizes(whole: Size, stride: int) -> tuple[Size, ...]:
@@ -94,11 +94,13 @@ class BuiltinDetector:
         _, height, width, _ = self.manifest.input.shape
         self._networks = {(height, width): network}
         self._sizes: tuple[Size, ...] = ((height, width),)
+        self._windows: tuple[Size, ...] = self._sizes
         if delegate is None:  # an accelerator takes the whole input only
             with suppress(ModelError):  # so does a network that is not fully convolutional
                 sizes = input_sizes((height, width), max(self.manifest.strides))
-                self._network(sizes[0])
-                self._sizes = sizes
+                for size in sizes[:2]:  # now, as what only the start needs is given back soon
+                    self._network(size)
+                self._sizes, self._windows = sizes, tuple(dict.fromkeys((*sizes[:2], sizes[-1])))
         self._min_face_px, self._max_looks = min_face_px, max_looks
         self._shape = 0, 0
         self._looks: tuple[Look, ...] = ()
@@ -144,7 +146,7 @@ class BuiltinDetector:
 
     def _find_moved(self, pixels: Pixels, moved: Cells, most: int) -> bool:
         """Look where something has moved; false if that would cost ``most`` or more, or if a face is lost by it."""
-        looks = plan_windows(moved, self._shape, self._known.sides, self._sizes, self._looks[-1].scale)
+        looks = plan_windows(moved, self._shape, self._known.sides, self._windows, self._looks[-1].scale)
         if looks is None or sum(look.cost for look in looks) >= most:
             return False
         before = np.count_nonzero(self._known.scores >= self.manifest.threshold)
