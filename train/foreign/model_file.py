@@ -70,8 +70,8 @@ def only_model(names: list[str], place: str) -> str:
         raise ModelError(f"{place}: is a network for TensorFlow.js; {_EXPORT_AGAIN}")
     if "project.json" in bases or "manifest.json" in bases:
         raise ModelError(f"{place}: is a project and no network; open it in Teachable Machine and {_EXPORT_AGAIN}")
-    listed = ", ".join(sorted(bases)[:5]) or "nothing"
-    raise ModelError(f"{place}: holds no model, but {listed}; {FORMS}")
+    holds = f"holds no model, but {', '.join(sorted(bases)[:5])}" if bases else "is empty"
+    raise ModelError(f"{place}: {holds}; {FORMS}")
 
 
 def _kind_of_zip(path: Path) -> str:

@@ -83,7 +83,7 @@ def test_a_zip_is_told_by_its_members(members: tuple[str, ...], message: str, tm
         (["manifest.json", "samples.bin"], r"is a project and no network; open it in Teachable Machine"),
         (["a/one.h5", "a/two.h5"], r"holds 2 models \(a/one.h5, a/two.h5\); give one of them"),
         (["notes.txt"], r"holds no model, but notes.txt; give a Keras file"),
-        ([], r"holds no model, but nothing"),
+        ([], r"is empty; give a Keras file"),
     ],
 )
 def test_a_zip_without_one_model_is_refused(names: list[str], message: str) -> None:
