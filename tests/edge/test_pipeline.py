@@ -237,24 +237,24 @@ def test_a_camera_that_fails_for_good_ends_the_run() -> None:
 
 
 class PausingCamera(ScriptedCamera):
-    """Asks for a pause after its last image."""
+    """Asks for a pause once ``enough`` of its images were seen."""
 
-    def __init__(self, frames: int, pause: threading.Event) -> None:
-        super().__init__([*range(frames)], size_px=(160, 120))
-        self._pause = pause
+    def __init__(self, enough: Callable[[], bool], pause: threading.Event) -> None:
+        super().__init__(itertools.repeat(7), size_px=(160, 120))
+        self._enough, self._pause = enough, pause
 
     def read(self) -> Image | None:
-        for item in self._script:
-            time.sleep(0.02)
-            return self._image(item)  # type: ignore[arg-type]
-        self._pause.set()
-        return self._image(0)
+        time.sleep(0.02)
+        if self._enough():
+            self._pause.set()
+        return super().read()
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_pause_ends_the_window_and_nothing_is_published_until_it_is_over() -> None:
     pause, results = threading.Event(), Results(enough=2)
-    cameras = iter([PausingCamera(8, pause), ScriptedCamera(itertools.repeat(7), size_px=(160, 120))])
+    pausing = PausingCamera(lambda: pipeline.meter.analysed >= 8, pause)
+    cameras = iter([pausing, ScriptedCamera(itertools.repeat(7), size_px=(160, 120))])
     capture = Capture(lambda: next(cameras), max_reopens=0, is_paused=pause.is_set)
     window = EmotionWindow(duration_s=60.0, min_people=1, counts_only=None, uncertain_below=0.5)
     classifier = EmotionClassifier(load_release(TINY / "grey"))
