@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -240,7 +240,7 @@ class PausingCamera(ScriptedCamera):
     """Asks for a pause once ``enough`` of its images were seen."""
 
     def __init__(self, enough: Callable[[], bool], pause: threading.Event) -> None:
-        super().__init__(itertools.repeat(7), size_px=(160, 120))
+        super().__init__(itertools.cycle(range(250)), size_px=(160, 120))
         self._enough, self._pause = enough, pause
 
     def read(self) -> Image | None:
@@ -252,8 +252,8 @@ class PausingCamera(ScriptedCamera):
 
 @pytest.mark.usefixtures("impatient")
 def test_a_pause_ends_the_window_and_nothing_is_published_until_it_is_over() -> None:
-    pause, results = threading.Event(), Results(enough=2)
-    pausing = PausingCamera(lambda: pipeline.meter.analysed >= 8, pause)
+    pause, results, meter = threading.Event(), Results(enough=2), Meter()
+    pausing = PausingCamera(lambda: meter.analysed >= 8, pause)
     cameras = iter([pausing, ScriptedCamera(itertools.repeat(7), size_px=(160, 120))])
     capture = Capture(lambda: next(cameras), max_reopens=0, is_paused=pause.is_set)
     window = EmotionWindow(duration_s=60.0, min_people=1, counts_only=None, uncertain_below=0.5)
@@ -265,7 +265,7 @@ def test_a_pause_ends_the_window_and_nothing_is_published_until_it_is_over() -> 
         classifier,
         window,
         results,
-        Meter(),
+        meter,
         Throttle(),
         EverybodyMoves(),
     )
@@ -278,7 +278,7 @@ def test_a_pause_ends_the_window_and_nothing_is_published_until_it_is_over() -> 
     time.sleep(5 * 0.02)
     during = len(results.windows), len(results.rooms) - rooms, capture.paused
     pause.clear()
-    eventually(lambda: pipeline.meter.analysed > results.windows[0].analysed)
+    eventually(lambda: meter.analysed > results.windows[0].analysed)
     results.stop.set()
     worker.join(10)
     capture.stop()
