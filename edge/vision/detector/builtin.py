@@ -136,21 +136,25 @@ class BuiltinDetector:
         whole, *tiles = self._looks
         turns = len(tiles) if self._max_looks is None else min(len(tiles), self._max_looks - 1)
         due = [whole, *(tiles[(self._next + turn) % len(tiles)] for turn in range(turns))]
-        if moved is not None and not moved.all() and self._find_moved(pixels, moved, sum(look.cost for look in due)):
-            return self._known
+        if moved is not None and not moved.all() and self._find_moved(pixels, moved, due):
+            turns = len(due[1:2])
+        else:
+            if turns == len(tiles):
+                self._known = NO_BOXES
+            self._look_at(pixels, due)
         self._next = (self._next + turns) % max(1, len(tiles))
-        if turns == len(tiles):
-            self._known = NO_BOXES
-        self._look_at(pixels, due)
         return self._known
 
-    def _find_moved(self, pixels: Pixels, moved: Cells, most: int) -> bool:
-        """Look where something has moved; false if that would cost ``most`` or more, or if a face is lost by it."""
-        looks = plan_windows(moved, self._shape, self._known.sides, self._windows, self._looks[-1].scale)
-        if looks is None or sum(look.cost for look in looks) >= most:
+    def _find_moved(self, pixels: Pixels, moved: Cells, due: Sequence[Look]) -> bool:
+        """Look where something has moved, and at the next tile; false if the looks that are ``due`` anyway cost no
+        more, or if a face is lost by it.
+        """
+        tile, most = due[1:2], sum(look.cost for look in (due[0], *due[2:]))
+        looks = plan_windows(moved, self._shape, self._known.sides, self._windows, self._looks[-1].scale, most)
+        if looks is None:
             return False
         before = np.count_nonzero(self._known.scores >= self.manifest.threshold)
-        self._look_at(pixels, looks)
+        self._look_at(pixels, (*looks, *tile))
         return bool(len(self._known) >= before)
 
     def _look_at(self, pixels: Pixels, looks: Sequence[Look]) -> None:

@@ -61,9 +61,9 @@ class Look:
 
 
 def plan_windows(
-    moved: Cells, frame_px: Size, known: Floats, sizes: Sequence[Size], closest: float
+    moved: Cells, frame_px: Size, known: Floats, sizes: Sequence[Size], closest: float, most: int
 ) -> list[Look] | None:
-    """The looks that show everything that has moved; None if that is more than one input shows closely enough.
+    """The looks that show everything that has moved; None if no input shows it closely enough, or for ``most``.
 
     Args:
         moved: the cells of the frame that have changed; they share the frame evenly.
@@ -71,20 +71,28 @@ def plan_windows(
         known: boxes (n, 4) of the faces in it, in its pixels, best first.
         sizes: inputs that the network takes, smallest first.
         closest: the scale at which unknown faces are looked for.
+        most: what the looks have to cost less than.
     """
-    rest, looks = moved.copy(), list[Look]()
-    for box in known:
+    rest, looks, seen = moved.copy(), list[Look](), np.zeros(len(known), bool)
+    for index, box in enumerate(known.tolist()):
+        if seen[index]:
+            continue
         side = max(box[3] - box[1], FOLLOWED_PX / closest) * sizes[0][0] / FOLLOWED_PX
         left, top = ((box[each] + box[2 + each] - side) / 2 for each in (0, 1))
-        tile = _within(frame_px, left, top, left + side, top + side)
-        cells = _cells(tile, moved.shape, frame_px)
-        if moved[cells].any() and not any(each.answers(box[None], frame_px, closest)[0] for each in looks):
-            looks.append(Look(tile, sizes[0]))
+        look = Look(_within(frame_px, left, top, left + side, top + side), sizes[0])
+        cells = _cells(look.tile, moved.shape, frame_px)
+        if moved[cells].any():
+            looks.append(look)
+            if len(looks) * look.cost >= most:
+                return None
             rest[cells] = False
-    if not rest.any():
-        return looks
-    around = _around(rest, frame_px, sizes, closest)
-    return None if around is None else [*looks, around]
+            seen |= look.answers(known, frame_px, closest)
+    if rest.any():
+        around = _around(rest, frame_px, sizes, closest)
+        if around is None:
+            return None
+        looks.append(around)
+    return looks if sum(look.cost for look in looks) < most else None
 
 
 def _around(moved: Cells, frame_px: Size, sizes: Sequence[Size], closest: float) -> Look | None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.vision.detector.builtin import BuiltinDetector, load_detector
-from edge.vision.detector.decode import Boxes
+from edge.records import Pixels
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+from edge.vision.detector.decode import NO_BOXES, Boxes
 from edge.vision.detector.tiles import Tile, merge, plan_looks, seen_whole
+from edge.vision.detector.windows import Look
 
 TINY = Path(__file__).parents[3] / "data" / "tiny"
 INPUT = (256, 320)
@@ -108,6 +110,32 @@ def test_tiles_take_turns_and_what_they_saw_holds_until_their_next() -> None:
     assert counts[0] == 1
     assert set(counts) == {1}
     assert gone[-1] == 0
+
+
+class Blind(BuiltinDetector):
+    """Finds nothing, and keeps where it looked."""
+
+    def __init__(self) -> None:
+        super().__init__(load_detector(PACKAGED_DETECTOR), max_looks=3)
+        self.shown: list[Tile] = []
+
+    def _look(self, _: Pixels, look: Look) -> Boxes:
+        self.shown.append(look.tile)
+        return NO_BOXES
+
+
+def test_a_tile_takes_its_turn_beside_what_has_moved() -> None:
+    detector = Blind()
+    frame, moved = np.full((1080, 1920), 128, np.uint8), np.zeros((135, 240), bool)
+    moved[20:30, 20:30] = True
+    whole, *tiles = plan_looks((1080, 1920), (320, 384), 40)
+
+    for each in (None, moved, moved, None):
+        detector.detect(frame, each)
+
+    window = detector.shown[3]
+    assert window.width_px < 240
+    assert detector.shown == [whole, *tiles[:2], window, tiles[2], window, tiles[3], whole, *tiles[4:6]]
 
 
 def test_another_shape_of_frame_starts_anew() -> None:

@@ -11,7 +11,7 @@ from edge.vision.movement import Cells
 
 FRAME = (480, 640)
 SIZES = ((128, 128), (192, 256), (256, 320), (320, 384))
-CLOSEST = 0.6
+CLOSEST, MOST = 0.6, 320 * 384
 NOBODY = np.empty((0, 4), np.float32)
 
 
@@ -28,13 +28,13 @@ def faces(*boxes: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def test_a_small_face_that_moved_has_a_window_as_close_as_a_look_at_all() -> None:
-    looks = plan_windows(cells((300, 200, 340, 248)), FRAME, faces((300, 200, 340, 248)), SIZES, CLOSEST)
+    looks = plan_windows(cells((300, 200, 340, 248)), FRAME, faces((300, 200, 340, 248)), SIZES, CLOSEST, MOST)
 
     assert looks == [Look(Tile(213, 117, 214, 214), (128, 128))]
 
 
 def test_a_large_face_has_a_window_that_shows_it_smaller() -> None:
-    (look,) = plan_windows(cells((240, 140, 400, 340)), FRAME, faces((240, 140, 400, 332)), SIZES, CLOSEST) or []
+    (look,) = plan_windows(cells((240, 140, 400, 340)), FRAME, faces((240, 140, 400, 332)), SIZES, CLOSEST, MOST) or []
 
     assert look.input_px == SIZES[0]
     assert look.scale * 192 == pytest.approx(48, abs=1)
@@ -43,7 +43,7 @@ def test_a_large_face_has_a_window_that_shows_it_smaller() -> None:
 def test_a_face_that_has_not_moved_is_not_looked_for() -> None:
     boxes = faces((60, 200, 100, 248), (500, 200, 540, 248))
 
-    looks = plan_windows(cells((500, 200, 540, 248)), FRAME, boxes, SIZES, CLOSEST)
+    looks = plan_windows(cells((500, 200, 540, 248)), FRAME, boxes, SIZES, CLOSEST, MOST)
 
     assert looks is not None
     assert [look.tile.left_px > 300 for look in looks] == [True]
@@ -52,18 +52,18 @@ def test_a_face_that_has_not_moved_is_not_looked_for() -> None:
 def test_neighbours_share_a_window_that_shows_both() -> None:
     boxes = faces((280, 200, 320, 248), (330, 205, 370, 253))
 
-    assert len(plan_windows(cells((280, 200, 370, 256)), FRAME, boxes, SIZES, CLOSEST) or []) == 1
+    assert len(plan_windows(cells((280, 200, 370, 256)), FRAME, boxes, SIZES, CLOSEST, MOST) or []) == 1
 
 
 def test_other_movement_is_looked_at_closely_with_a_margin() -> None:
-    (look,) = plan_windows(cells((80, 80, 120, 120)), FRAME, NOBODY, SIZES, CLOSEST) or []
+    (look,) = plan_windows(cells((80, 80, 120, 120)), FRAME, NOBODY, SIZES, CLOSEST, MOST) or []
 
     assert look == Look(Tile(40, 40, 120, 120), (128, 128))
 
 
 def test_the_smallest_input_that_shows_it_closely_is_taken() -> None:
     for side, size in ((100, (128, 128)), (200, (192, 256)), (320, (256, 320))):
-        (look,) = plan_windows(cells((160, 80, 160 + side, 80 + side)), FRAME, NOBODY, SIZES, CLOSEST) or []
+        (look,) = plan_windows(cells((160, 80, 160 + side, 80 + side)), FRAME, NOBODY, SIZES, CLOSEST, MOST) or []
         assert look.input_px == size
         assert look.scale >= CLOSEST
 
@@ -71,7 +71,17 @@ def test_the_smallest_input_that_shows_it_closely_is_taken() -> None:
 def test_movement_that_no_input_shows_closely_enough_is_left_to_a_look_at_all() -> None:
     corners = cells((0, 0, 8, 8), (632, 472, 640, 480))
 
-    assert plan_windows(corners, (1080, 1920), NOBODY, SIZES, CLOSEST) is None
+    assert plan_windows(corners, (1080, 1920), NOBODY, SIZES, CLOSEST, MOST) is None
+
+
+def test_windows_that_cost_as_much_as_a_look_at_all_are_left_to_it() -> None:
+    boxes = faces((60, 60, 100, 108), (500, 60, 540, 108), (60, 380, 100, 428))
+    moved = cells(*(tuple(map(int, box)) for box in boxes))  # type: ignore[arg-type]
+
+    looks = plan_windows(moved, FRAME, boxes, SIZES, CLOSEST, 3 * 128 * 128 + 1)
+
+    assert len(looks or []) == 3
+    assert plan_windows(moved, FRAME, boxes, SIZES, CLOSEST, 3 * 128 * 128) is None
 
 
 def test_everything_that_moved_is_in_a_look() -> None:
@@ -84,7 +94,7 @@ def test_everything_that_moved_is_in_a_look() -> None:
             row, column = random.integers(0, (55, 75))
             moved[row : row + 5, column : column + 5] = True
 
-        looks = plan_windows(moved, FRAME, boxes, SIZES, CLOSEST) or []
+        looks = plan_windows(moved, FRAME, boxes, SIZES, CLOSEST, 10 * MOST) or []
 
         seen = np.zeros(FRAME, bool)
         for look in looks:
