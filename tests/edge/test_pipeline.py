@@ -192,6 +192,8 @@ def test_frames_between_two_detections_count_as_captured_and_analysed() -> None:
     (window,) = run(camera(5), (FACE,), detect_every=3).windows
 
     assert (window.captured, window.analysed) == (5, 5)
+    assert window.basis is not None
+    assert window.basis.to_s - window.basis.from_s == pytest.approx(0.1)
 
 
 def test_a_face_that_gets_uncertain_stays_in_view() -> None:
@@ -203,9 +205,23 @@ def test_a_face_that_gets_uncertain_stays_in_view() -> None:
             self.unsure = sure
             return ()
 
-    results = run(camera(10), (), detector=Doubting((FACE,)))
+    results = run(camera(30), (), detector=Doubting((FACE,)))
 
     assert results.rooms[-1].people == 1
+
+
+def test_the_detector_is_told_where_something_has_moved() -> None:
+    told: list[Cells | None] = []
+
+    class Told(SteadyDetector):
+        def detect(self, pixels: Pixels, moved: Cells | None = None) -> tuple[Face, ...]:
+            told.append(moved)
+            return super().detect(pixels, moved)
+
+    run(camera(3), (), detector=Told((FACE,)))
+
+    assert len(told) == 3
+    assert all(each is not None for each in told)
 
 
 def test_of_every_confirmed_face_it_is_asked_whether_it_moves() -> None:
