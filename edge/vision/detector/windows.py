@@ -108,9 +108,9 @@ def _around(moved: Cells, frame_px: Size, sizes: Sequence[Size], closest: float)
 
 
 def _within(frame_px: Size, left: float, top: float, right: float, bottom: float) -> Tile:
-    """The part of a rectangle that lies in the frame, in whole pixels."""
+    """The part of a rectangle that lies in the frame, in whole pixels; one at least."""
     rows, columns = frame_px
-    x, y = max(0, math.floor(left)), max(0, math.floor(top))
+    x, y = min(max(0, math.floor(left)), columns - 1), min(max(0, math.floor(top)), rows - 1)
     return Tile(x, y, max(1, min(columns, math.ceil(right)) - x), max(1, min(rows, math.ceil(bottom)) - y))
 
 

@@ -103,6 +103,14 @@ def test_everything_that_moved_is_in_a_look() -> None:
         assert seen[moved.repeat(8, 0).repeat(8, 1)].all()
 
 
+@pytest.mark.parametrize(
+    "box", [(700, 500, 740, 548), (-90, 20, -50, 68), (300, 600, 340, 648), (300, -300, 340, -252)]
+)
+def test_a_box_beside_the_frame_has_a_window_in_it_or_none(box: tuple[int, int, int, int]) -> None:
+    for look in plan_windows(np.ones((60, 80), bool), FRAME, faces(box), SIZES, CLOSEST, 10 * MOST) or []:
+        assert look.tile.of(np.zeros(FRAME, np.uint8)).size == look.tile.width_px * look.tile.height_px > 0
+
+
 def test_a_look_at_a_smaller_scale_does_not_answer_for_small_faces() -> None:
     look = Look(Tile(0, 0, 480, 480), (128, 128))
     boxes = faces((100, 100, 180, 190), (100, 100, 130, 140), (440, 100, 520, 190))
