@@ -14,7 +14,7 @@ import numpy as np
 
 from train.data.photographs import Photograph
 from train.detector.recipe import Synthesis
-from train.detector.synthesis.degrade import degrade
+from train.detector.synthesis.degrade import USUAL, degrade
 from train.detector.synthesis.distractors import beside_faces, distractor, torso
 from train.detector.synthesis.drawing import Sprite, stretch
 from train.detector.synthesis.poses import pose
@@ -52,9 +52,16 @@ _SCENES = Synthesis(
     quartered=0,
     dense=0,
     margins=0,
+    squeezed=0.22,
+    tilted=0.04,
     distractors=1,
+    drawn=0,
+    faceless=0,
+    in_front=0,
     degraded=0.5,
+    exposures=USUAL,
 )
+"""Spelled out where it is not training's default, so that figures of different years can be compared."""
 
 PHOTOGRAPHED = replace(_SCENES, squeezed=0.0, bowed=0.0, worn=0.0, covered=0.0, degraded=0.0)
 """Heads as they were photographed."""

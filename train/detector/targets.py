@@ -30,6 +30,8 @@ AROUND = 0.75
 LEAST_PX = 7.5
 """Lower faces are ignored: nobody asks for them, and they are too small to be told from other things."""
 
+NO_FACES = np.empty((0, 4), np.float32)
+
 FACE, NOTHING, DOUBT = 1.0, 0.0, -1.0
 """What a cell should predict; doubtful cells do not count in the loss."""
 
@@ -53,17 +55,21 @@ class Grid:
             parts.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride, np.full_like(x, stride)], -1).reshape(-1, 3))
         return np.concatenate(parts).astype(np.float32)
 
-    def assign(self, faces: Floats) -> Floats:
+    def assign(self, faces: Floats, unclear: Floats = NO_FACES) -> Floats:
         """The target of every cell, float32 (cells, 5): ``FACE``, ``NOTHING`` or ``DOUBT``, then the sides of the face.
 
         Where faces overlap, the smaller one gets the cell.
 
         Args:
             faces: (n, 4) left, top, right and bottom in pixels of the input.
+            unclear: (n, 4), others that are neither face nor background.
         """
+        known = np.arange(len(faces) + len(unclear)) < len(faces)
+        faces = np.concatenate([faces, unclear])
         maps = [np.zeros((*shape, 5), np.float32) for shape in self.shapes]
         areas = (faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1])
-        for face in faces[np.argsort(-areas, kind="stable")]:
+        for number in np.argsort(-areas, kind="stable"):
+            face = faces[number]
             height = face[3] - face[1]
             for index, (cells, stride) in enumerate(zip(maps, STRIDES, strict=True)):
                 low = 0.0 if index == 0 else SMALLEST * STRIDES[index - 1]
@@ -72,10 +78,10 @@ class Grid:
                     core, ring = (
                         cells[cut(face[1], face[3], stride), cut(face[0], face[2], stride)] for cut in (_core, _ring)
                     )
-                    if not low <= height <= high:
-                        core[..., 0] = DOUBT
-                    elif height < LEAST_PX:
+                    if not known[number] or (height < LEAST_PX and low <= height <= high):
                         ring[..., 0] = DOUBT
+                    elif not low <= height <= high:
+                        core[..., 0] = DOUBT
                     else:
                         ring[..., 0][ring[..., 0] == NOTHING] = DOUBT
                         core[..., 0], core[..., 1:] = FACE, face

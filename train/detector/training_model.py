@@ -15,7 +15,7 @@ from keras import ops
 from edge.records import Pixels
 from edge.vision.detector.decode import Floats
 from train.detector.recipe import Recipe
-from train.detector.synthesis.scenes import Frame, Key, SceneGenerator, mirrored
+from train.detector.synthesis.scenes import Frame, Key, SceneGenerator, mirrored, without_flat
 from train.detector.targets import DOUBT, FACE, Grid
 
 EXACT = 0.5
@@ -52,7 +52,8 @@ def batches(
 
     def batch(frames: Sequence[Frame]) -> tuple[tuple[Pixels, Floats]]:
         pixels = np.stack([frame.pixels for frame in frames])[..., np.newaxis]
-        return ((pixels, np.stack([grid.assign(frame.faces) for frame in frames])),)
+        targets = [grid.assign(frame.faces, frame.unclear) for frame in map(without_flat, frames)]
+        return ((pixels, np.stack(targets)),)
 
     with ThreadPoolExecutor(workers) as pool:
         for number in itertools.count(epoch):

@@ -59,6 +59,19 @@ def test_a_face_too_small_to_be_told_is_ignored() -> None:
     assert not (cells[:, 0] == FACE).any()
 
 
+@pytest.mark.parametrize("height", [10, 30, 45, 100, 400])
+def test_an_unclear_face_is_neither_face_nor_background(height: float) -> None:
+    cells = GRID.assign(face(200, 150, 20), unclear=face(100, 90, height))
+    alone = GRID.assign(face(200, 150, 20))
+    clear = GRID.assign(face(100, 90, height))
+
+    answering, changed = clear[:, 0] == FACE, (cells != alone).any(axis=1)
+    assert (cells[answering, 0] == DOUBT).all()
+    assert (cells[changed, 0] == DOUBT).all()
+    centres = GRID.centres()[changed]
+    assert (np.abs(centres[:, :2] - [100, 90]) <= np.maximum(height / 2, centres[:, 2:])).all()
+
+
 def test_of_overlapping_faces_the_smaller_has_the_cell() -> None:
     both = np.concatenate([face(100, 90, 12), face(100, 90, 30)])
 

@@ -14,9 +14,10 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 from edge.vision.detector.decode import overlaps  # noqa: E402
 from train.detector.network import build  # noqa: E402
 from train.detector.recipe import Recipe, Synthesis  # noqa: E402
-from train.detector.synthesis.scenes import Key, SceneGenerator  # noqa: E402
+from train.detector.synthesis import scenes  # noqa: E402
+from train.detector.synthesis.scenes import Frame, Key, SceneGenerator  # noqa: E402
 from train.detector.synthesis.sprites import Collection  # noqa: E402
-from train.detector.targets import DOUBT, Grid  # noqa: E402
+from train.detector.targets import DOUBT, FACE, Grid  # noqa: E402
 from train.detector.training_model import TrainingModel, _overlaps, batches  # noqa: E402
 
 RECIPE = Recipe(steps=4, batch=3, canvas_px=(64, 128), synthesis=Synthesis(largest_px=50))
@@ -109,9 +110,21 @@ def test_batches_depend_on_seed_and_epoch_alone(collection: Collection) -> None:
     assert not np.array_equal(straight[0], straight[RECIPE.steps])
 
 
-def test_the_second_half_of_an_epoch_shows_the_first_again_mirrored(collection: Collection) -> None:
+def test_the_second_half_of_an_epoch_shows_the_first_again_mirrored(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "expose", lambda pixels, random: pixels)  # which may leave nothing to see
     alone = replace(
-        RECIPE.synthesis, nobody=0, close=0, crowds=0, tiles=0, margins=0, most_faces=1, quartered=0, dense=0
+        RECIPE.synthesis,
+        nobody=0,
+        close=0,
+        crowds=0,
+        tiles=0,
+        margins=0,
+        most_faces=1,
+        quartered=0,
+        dense=0,
+        degraded=0,
     )
     generator = SceneGenerator(collection, RECIPE.canvas_px, alone)
     epoch = [
@@ -137,3 +150,19 @@ def test_hard_backdrops_come_back(collection: Collection) -> None:
     next(batches(generator, recipe, 5, 0, lambda number: ((9, 9, 9),), 1))
 
     assert set(asked) == {(9, 9, 9)}
+
+
+def test_an_invisible_face_is_neither_face_nor_background_in_a_batch(collection: Collection) -> None:
+    box = np.array([[40, 10, 70, 50]], np.float32)
+
+    class Dark(SceneGenerator):
+        def scene(self, key: Key, backdrop: Key | None = None) -> Frame:
+            return Frame(np.full(RECIPE.canvas_px, 7, np.uint8), box)
+
+    generator = Dark(collection, RECIPE.canvas_px, RECIPE.synthesis)
+    ((_, targets),) = next(batches(generator, RECIPE, 5, 0, lambda number: (), 1))
+
+    answering = GRID.assign(box)[:, 0] == FACE
+    assert answering.any()
+    assert (targets[:, answering, 0] == DOUBT).all()
+    assert not (targets[..., 0] == FACE).any()

@@ -19,7 +19,8 @@ _DRAWN_PX = 110
 def close_up(collection: Collection, canvas: Pixels, options: Synthesis, random: np.random.Generator) -> Floats:
     """Draw one face onto ``canvas`` that is ``options.close_heights`` of its height high; returns its box, (1, 4).
 
-    What lies beside the photograph is the canvas, its own border drawn out or mirrored, or one grey.
+    What lies beside the photograph is the canvas, its own border drawn out, or one grey. Mirrored it would show another
+    face, which no label names.
     """
     rows, columns = canvas.shape
     least, most = options.close_heights
@@ -43,7 +44,7 @@ def close_up(collection: Collection, canvas: Pixels, options: Synthesis, random:
         return Sprite(pixels, alpha, face[np.newaxis]).lay(canvas, whole)
     shifted = whole.copy()
     shifted[:, 2] += matrix @ (0.5, 0.5) - 0.5  # pixel centres lie at halves
-    border = (cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT, cv2.BORDER_CONSTANT)[int(random.integers(3))]
+    border = cv2.BORDER_REPLICATE if random.random() < 0.4 else cv2.BORDER_CONSTANT
     grey = int(random.choice((0, 128, 255, int(random.integers(256)))))
     canvas[...] = cv2.warpAffine(pixels, shifted, (columns, rows), borderMode=border, borderValue=grey)
     return Sprite(pixels, pixels, face[np.newaxis]).places(whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import cv2
@@ -10,10 +11,15 @@ import numpy.typing as npt
 
 from train.detector.synthesis.drawing import Pixels, stretch
 
+USUAL = 0.0, 0.12, 0.07, 0.03
+"""Shares of the pictures that are taken at night, in dim light, overexposed, and in haze."""
 
-def degrade(pixels: Pixels, random: np.random.Generator) -> Pixels:
+
+def degrade(
+    pixels: Pixels, random: np.random.Generator, exposures: tuple[float, float, float, float] = USUAL
+) -> Pixels:
     """``pixels`` (height, width) as a camera delivers them; at most 1024 on each side, as much noise as there is."""
-    pixels = expose(pixels, random)
+    pixels = expose(pixels, random, exposures)
     if random.random() < 0.15:
         pixels = _shade(pixels, random)
     if random.random() < 0.12:
@@ -32,16 +38,19 @@ def degrade(pixels: Pixels, random: np.random.Generator) -> Pixels:
     return pixels
 
 
-def expose(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """Gamma, contrast and brightness; one in eight pictures is dark, one in fourteen blown out, few are hazy."""
+def expose(pixels: Pixels, random: np.random.Generator, exposures: tuple[float, float, float, float] = USUAL) -> Pixels:
+    """Gamma, contrast and brightness; shares of the pictures are dark, blown out or hazy, see ``USUAL``."""
     levels = (np.arange(256) / 255) ** np.exp(random.normal(0, 0.32))
     levels = (levels - 0.5) * np.exp(random.normal(-0.2, 0.35)) + 0.5 + random.normal(0, 0.07)
+    night, dim, blown, hazy = itertools.accumulate(exposures)
     kind = random.random()
-    if kind < 0.12:
+    if kind < night:
+        levels = levels * random.uniform(0.07, 0.2)
+    elif kind < dim:
         levels = levels * random.uniform(0.1, 0.6)
-    elif kind < 0.19:
+    elif kind < blown:
         levels = levels * random.uniform(1.2, 2.2) + random.uniform(0, 0.12)
-    elif kind < 0.22:
+    elif kind < hazy:
         levels = levels * random.uniform(0.25, 0.6) + random.uniform(0.15, 0.5)
     return np.asarray(cv2.LUT(pixels, np.clip(levels * 255, 0, 255).astype(np.uint8)), np.uint8)
 

@@ -10,17 +10,14 @@ from edge.vision.detector.decode import Floats
 from train.detector.recipe import Synthesis
 from train.detector.synthesis.drawing import Pixels
 
-LYING = 0.04
-"""Share of heads that are tilted by up to 60 degrees."""
-
 
 def pose(options: Synthesis, random: np.random.Generator, steady: float = 1.0) -> npt.NDArray[np.float64]:
     """A tilted, mirrored and perhaps narrowed head, as the left (2, 2) of an affine matrix.
 
-    ``steady`` multiplies the usual tilt; only where it is 1 may heads lie.
+    ``steady`` multiplies the usual tilt; only where it is 1 are heads ``tilted``.
     """
     angle = np.deg2rad(random.normal(0, steady * options.rotation_deg))
-    if steady == 1 and random.random() < LYING:
+    if steady == 1 and random.random() < options.tilted:
         angle = np.deg2rad(random.uniform(-60, 60))
     narrow = random.uniform(0.55, 1) if random.random() < options.squeezed else random.uniform(0.92, 1.05)
     cosine, sine = np.cos(angle), np.sin(angle)

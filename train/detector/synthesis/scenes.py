@@ -7,7 +7,7 @@ again at any time, on any machine, in any order.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import cv2
@@ -21,11 +21,16 @@ from train.detector.synthesis.closeups import close_up
 from train.detector.synthesis.degrade import degrade, expose
 from train.detector.synthesis.distractors import beside_faces, distractor
 from train.detector.synthesis.drawing import Pixels, Sprite, stretch
+from train.detector.synthesis.drawn_things import draw, drawn_thing, texture
+from train.detector.synthesis.faceless import faceless_head, hood
 from train.detector.synthesis.poses import pose
 from train.detector.synthesis.sprites import NO_FACES, Collection, head, tile
 
 Key: TypeAlias = tuple[int, ...]
 """Seed of one backdrop."""
+
+MOST_DISTRACTORS = 6
+"""On a backdrop, and once more before it."""
 
 TRIES = 8
 """Places that are tried for a piece before it is left out."""
@@ -36,30 +41,47 @@ HIDDEN = 0.15
 CUT = 0.25
 """Share of a pasted head's face, in width and height, that may lie outside the picture."""
 
-SHOWN = 0.3
-"""Share of a face that must be seen."""
+SHOWN, CUT_OFF = 0.3, 0.06
+"""Least share of a face that must be seen. One that shows less, but at least the second share, is neither face nor
+background."""
+
+FLAT, FLAT_AT_NIGHT = 4.0, 3.0
+"""Standard deviation of the greys of a face, reduced to 6x8 pixels, below which it is not seen in light or cover: in
+bright pictures and in dark ones."""
+
+NIGHT = 50.0
+"""Mean grey of a face in a dark picture."""
 
 DENSE, DENSE_PX = (8, 22), 90.0
 """Heads of a dense scene, from the first number to before the second, and the height of the largest face."""
 
-BESIDE = 0.35
-"""Share of the scenes without a face that a part of a person fills."""
+BESIDE, FACELESS, HOODS = 0.35, 0.12, 0.08
+"""Shares of the scenes without a face in which a part of a person fills the picture, or a large head without a face or
+from behind is in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """``pixels`` uint8 (height, width) as a camera gives them; ``faces`` float32 (n, 4): left, top, right, bottom."""
+    """``pixels`` uint8 (height, width) as a camera gives them; ``faces`` float32 (n, 4): left, top, right, bottom.
+
+    ``unclear`` (n, 4) are others of which so little is in the picture that nobody could tell.
+    """
 
     pixels: Pixels
     faces: Floats
+    unclear: Floats = field(default_factory=lambda: NO_FACES)
 
 
 def mirrored(frame: Frame, random: np.random.Generator) -> Frame:
     """The same seen in a mirror and in another light."""
-    left, top, right, bottom = frame.faces.T
     width = frame.pixels.shape[1]
-    flipped = np.ascontiguousarray(frame.pixels[:, ::-1])
-    return Frame(expose(flipped, random), np.stack([width - right, top, width - left, bottom], axis=1))
+
+    def flip(boxes: Floats) -> Floats:
+        left, top, right, bottom = boxes.T
+        return np.stack([width - right, top, width - left, bottom], axis=1)
+
+    pixels = expose(np.ascontiguousarray(frame.pixels[:, ::-1]), random)
+    return Frame(pixels, flip(frame.faces), flip(frame.unclear))
 
 
 class SceneGenerator:
@@ -72,10 +94,23 @@ class SceneGenerator:
         """A picture without a face, the same for the same ``key``."""
         random = np.random.default_rng(key)
         canvas = self.ground(random)
-        for _ in range(min(6, int(random.poisson(self.options.distractors)))):
-            size = self._height(random) * random.uniform(0.8, 1.3)
-            place(canvas, distractor(self.collection, size, random), NO_FACES, pose(self.options, random), random)
+        self._distract(canvas, self.options.distractors, NO_FACES, random)
         return canvas
+
+    def _distract(self, canvas: Pixels, mean: float, faces: Floats, random: np.random.Generator) -> None:
+        """Draw so many distractors, none of them on a face."""
+        for _ in range(min(MOST_DISTRACTORS, int(random.poisson(mean)))):
+            size = self._height(random) * random.uniform(0.8, 1.3)
+            place(canvas, self._distractor(size, random), faces, pose(self.options, random), random, hidden=0)
+
+    def _distractor(self, size_px: float, random: np.random.Generator) -> Sprite:
+        drawn, faceless = self.options.drawn, self.options.faceless
+        kind = random.random() if drawn or faceless else 1.0
+        if kind < drawn:
+            return drawn_thing(self.collection, size_px, random)
+        if kind < drawn + faceless:
+            return faceless_head(self.collection, size_px, random, texture(self.collection, random))
+        return distractor(self.collection, size_px, random)
 
     def scene(self, key: Key, backdrop: Key | None = None) -> Frame:
         """A scene with faces or none, on the backdrop of ``key`` unless another is named; or four, half as large."""
@@ -85,12 +120,13 @@ class SceneGenerator:
 
     def _four(self, scenes: list[Frame]) -> Frame:
         canvas, (rows, columns) = np.full(self.size_px, MARGIN_GREY, np.uint8), np.array(self.size_px) // 2
-        faces = []
+        faces, unclear = [], []
         for scene, (top, left) in zip(scenes, itertools.product((0, rows), (0, columns)), strict=True):
             half = cv2.resize(scene.pixels, (int(columns), int(rows)), interpolation=cv2.INTER_AREA)
             canvas[top : top + rows, left : left + columns] = half
             faces.append(scene.faces / 2 + np.array([left, top, left, top]))
-        return Frame(canvas, np.concatenate(faces).astype(np.float32))
+            unclear.append(scene.unclear / 2 + np.array([left, top, left, top]))
+        return Frame(canvas, *(np.concatenate(boxes).astype(np.float32) for boxes in (faces, unclear)))
 
     def _one(self, key: Key, backdrop: Key | None) -> Frame:
         random = np.random.default_rng((*key, 1))
@@ -100,10 +136,9 @@ class SceneGenerator:
             canvas = canvas[:, ::-1]
         rows, columns = self._seen(random)
         canvas = np.ascontiguousarray(canvas[:rows, :columns])
-        faces, kind = NO_FACES, random.random()
+        faces, kind, in_front = NO_FACES, random.random(), options.in_front
         if kind < options.nobody:
-            if random.random() < BESIDE:
-                canvas = beside_faces(self.collection, canvas, random)
+            canvas, in_front = self._nobody(canvas, random), 2 * in_front
         elif kind < options.nobody + options.close:
             faces = close_up(self.collection, canvas, options, random)
             sizes = [0.03 * 10 ** random.random() * rows for _ in range(random.integers(1, 5))]
@@ -121,9 +156,27 @@ class SceneGenerator:
             else:
                 sizes = [self._height(random) for _ in range(random.integers(1, options.most_faces + 1))]
             faces = self._cast(canvas, sizes, faces, random, whole=kind > 1 - options.tiles)
+        if in_front:
+            self._distract(canvas, in_front, faces, random)
         if random.random() < options.degraded:
-            canvas = degrade(canvas, random)
-        return Frame(self._framed(canvas), visible(faces, (rows, columns)))
+            canvas = degrade(canvas, random, options.exposures)
+        return Frame(
+            self._framed(canvas), visible(faces, (rows, columns)), visible(faces, (rows, columns), cut_off=True)
+        )
+
+    def _nobody(self, canvas: Pixels, random: np.random.Generator) -> Pixels:
+        """``canvas``, a part of a person instead, or a large head without a face on it."""
+        kind, height = random.random(), len(canvas) * random.uniform(0.3, 1.1)
+        if kind < BESIDE:
+            return beside_faces(self.collection, canvas, random)
+        if kind < BESIDE + FACELESS:
+            head_ = faceless_head(self.collection, height, random, texture(self.collection, random))
+            place(canvas, head_, NO_FACES, pose(self.options, random, 0.4), random)
+        elif kind < BESIDE + FACELESS + HOODS:
+            place(
+                canvas, draw(hood, self.collection, height, random), NO_FACES, pose(self.options, random, 0.4), random
+            )
+        return canvas
 
     def _cast(
         self, canvas: Pixels, sizes: list[float], faces: Floats, random: np.random.Generator, whole: bool = False
@@ -182,40 +235,66 @@ class SceneGenerator:
 
 
 def place(
-    canvas: Pixels, piece: Sprite, faces: Floats, turn: npt.NDArray[np.float64], random: np.random.Generator
+    canvas: Pixels,
+    piece: Sprite,
+    faces: Floats,
+    turn: npt.NDArray[np.float64],
+    random: np.random.Generator,
+    hidden: float = HIDDEN,
 ) -> Floats:
     """Draw ``piece`` where it hides no face; returns ``faces`` and its own, or ``faces`` if there is no such place."""
     middle = piece.faces[0] if len(piece.faces) else np.array([0, 0, *piece.pixels.shape[::-1]], np.float32)
     size, centre = middle[2:] - middle[:2], (middle[:2] + middle[2:]) / 2
     margin = np.minimum((0.5 - CUT) * size, 0.4 * np.array(canvas.shape[::-1]))
+    corners = _corners(piece, hidden)
     for _ in range(TRIES):
         target = margin + random.random(2) * (np.array(canvas.shape[::-1]) - 2 * margin)
         matrix = np.column_stack([turn, target - turn @ centre])
-        if not _hides(piece, matrix, faces):
+        if not _hides(matrix @ corners, faces, hidden):
             return np.concatenate([faces, piece.lay(canvas, matrix)])
     return faces
 
 
-def _hides(piece: Sprite, matrix: npt.NDArray[np.float64], faces: Floats) -> bool:
-    """Whether ``piece`` would hide one of ``faces``, or lie in it."""
+def _corners(piece: Sprite, hidden: float) -> npt.NDArray[np.int_]:
+    """Those of the box around ``piece``, homogeneous, (3, 4); soft edges count where nothing may be hidden."""
+    left, top, width, height = cv2.boundingRect((piece.alpha > (127 if hidden else 0)).view(np.uint8))
+    right, bottom = left + width, top + height
+    return np.array([[left, right, right, left], [top, top, bottom, bottom], [1, 1, 1, 1]])
+
+
+def _hides(corners: npt.NDArray[np.float64], faces: Floats, hidden: float) -> bool:
+    """Whether what lies between ``corners`` (2, 4) hides more than a share ``hidden`` of one of ``faces``, or of itself
+    in one.
+    """
     if not len(faces):
         return False
-    left, top, width, height = cv2.boundingRect((piece.alpha > 127).view(np.uint8))
-    right, bottom = left + width, top + height
-    corners = matrix @ np.array([[left, right, right, left], [top, top, bottom, bottom], [1, 1, 1, 1]])
     low, high = corners.min(axis=1), corners.max(axis=1)
     common = np.prod(np.maximum(np.minimum(faces[:, 2:], high) - np.maximum(faces[:, :2], low), 0), axis=1)
     areas = np.minimum(np.prod(faces[:, 2:] - faces[:, :2], axis=1), np.prod(high - low))
-    return bool((common > HIDDEN * areas).any())
+    return bool((common > hidden * areas).any())
 
 
-def visible(faces: Floats, size_px: tuple[int, int]) -> Floats:
+def visible(faces: Floats, size_px: tuple[int, int], *, cut_off: bool = False) -> Floats:
     """The faces whose centre is in the picture and of which it shows at least ``SHOWN``.
 
     Whole boxes, also what lies outside: a box that ends at the border would make a face that is cut by it a small one.
+    With ``cut_off`` the others of which it shows at least ``CUT_OFF``.
     """
     limits = np.array([size_px[1], size_px[0]], np.float32)
     centres = (faces[:, :2] + faces[:, 2:]) / 2
     seen = np.prod(np.maximum(np.minimum(faces[:, 2:], limits) - np.maximum(faces[:, :2], 0), 0), axis=1)
-    enough = seen >= SHOWN * np.prod(faces[:, 2:] - faces[:, :2], axis=1)
-    return np.asarray(faces[enough & ((centres > 0) & (centres < limits)).all(axis=1)], np.float32)
+    areas = np.prod(faces[:, 2:] - faces[:, :2], axis=1)
+    shown = (seen >= SHOWN * areas) & ((centres > 0) & (centres < limits)).all(axis=1)
+    return np.asarray(faces[~shown & (seen >= CUT_OFF * areas) if cut_off else shown], np.float32)
+
+
+def without_flat(frame: Frame) -> Frame:
+    """``frame`` with the faces of which light or cover leave nothing to see among the ``unclear`` ones."""
+    flat = np.array([_is_flat(frame.pixels, face) for face in frame.faces], bool)
+    return Frame(frame.pixels, frame.faces[~flat], np.concatenate([frame.unclear, frame.faces[flat]]))
+
+
+def _is_flat(pixels: Pixels, face: Floats) -> bool:
+    left, top, right, bottom = (max(0, int(side)) for side in face)
+    reduced = cv2.resize(pixels[top : bottom + 1, left : right + 1], (6, 8), interpolation=cv2.INTER_AREA)
+    return bool(reduced.std() < (FLAT_AT_NIGHT if reduced.mean() < NIGHT else FLAT))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from edge.vision.detector.letterbox import MARGIN_GREY
 from train.detector.recipe import Synthesis
 from train.detector.synthesis import scenes
 from train.detector.synthesis.degrade import degrade
+from train.detector.synthesis.drawing import stretch
 from train.detector.synthesis.scenes import Frame, SceneGenerator, mirrored
 from train.detector.synthesis.sprites import Collection
 
@@ -48,10 +51,10 @@ def test_faces_lie_in_the_image_and_do_not_hide_each_other(painter: SceneGenerat
 
 
 def test_faces_are_where_they_are_said_to_be(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, *_: pixels)
     options = Synthesis(nobody=0, close=0, crowds=0, tiles=1, margins=0, covered=0, worn=0, most_faces=1)
     options = replace(options, quartered=0, dense=0)
-    options = replace(options, smallest_px=40, largest_px=40)
+    options = replace(options, smallest_px=40, largest_px=40, in_front=0)
     painter = SceneGenerator(replace(collection, tight=[]), SIZE, options)
 
     for number in range(10):
@@ -91,9 +94,10 @@ def test_a_dense_scene_has_many_small_faces(collection: Collection) -> None:
 def test_a_scene_can_be_drawn_on_the_backdrop_of_another(
     painter: SceneGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
-    monkeypatch.setattr(scenes, "BESIDE", 0)
-    painter.options = replace(painter.options, nobody=1, margins=0)
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, *_: pixels)
+    for share in ("BESIDE", "FACELESS", "HOODS"):
+        monkeypatch.setattr(scenes, share, 0)
+    painter.options = replace(painter.options, nobody=1, margins=0, in_front=0)
     backdrop = painter.backdrop((7, 7))
 
     pixels = painter.scene((0, 1), (7, 7)).pixels
@@ -105,9 +109,16 @@ def test_a_close_face_may_overflow_the_picture_and_its_box_says_so(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = Synthesis(
-        quartered=0, nobody=0, close=1, margins=0, close_heights=(1.2, 1.3), bowed=0, rotation_deg=0, squeezed=0
+        quartered=0,
+        nobody=0,
+        close=1,
+        margins=0,
+        close_heights=(1.2, 1.3),
+        bowed=0,
+        rotation_deg=0,
+        squeezed=0,
+        tilted=0,
     )
-    monkeypatch.setattr("train.detector.synthesis.poses.LYING", 0)
     painter = SceneGenerator(collection, SIZE, options)
 
     heights = [np.ptp(painter.scene((9, number)).faces[0, 1::2]) for number in range(20)]
@@ -119,7 +130,7 @@ def test_a_close_face_may_overflow_the_picture_and_its_box_says_so(
 def test_a_scene_may_leave_a_margin_as_a_frame_of_another_shape_does(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scenes, "degrade", lambda pixels, _: pixels)
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, *_: pixels)
     painter = SceneGenerator(collection, SIZE, Synthesis(margins=1, nobody=1, quartered=0))
 
     for number in range(10):
@@ -132,18 +143,21 @@ def test_what_the_picture_hardly_shows_is_no_face() -> None:
     faces = np.array([[-20, 10, 20, 50], [-25, 10, 15, 50], [80, 60, 160, 180], [10, 10, 30, 30]], np.float32)
 
     seen = scenes.visible(faces, SIZE)
+    cut_off = scenes.visible(np.concatenate([faces, [[-60, 10, -10, 50]]]), SIZE, cut_off=True)
 
     np.testing.assert_array_equal(seen, [faces[3]])
+    np.testing.assert_array_equal(cut_off, faces[:3])
 
 
 def test_a_mirrored_frame_has_mirrored_faces() -> None:
     faces = np.array([[10, 5, 30, 25]], np.float32)
-    frame = Frame(np.tile(np.arange(0, 250, 2, dtype=np.uint8), (40, 1)), faces)
+    frame = Frame(np.tile(np.arange(0, 250, 2, dtype=np.uint8), (40, 1)), faces, faces + 1)
 
     once = mirrored(frame, np.random.default_rng(0))
     twice = mirrored(once, np.random.default_rng(0))
 
     np.testing.assert_array_equal(once.faces, [[95, 5, 115, 25]])
+    np.testing.assert_array_equal(once.unclear, [[94, 6, 114, 26]])
     np.testing.assert_array_equal(twice.faces, faces)
     assert once.pixels[0, 0] > once.pixels[0, -1]
 
@@ -155,3 +169,77 @@ def test_degrading_an_image_keeps_its_shape() -> None:
 
     assert {(each.shape, each.dtype.name) for each in spoiled} == {((96, 128), "uint8")}
     assert min(each.mean() for each in spoiled) < 25 < 60 < max(each.mean() for each in spoiled)
+
+
+@pytest.mark.parametrize(("light", "lift"), [(0.01, 5), (0.02, 235), (0.0, 120)])
+def test_a_face_that_light_leaves_nothing_of_is_neither_face_nor_background(light: float, lift: float) -> None:
+    random = np.random.default_rng(0)
+    pixels = stretch(random.integers(0, 256, (12, 16)).astype(np.uint8), SIZE[1], SIZE[0])
+    seen, unseen = np.array([[10, 20, 40, 60]], np.float32), np.array([[70, 20, 100, 60]], np.float32)
+    pixels[:, 64:] = (pixels[:, 64:] * light + lift).astype(np.uint8)
+
+    frame = scenes.without_flat(Frame(pixels, np.concatenate([seen, unseen])))
+
+    np.testing.assert_array_equal(frame.faces, seen)
+    np.testing.assert_array_equal(frame.unclear, unseen)
+
+
+def test_distractors_come_before_a_scene_but_never_lie_on_a_face(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, *_: pixels)
+    options = Synthesis(quartered=0, nobody=0, close=0, margins=0, dense=0, largest_px=60, most_faces=3)
+    without, with_them = (
+        SceneGenerator(collection, SIZE, replace(options, in_front=mean, drawn=0.8, faceless=0.2)) for mean in (0, 6)
+    )
+
+    changed = 0
+    for number in range(20):
+        before, after = without.scene((4, number)), with_them.scene((4, number))
+        differs = before.pixels != after.pixels
+        np.testing.assert_array_equal(before.faces, after.faces)
+        changed += differs.sum()
+        for left, top, right, bottom in np.maximum(after.faces, 0).astype(int):
+            assert not differs[top + 1 : bottom, left + 1 : right].any()
+
+    assert changed > 20 * 500
+
+
+def test_scenes_of_nobody_show_large_heads_without_a_face(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "degrade", lambda pixels, *_: pixels)
+    options = Synthesis(quartered=0, nobody=1, margins=0, distractors=0, in_front=0)
+    painter = SceneGenerator(collection, SIZE, options)
+
+    for share, others in (("FACELESS", ("BESIDE", "HOODS")), ("HOODS", ("BESIDE", "FACELESS"))):
+        with monkeypatch.context() as patch:
+            patch.setattr(scenes, share, 1)
+            for other in others:
+                patch.setattr(scenes, other, 0)
+            frames = [painter.scene((6, number)) for number in range(5)]
+        with monkeypatch.context() as patch:
+            for each in (share, *others):
+                patch.setattr(scenes, each, 0)
+            plain = [painter.scene((6, number)) for number in range(5)]
+        changed = [(ours.pixels != bare.pixels).mean() for ours, bare in zip(frames, plain, strict=True)]
+        assert max(changed) > 0.1
+        assert not any(len(frame.faces) for frame in frames)
+
+
+def test_a_close_face_is_not_shown_a_second_time_beside_its_photograph(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+    warp = cv2.warpAffine
+
+    def noting(*given: Any, **options: Any) -> Any:
+        used.append(options.get("borderMode", cv2.BORDER_CONSTANT))
+        return warp(*given, **options)
+
+    monkeypatch.setattr(cv2, "warpAffine", noting)
+    painter = SceneGenerator(collection, SIZE, Synthesis(quartered=0, nobody=0, close=1))
+    for number in range(40):
+        painter.scene((8, number))
+
+    assert set(used) == {cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE}
