@@ -81,8 +81,8 @@ class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.folder, self.recipe, self.seed = folder, recipe, seed
         self.average, self.generator, self.hard = average, generator, hard
-        self.averaged = in_float32(lambda: build(recipe.input_px))
-        self.mining = in_float32(lambda: build(recipe.canvas_px))
+        self.averaged = in_float32(lambda: build(recipe.input_px, recipe.network))
+        self.mining = in_float32(lambda: build(recipe.canvas_px, recipe.network))
         with_faces, without = (
             [frame for name in names for frame in development.get(name, ())]
             for names in (SETS_WITH_FACES, SETS_WITHOUT_FACES)

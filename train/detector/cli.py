@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from train.data.options import fer2013_options, load_faces, photograph_options
+from train.detector.recipe import RECIPES
 from train.run.backend import start_backend
-from train.run.folder import MODEL_FILE, RunOptions
+from train.run.folder import MODEL_FILE, RunOptions, check_folder, is_resumable, read_settings
 from train.run.options import epochs_option, precision_option, run_options, whole_number
 from train.run.progress import progress_bar
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from edge.vision.detector import FaceDetector
     from train.detector.sources import Sources
 
-DEFAULT_RUN = Path("runs/detector-0")
+RUNS = Path("runs")
 
 
 def add_commands(detector: argparse.ArgumentParser) -> None:
@@ -29,9 +31,16 @@ def add_commands(detector: argparse.ArgumentParser) -> None:
 
     fit = commands.add_parser(
         "fit",
-        parents=[*data, run_options(DEFAULT_RUN, str(DEFAULT_RUN)), epochs_option(), precision_option()],
+        parents=[*data, run_options(None, "runs/RECIPE-SEED"), epochs_option(), precision_option()],
         help="train a detector into a run folder",
         description="Train a detector on scenes made from photographs; with --data some heads get a face of FER2013.",
+    )
+    fit.add_argument("--recipe", choices=sorted(RECIPES), help="(default: detector)")
+    fit.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FILE",
+        help="a .keras or .npz file of detector-wide to distil from (default: none)",
     )
     fit.add_argument("--start", type=Path, metavar="FILE", help="start with the weights of a .keras or .npz file")
     fit.add_argument(
@@ -94,24 +103,40 @@ def _fit(options: argparse.Namespace) -> int:
     start_backend()
     from train.detector.development import compose
     from train.detector.fit import fit
-    from train.detector.recipe import Recipe
 
+    folder = options.run or RUNS / f"{options.recipe or 'detector'}-{options.seed}"
+    if options.resume and is_resumable(folder):
+        _go_on(options, read_settings(folder))
+    recipe = RECIPES[options.recipe or "detector"]
+    recipe = replace(recipe, steps=options.steps or recipe.steps)
+    check_folder(folder, resume=options.resume)
     sources = _read(options)
-    recipe = Recipe() if options.steps is None else replace(Recipe(), steps=options.steps)
     run = RunOptions(seed=options.seed, epochs=options.epochs, precision=options.precision)
     development = compose(sources.held_back, sources.clips)
     model = fit(
         recipe,
         sources.training,
         development,
-        options.run,
+        folder,
         run,
         resume=options.resume,
         start=options.start,
+        teacher=options.teacher,
         workers=options.workers,
     )
-    print(f"{model}: trained; measure it with: fer-train detector evaluate {options.run} --faces {options.faces}")
+    print(f"{model}: trained; measure it with: fer-train detector evaluate {folder} --faces {options.faces}")
     return 0
+
+
+def _go_on(options: argparse.Namespace, before: Mapping[str, Any]) -> None:
+    """Fill in what ``options`` leave out with the settings that a resumed run had ``before``."""
+    recipe, given = before["recipe"], before["options"]
+    options.recipe = options.recipe or recipe["name"]
+    options.steps = options.steps or recipe["steps"]
+    options.seed = options.seed or given["seed"]
+    options.epochs = options.epochs or given["epochs"]
+    if not options.teacher and given.get("teacher"):
+        options.teacher = Path(given["teacher"])
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ def fit(
     *,
     resume: bool,
     start: Path | None = None,
+    teacher: Path | None = None,
     workers: int = 1,
 ) -> Path:
     """Train on scenes made from ``collection`` and measure on ``development`` after every epoch.
@@ -54,6 +55,7 @@ def fit(
         options: seed, length and precision.
         resume: continue from ``state.npz``.
         start: a file of ``save_weights`` or a ``.keras`` file whose weights a new run starts with.
+        teacher: such a file with weights of the recipe's teacher, to learn from.
         workers: threads that draw scenes.
 
     Returns:
@@ -61,7 +63,7 @@ def fit(
 
     Raises:
         ConfigError: a run would be overwritten, there is nothing to resume, or it belongs to another network.
-        ModelError: ``start`` cannot be read, or holds another network's weights.
+        ModelError: ``start`` or ``teacher`` cannot be read, or holds another network's weights.
     """
     check_folder(folder, resume=resume)
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +72,7 @@ def fit(
 
     keras.utils.set_random_seed(options.seed)
     keras.mixed_precision.set_dtype_policy(options.precision)
-    model = TrainingModel(build(recipe.canvas_px), recipe)
+    model = TrainingModel(build(recipe.canvas_px, recipe.network), recipe, _open_teacher(teacher, recipe))
     model.compile(_optimizer(recipe, model.network, epochs), jit_compile=jit_compile())
     cells = len(model.cells)
     model((np.zeros((1, *recipe.canvas_px, 1), np.uint8), np.zeros((1, cells, 5), np.float32)))
@@ -81,7 +83,7 @@ def fit(
     done = load_state(folder / STATE_FILE, model, average) if resume else 0
     hard = HardBackdrops(folder / HARD_FILE, done)
     generator = SceneGenerator(collection, recipe.canvas_px, recipe.synthesis)
-    write_settings(folder, _settings(recipe, options, epochs, model.network, collection))
+    write_settings(folder, _settings(recipe, options, epochs, teacher, model.network, collection))
 
     model.fit(
         batches(generator, recipe, options.seed, done, hard.before, workers),
@@ -122,7 +124,17 @@ def load_weights(network: keras.Model, path: Path) -> None:
     try:
         network.set_weights(weights)
     except ValueError as error:
-        raise ModelError(f"weights {path}: are of another network than this recipe's") from error
+        raise ModelError(
+            f"weights {path}: are of another network; give those of one with {network.count_params():,} parameters"
+        ) from error
+
+
+def _open_teacher(path: Path | None, recipe: Recipe) -> keras.Model | None:
+    if path is None:
+        return None
+    teacher = build(recipe.canvas_px, recipe.teacher)
+    load_weights(teacher, path)
+    return teacher
 
 
 def _optimizer(recipe: Recipe, network: keras.Model, epochs: int) -> keras.optimizers.Optimizer:
@@ -138,13 +150,18 @@ def _optimizer(recipe: Recipe, network: keras.Model, epochs: int) -> keras.optim
 
 
 def _settings(
-    recipe: Recipe, options: RunOptions, epochs: int, network: keras.Model, collection: Collection
+    recipe: Recipe,
+    options: RunOptions,
+    epochs: int,
+    teacher: Path | None,
+    network: keras.Model,
+    collection: Collection,
 ) -> dict[str, object]:
     return {
         "recipe": asdict(recipe),
-        "options": asdict(options) | {"epochs": epochs},
+        "options": asdict(options) | {"epochs": epochs, "teacher": teacher and str(teacher)},
         "parameters": network.count_params(),
-        "multiply_adds": multiply_adds(build(recipe.input_px)),
+        "multiply_adds": multiply_adds(build(recipe.input_px, recipe.network)),
         "photographs": len(collection.photographs),
         "without_faces": len(collection.empty),
         "faces": len(collection.faces),

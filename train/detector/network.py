@@ -12,22 +12,15 @@ from typing import Any
 import keras
 from keras import layers
 
-from train.detector.recipe import INPUT_SIZE_PX, STRIDES
+from train.detector.recipe import INPUT_SIZE_PX, NARROW, STRIDES, Shape
 from train.run.layers import convolution
 
 RARE = 0.01
 """Score of an untrained cell: nearly all cells see no face (Lin et al. 2017, https://arxiv.org/abs/1708.02002)."""
 
 
-def build(
-    size_px: tuple[int, int] = INPUT_SIZE_PX,
-    *,
-    stem: int = 24,
-    channels: tuple[int, ...] = (32, 48, 64, 64),
-    blocks: tuple[int, ...] = (1, 2, 1, 1),
-    top: int = 32,
-) -> keras.Model:
-    """An untrained detector of about 0.38 million parameters.
+def build(size_px: tuple[int, int] = INPUT_SIZE_PX, shape: Shape = NARROW) -> keras.Model:
+    """An untrained detector; that of the releases has 0.38 million parameters.
 
     Where int8 has no dot product, what counts is how full the kernels are: depthwise convolutions saved a third of the
     time of dense ones for a fifth of their multiply-adds, and take three times as long to train. A first convolution
@@ -38,10 +31,7 @@ def build(
 
     Args:
         size_px: height and width, multiples of the largest stride. The weights fit any size.
-        stem: channels at stride 4.
-        channels: channels at each of ``STRIDES``.
-        blocks: residual blocks at each of them.
-        top: channels of the path back from coarse to fine, and of the heads.
+        shape: how wide and deep it is.
 
     Returns:
         A model from (batch, height, width, 1) grey 0..255 to the logits of the maps, (batch, rows, columns, 1) each,
@@ -49,18 +39,18 @@ def build(
     """
     pixels = keras.Input((*size_px, 1), name="pixels")
     x = layers.Rescaling(1 / 127.5)(pixels)
-    x = convolution(x, stem, stride=4, side=4)
+    x = convolution(x, shape.stem, stride=4, side=4)
     stages = []
-    for width, count in zip(channels, blocks, strict=True):
+    for width, count in zip(shape.channels, shape.blocks, strict=True):
         x = convolution(x, width, stride=2)
         for _ in range(count):
             inner = convolution(convolution(x, width), width, activation=False)
             x = layers.ReLU()(layers.Add()([x, inner]))
         stages.append(x)
-    paths = [convolution(stage, top, side=1) for stage in stages]
+    paths = [convolution(stage, shape.top, side=1) for stage in stages]
     for fine in reversed(range(len(paths) - 1)):
         paths[fine] = layers.Add()([paths[fine], layers.UpSampling2D(2, interpolation="nearest")(paths[fine + 1])])
-    heads = [convolution(path, top) for path in paths]
+    heads = [convolution(path, shape.top) for path in paths]
     prior = keras.initializers.Constant(math.log(RARE / (1 - RARE)))
     logits = [_answer(head, 1, f"logit{stride}", prior) for head, stride in zip(heads, STRIDES, strict=True)]
     logs = [_answer(head, 4, f"box{stride}", "zeros") for head, stride in zip(heads, STRIDES, strict=True)]

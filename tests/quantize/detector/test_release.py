@@ -24,6 +24,7 @@ from train.data.fer2013 import FaceSet
 from train.data.photographs import Photograph
 from train.detector.development import Frame
 from train.detector.network import build
+from train.detector.recipe import Shape
 from train.detector.sources import Sources
 from train.detector.synthesis.sprites import NO_FACES, Collection
 from train.tflite.graph import read_graph
@@ -213,7 +214,7 @@ def test_upsampling_becomes_one_operator_that_an_edge_tpu_takes_and_changes_no_n
 
 
 def test_normalisation_vanishes_into_the_first_convolution() -> None:
-    network = build((64, 128), stem=8, channels=(8,) * 4, blocks=(1,) * 4, top=8)
+    network = build((64, 128), Shape(8, (8,) * 4, (1,) * 4, 8))
     pixels = np.random.RandomState(0).randint(0, 256, (4, 64, 128)).astype(np.uint8)
 
     first, *_, last = read_graph(convert_int8(network, pixels)).operators

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ pytest.importorskip("keras", reason="needs the extra train")
 from tests.support.paths import TINY
 from train import cli
 from train.detector import count, development, reach
-from train.detector import recipe as recipe_module
+from train.detector.recipe import RECIPES, Shape
 from train.detector.sources import read_sources
 from train.detector.synthesis.sprites import Collection
 
@@ -45,7 +44,7 @@ def test_a_folder_becomes_what_to_learn_from_and_what_is_held_back(folder: Path)
 def test_a_detector_is_trained_and_measured(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(recipe_module.Recipe, "__init__", _tiny(recipe_module.Recipe.__init__))
+    _make_tiny(monkeypatch)
     monkeypatch.setattr(development, "COMPOSED", 4)
     run = str(tmp_path / "run")
 
@@ -60,11 +59,34 @@ def test_a_detector_is_trained_and_measured(
     assert np.asarray(cv2.imread(str(tmp_path / "run/development/scenes.png"))).size
 
 
-def _tiny(init: Callable[..., None]) -> Callable[..., None]:
-    def small(self: object, **settings: Any) -> None:
-        init(self, **{"steps": 2, "batch": 2, "canvas_px": (64, 64), "mined": 0, **settings})
+def _make_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = Shape(8, (8,) * 4, (1,) * 4, 8)
+    for name, recipe in RECIPES.items():
+        shape = wide if name == "detector-wide" else Shape(4, (4,) * 4, (1,) * 4, 4)
+        tiny = replace(recipe, network=shape, teacher=wide, steps=2, batch=2, canvas_px=(64, 64), mined=0)
+        monkeypatch.setitem(RECIPES, name, tiny)
 
-    return small
+
+def test_a_wide_detector_teaches_the_other_and_a_resumed_run_remembers_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _make_tiny(monkeypatch)
+    monkeypatch.setattr(development, "COMPOSED", 4)
+    monkeypatch.chdir(tmp_path)
+    fit = ["detector", "fit", "--faces", str(folder), "--workers", "1"]
+    wide = ["--recipe", "detector-wide", "--epochs", "1", "--seed", "3"]
+    taught = ["--run", "runs/taught", "--steps", "1", "--epochs", "2", "--teacher", "runs/detector-wide-3/model.keras"]
+
+    assert cli.main([*fit, *wide]) == 0
+    assert cli.main([*fit, *taught]) == 0
+    assert cli.main([*fit, "--run", "runs/taught", "--resume", "--epochs", "3"]) == 0
+
+    run = json.loads((tmp_path / "runs/taught/run.json").read_text("utf-8"))
+    assert run["options"]["teacher"] == "runs/detector-wide-3/model.keras"
+    assert run["recipe"]["name"] == "detector"
+    assert run["recipe"]["steps"] == 1
+    assert len((tmp_path / "runs/taught/history.csv").read_text("ascii").splitlines()) == 1 + 3
+    assert "runs/taught/model.keras: trained" in capsys.readouterr().out
 
 
 def test_an_absent_folder_ends_with_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

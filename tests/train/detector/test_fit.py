@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +18,16 @@ from train.detector.development import Frame, compose  # noqa: E402
 from train.detector.fit import fit, load_weights, save_weights  # noqa: E402
 from train.detector.network import build  # noqa: E402
 from train.detector.plots import save_curves  # noqa: E402
-from train.detector.recipe import Recipe, Synthesis  # noqa: E402
+from train.detector.recipe import Recipe, Shape, Synthesis  # noqa: E402
 from train.detector.synthesis.sprites import Collection  # noqa: E402
 from train.detector.training_model import TrainingModel  # noqa: E402
 from train.run.checkpoints import History  # noqa: E402
 from train.run.folder import RunOptions  # noqa: E402
 
+SMALL = Shape(4, (4,) * 4, (1,) * 4, 4)
 TINY = Recipe(
+    network=SMALL,
+    teacher=SMALL,
     epochs=3,
     steps=3,
     batch=2,
@@ -38,12 +40,7 @@ TINY = Recipe(
 
 
 @pytest.fixture(autouse=True)
-def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def small(size_px: tuple[int, int]) -> Any:
-        return build(size_px, stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4)
-
-    monkeypatch.setattr(fit_module, "build", small)
-    monkeypatch.setattr(checkpoints, "build", small)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "HARD_SHARE", 2)
     monkeypatch.setattr(fit_module, "save_curves", lambda history, png: None)  # takes long
     compiled = TrainingModel.compile
@@ -88,6 +85,47 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
     assert json.loads((tmp_path / "whole" / "hard.json").read_text("ascii"))
 
 
+def test_a_taught_run_resumes_as_if_it_had_not_stopped_and_keeps_its_teacher_elsewhere(
+    tmp_path: Path, collection: Collection, development: dict[str, list[Frame]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_weights(build((64, 64), SMALL), tmp_path / "teacher.npz")
+    before = (tmp_path / "teacher.npz").read_bytes()
+
+    def run(folder: str, *, resume: bool = False, teacher: str | None = "teacher.npz") -> Path:
+        taught = tmp_path / teacher if teacher else None
+        return fit(TINY, collection, development, tmp_path / folder, RunOptions(), resume=resume, teacher=taught)
+
+    whole, untaught = run("whole"), run("untaught", teacher=None)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run("broken")
+    resumed = run("broken", resume=True)
+
+    weights, again, other = (keras.saving.load_model(path).get_weights() for path in (whole, resumed, untaught))
+    for ours, theirs in zip(again, weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(weights[0], other[0], atol=1e-5)
+    assert (tmp_path / "teacher.npz").read_bytes() == before
+    run_json = json.loads((tmp_path / "whole" / "run.json").read_text("utf-8"))
+    assert run_json["options"]["teacher"] == str(tmp_path / "teacher.npz")
+    with np.load(tmp_path / "whole" / "state.npz") as taught, np.load(tmp_path / "untaught" / "state.npz") as alone:
+        assert set(taught.files) == set(alone.files)
+
+
+def test_a_teacher_of_another_network_is_refused(tmp_path: Path, collection: Collection) -> None:
+    save_weights(build((64, 64)), tmp_path / "weights.npz")
+
+    with pytest.raises(
+        ModelError, match=r"weights\.npz: are of another network; give those of one with [\d,]+ parameters"
+    ):
+        fit(TINY, collection, {}, tmp_path / "run", RunOptions(), resume=False, teacher=tmp_path / "weights.npz")
+
+
 def test_a_run_in_the_way_is_not_overwritten_and_an_empty_folder_not_resumed(
     tmp_path: Path, collection: Collection
 ) -> None:
@@ -124,8 +162,8 @@ def test_the_weights_in_the_repository_fit_the_recipes_network() -> None:
 
 
 def test_saved_weights_are_read_again_and_those_of_another_network_refused(tmp_path: Path) -> None:
-    network = build((64, 64), stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4)
-    again = build((64, 64), stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4)
+    network = build((64, 64), SMALL)
+    again = build((64, 64), SMALL)
     save_weights(network, tmp_path / "weights.npz")
 
     load_weights(again, tmp_path / "weights.npz")

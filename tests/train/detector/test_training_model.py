@@ -13,13 +13,14 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.vision.detector.decode import overlaps  # noqa: E402
 from train.detector.network import build  # noqa: E402
-from train.detector.recipe import Recipe, Synthesis  # noqa: E402
+from train.detector.recipe import Recipe, Shape, Synthesis  # noqa: E402
 from train.detector.synthesis import scenes  # noqa: E402
 from train.detector.synthesis.scenes import Frame, Key, SceneGenerator  # noqa: E402
 from train.detector.synthesis.sprites import Collection  # noqa: E402
-from train.detector.targets import DOUBT, FACE, Grid  # noqa: E402
+from train.detector.targets import DOUBT, FACE, NOTHING, Grid  # noqa: E402
 from train.detector.training_model import TrainingModel, _overlaps, batches  # noqa: E402
 
+SMALL = Shape(4, (4,) * 4, (1,) * 4, 4)
 RECIPE = Recipe(steps=4, batch=3, canvas_px=(64, 128), synthesis=Synthesis(largest_px=50))
 GRID = Grid(RECIPE.canvas_px)
 FACES = np.array([[20, 12, 40, 40], [60, 30, 70, 42]], np.float32)
@@ -27,7 +28,7 @@ FACES = np.array([[20, 12, 40, 40], [60, 30, 70, 42]], np.float32)
 
 @pytest.fixture(scope="module")
 def model() -> TrainingModel:
-    return TrainingModel(build(RECIPE.canvas_px, stem=4, channels=(4, 4, 4, 4), blocks=(1, 1, 1, 1), top=4), RECIPE)
+    return TrainingModel(build(RECIPE.canvas_px, SMALL), RECIPE)
 
 
 def answers(targets: np.ndarray, sure: float = 8.0) -> tuple[np.ndarray, np.ndarray]:
@@ -84,6 +85,89 @@ def test_a_doubtful_cell_adds_no_loss(model: TrainingModel) -> None:
     loud[0, doubtful] = 8
 
     assert loss(model, loud, logs, targets) == pytest.approx(loss(model, logits, logs, targets), abs=1e-6)
+
+
+def taught_loss(
+    model: TrainingModel, answer: tuple[np.ndarray, np.ndarray], taught: tuple[np.ndarray, np.ndarray]
+) -> float:
+    return float(model.compute_loss(y_pred=(*answer, GRID.assign(FACES)[None], *taught)))
+
+
+def test_a_teacher_that_agrees_with_right_predictions_costs_nothing(model: TrainingModel) -> None:
+    right = answers(GRID.assign(FACES))
+
+    assert taught_loss(model, right, right) < 0.02
+
+
+def test_a_network_is_told_by_its_teacher_which_background_resembles_a_face_and_which_doubtful_cell_is_one(
+    model: TrainingModel,
+) -> None:
+    targets = GRID.assign(FACES)
+    logits, logs = answers(targets)
+    for kind, sure in ((NOTHING, 0.0), (DOUBT, 8.0)):
+        some = np.flatnonzero(targets[:, 0] == kind)[:3]
+        said, followed = logits.copy(), logits.copy()
+        said[0, some] = 8.0
+        followed[0, some] = sure
+        followed_too_far = followed + np.where(said == 8.0, 8.0 if kind == NOTHING else 0.0, 0.0) * (logits < 0)
+
+        ignored = taught_loss(model, (logits, logs), (said, logs))
+        assert taught_loss(model, (followed.astype(np.float32), logs), (said, logs)) < 0.1 * ignored
+        if kind == NOTHING:  # the labels have their share
+            assert taught_loss(model, (followed_too_far.astype(np.float32), logs), (said, logs)) > 0.5 * ignored
+
+
+def test_a_teachers_box_is_learned_only_where_it_is_sure_and_right(model: TrainingModel) -> None:
+    targets = GRID.assign(FACES)
+    logits, logs = answers(targets)
+    near, far = (logs + np.array([shift, 0, -shift, 0], np.float32) for shift in (0.05, 1.5))
+    unsure = np.full_like(logits, -8)
+
+    def rise(said: np.ndarray, boxes: np.ndarray) -> float:
+        """By how much more the loss is than with a teacher of the right boxes."""
+        return taught_loss(model, (logits, logs), (said, boxes)) - taught_loss(model, (logits, logs), (said, logs))
+
+    assert rise(logits, near) > 0.005
+    assert rise(logits, far) == pytest.approx(0, abs=1e-6)
+    assert rise(unsure, near) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_teacher_equal_to_its_student_does_not_move_boxes_or_doubtful_cells() -> None:
+    """With the labels' shares at zero nothing is left to learn."""
+    alone = replace(RECIPE, box_weight=0.0, size_weight=0.0, taught_faces=1.0, taught_background=1.0, taught_doubt=1.0)
+    student, teacher = build(RECIPE.canvas_px, SMALL), build(RECIPE.canvas_px, SMALL)
+    teacher.set_weights(student.get_weights())
+    model = TrainingModel(student, alone, teacher)
+    model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
+    for layer in student.layers:  # the teacher's batch normalisation takes its averages, so must the student's
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    before = student.get_weights()
+
+    model.train_on_batch(a_batch())
+
+    for ours, theirs in zip(student.get_weights(), before, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_network_learns_from_its_teacher_which_stays_as_it_is() -> None:
+    student, teacher = build(RECIPE.canvas_px, SMALL), build(RECIPE.canvas_px, SMALL)
+    before, first = teacher.get_weights(), student.get_weights()
+    model = TrainingModel(student, RECIPE, teacher)
+    model.compile(keras.optimizers.Adam(3e-2), run_eagerly=True)
+
+    for _ in range(3):
+        model.train_on_batch(a_batch())
+
+    for ours, theirs in zip(teacher.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert {id(each) for each in model.trainable_variables} == {id(each) for each in student.trainable_variables}
+    assert not np.array_equal(student.get_weights()[0], first[0])
+
+
+def a_batch() -> tuple[np.ndarray, np.ndarray]:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *RECIPE.canvas_px, 1)).astype(np.uint8)
+    return pixels, np.stack([GRID.assign(FACES)] * 2)
 
 
 def test_overlap_is_that_of_the_decoder_and_generalised_knows_distance() -> None:
