@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.vision.detector.decode import Floats
 from train.detector.recipe import STRIDES
+from train.detector.synthesis.sprites import NO_FACES
 
 SMALLEST, LARGEST = 3.6, 5.0
 """Smallest face of a map in strides of the next finer map, and largest in its own: neighbouring maps share the sizes in
@@ -29,8 +30,6 @@ AROUND = 0.75
 
 LEAST_PX = 7.5
 """Lower faces are ignored: nobody asks for them, and they are too small to be told from other things."""
-
-NO_FACES = np.empty((0, 4), np.float32)
 
 FACE, NOTHING, DOUBT = 1.0, 0.0, -1.0
 """What a cell should predict; doubtful cells do not count in the loss."""

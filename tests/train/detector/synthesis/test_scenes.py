@@ -14,9 +14,9 @@ from edge.vision.detector.letterbox import MARGIN_GREY
 from train.detector.recipe import Synthesis
 from train.detector.synthesis import scenes
 from train.detector.synthesis.degrade import degrade
-from train.detector.synthesis.drawing import stretch
+from train.detector.synthesis.drawing import Sprite, stretch
 from train.detector.synthesis.scenes import Frame, SceneGenerator, mirrored
-from train.detector.synthesis.sprites import Collection
+from train.detector.synthesis.sprites import NO_FACES, Collection
 
 SIZE = (96, 128)
 
@@ -79,6 +79,32 @@ def test_four_scenes_at_half_their_size_make_one(painter: SceneGenerator) -> Non
     assert np.mean([len(frame.faces) for frame in frames]) > 2
     centres = np.concatenate([(frame.faces[:, :2] + frame.faces[:, 2:]) / 2 for frame in frames])
     assert {(x > SIZE[1] / 2, y > SIZE[0] / 2) for x, y in centres.tolist()} == {(a, b) for a in (0, 1) for b in (0, 1)}
+
+
+def test_unclear_faces_are_where_their_scene_is_among_four(painter: SceneGenerator) -> None:
+    box = np.array([[10, 20, 30, 40]], np.float32)
+    scene = Frame(np.zeros(SIZE, np.uint8), box, box + 2)
+
+    four = painter._four([scene] * 4)
+
+    corners = np.array([[0, 0], [64, 0], [0, 48], [64, 48]], np.float32)
+    np.testing.assert_array_equal(four.unclear, (box + 2) / 2 + np.tile(corners, 2))
+    np.testing.assert_array_equal(four.faces, box / 2 + np.tile(corners, 2))
+
+
+def test_a_face_that_the_border_cuts_too_much_is_unclear_in_its_scene(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "CUT", 0.9)
+    options = Synthesis(quartered=0, nobody=0, close=0, crowds=0, margins=0, dense=0, largest_px=60)
+    painter = SceneGenerator(collection, SIZE, options)
+
+    unclear = np.concatenate([painter.scene((5, number)).unclear for number in range(20)])
+
+    assert len(unclear) > 5
+    seen = np.minimum(unclear[:, 2:], SIZE[::-1]) - np.maximum(unclear[:, :2], 0)
+    assert (seen > 0).all()
+    assert (np.prod(seen, axis=1) < 0.5 * np.prod(unclear[:, 2:] - unclear[:, :2], axis=1)).all()
 
 
 def test_a_dense_scene_has_many_small_faces(collection: Collection) -> None:
@@ -203,6 +229,34 @@ def test_distractors_come_before_a_scene_but_never_lie_on_a_face(
             assert not differs[top + 1 : bottom, left + 1 : right].any()
 
     assert changed > 20 * 500
+
+
+def test_nothing_is_hidden_by_a_soft_edge_either() -> None:
+    canvas, haze = np.full((40, 40), 9, np.uint8), np.full((100, 100), 60, np.uint8)
+    piece = Sprite(haze * 4, haze, NO_FACES)
+    face = np.array([[15, 15, 25, 25]], np.float32)
+
+    scenes.place(canvas, piece, face, np.eye(2), np.random.default_rng(0), hidden=0)
+    assert (canvas == 9).all()
+
+    scenes.place(canvas, piece, face, np.eye(2), np.random.default_rng(0))
+    assert (canvas != 9).any()
+
+
+@pytest.mark.parametrize(("nobody", "means"), [(0, [1.5, 2.0]), (1, [1.5, 4.0])])
+def test_twice_as_many_distractors_are_in_front_where_nobody_is(
+    nobody: float, means: list[float], collection: Collection
+) -> None:
+    asked = []
+
+    class Noting(SceneGenerator):
+        def _distract(self, canvas: np.ndarray, mean: float, *given: Any) -> None:
+            asked.append(mean)
+
+    options = Synthesis(quartered=0, close=0, nobody=nobody, distractors=1.5, in_front=2)
+    Noting(collection, SIZE, options).scene((1, 2))
+
+    assert asked == means
 
 
 def test_scenes_of_nobody_show_large_heads_without_a_face(
