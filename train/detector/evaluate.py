@@ -14,7 +14,7 @@ from train.detector.development import SETS_WITH_FACES, SETS_WITHOUT_FACES, Fram
 from train.detector.metrics import Matches, match_boxes
 
 MAX_FALSE_POSITIVES_PER_IMAGE = 0.05
-"""False positives that the chosen threshold allows, per image without faces."""
+"""False positives per image that the chosen threshold allows: in images without faces, and in all."""
 
 SIZES_PX = (20, 40, 80, 160, 384)
 """Heights at which the bins of size start; the last one is 80 % of a frame's height."""
@@ -73,7 +73,10 @@ def evaluate(candidate: Candidate, found: Found, development: Mapping[str, Seque
     faces = matches(*SETS_WITH_FACES)
     threshold = candidate.threshold
     if threshold is None:
-        threshold = matches(*SETS_WITHOUT_FACES).threshold(MAX_FALSE_POSITIVES_PER_IMAGE)
+        threshold = max(
+            matches(*sets).threshold(MAX_FALSE_POSITIVES_PER_IMAGE)
+            for sets in (SETS_WITHOUT_FACES, (*SETS_WITHOUT_FACES, *SETS_WITH_FACES))
+        )
     bins = {_size(low, high): (low, high) for low, high in itertools.pairwise((*SIZES_PX, math.inf))}
     return Evaluation(
         candidate.name,

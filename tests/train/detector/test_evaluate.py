@@ -66,6 +66,21 @@ def test_a_missing_threshold_is_chosen_on_the_frames_without_faces() -> None:
     assert result.recall_20 == pytest.approx(1 / 3)
 
 
+def test_false_faces_beside_faces_raise_a_threshold_that_is_missing() -> None:
+    development = {"scenes": [frame(NEAR)] * 20, "empty": [frame()] * 20}
+    face, wrong, none = [[NEAR], [0.9]], [[NEAR, [0, 0, 50, 50]], [0.9, 0.7]], [np.empty((0, 4)), []]
+    found = {
+        "scenes": [Boxes(*(np.array(each, np.float32) for each in boxes)) for boxes in [wrong] * 10 + [face] * 10],
+        "empty": [Boxes(*(np.array(each, np.float32) for each in none))] * 20,
+    }
+
+    result = evaluate(Candidate("beside", lambda frames: iter(()), threshold=None), found, development)
+
+    assert 0.7 < result.threshold < 0.71
+    assert result.recall_20 == 1
+    assert result.false_beside == 0
+
+
 def test_a_detector_of_the_daemon_is_timed() -> None:
     seen: list[Pixels] = []
     candidate = Candidate("near", lambda frames: iter(find_near(frames)), 0.5, seen.append)
