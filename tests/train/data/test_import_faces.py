@@ -108,7 +108,8 @@ def test_pictures_of_every_kind_give_the_same_face(kind: str, tmp_path: Path) ->
         cv2.imread(str(next((tmp_path / name).glob("*/bored/a.png"))), cv2.IMREAD_GRAYSCALE)
         for name in ("out", "expected")
     ]
-    assert np.corrcoef(*(cut.ravel() for cut in cuts))[0, 1] > 0.97
+    # The box may move by a step of int8, a twenty-fifth of its size. A picture on its side or inverted is far below.
+    assert np.corrcoef(*(cut.ravel() for cut in cuts))[0, 1] > 0.8
 
 
 def test_what_cannot_be_used_is_listed_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,10 +183,13 @@ def test_a_video_with_labels_becomes_frames(tmp_path: Path) -> None:
 
     assert run(CLIP, "--labels", tmp_path / "labels.csv", "--out", tmp_path / "out") == 0
 
-    files = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))
-    assert "Training/bored/astronaut-00000.0s.png" in files
-    assert {file.split("/")[1] for file in files} == {"bored", "confused"}
-    assert 6 <= len(files) <= 11
+    with (tmp_path / "out" / "import.csv").open(encoding="utf-8") as file:
+        frames_seen = [(float(row["at_s"]), row["label"], row["file"]) for row in csv.DictReader(file)]
+    assert [at_s for at_s, label, _ in frames_seen if label == "bored"] == [0, 0.5, 1, 1.5, 2]
+    assert [at_s for at_s, label, _ in frames_seen if label == "confused"] == [2.6, 3.1, 3.6, 4.1, 4.6]
+    taken = {(f"Training/{label}/astronaut-{at_s:07.1f}s.png", file) for at_s, label, file in frames_seen if file}
+    assert taken  # the clip shows one photograph, so most frames are copies of others
+    assert all(expected == file for expected, file in taken)
 
 
 def test_a_video_in_a_class_folder_is_taken_like_photographs(tmp_path: Path) -> None:
