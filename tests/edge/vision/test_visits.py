@@ -10,6 +10,7 @@ import pytest
 from edge.labels import EMOTIONS
 from edge.records import Basis, EmotionScores, Face, Observation, Reading, Track, UnreadFace, WindowSummary
 from edge.vision.window import EmotionWindow
+from tests.support.observations import run
 
 HERE, ELSEWHERE = (100, 100), (400, 100)
 
@@ -56,16 +57,8 @@ def watch(
     window = EmotionWindow(
         duration_s=window_s, min_people=min_people, counts_only=None, uncertain_below=0.5, mode="visits"
     )
-    windows = []
-    for observation in film(stays, end_s):
-        while summary := window.advance(observation.captured_at_s):
-            windows.append(summary)
-        window.add(observation)
-    while summary := window.advance(end_s):
-        windows.append(summary)
-    last = window.close(end_s)
-    assert last is not None
-    return [*windows, last] if stop else windows
+    windows = run(window, list(film(stays, end_s)), end_s)
+    return windows if stop else windows[:-1]
 
 
 def share(summary: WindowSummary, emotion: str) -> float:
