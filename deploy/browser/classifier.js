@@ -1,6 +1,6 @@
 // The face crop and its emotions: edge/vision/crop.py and classifier.py in JavaScript.
 
-import { cut, enlarge, round, shrink } from "./image.js";
+import { cut, resizeArea, resizeLinear, round } from "./image.js";
 
 export class Classifier {
   #release;
@@ -45,5 +45,5 @@ export function cropFace(image, face, { side: share, offset_x: offsetX = 0, offs
   const centreY = (face.top + face.bottom) / 2 + offsetY * height;
   const sidePx = Math.max(1, round(side));
   const square = cut(image, round(centreX - side / 2), round(centreY - side / 2), sidePx, sidePx);
-  return (sidePx > size ? shrink : enlarge)(square, size, size);
+  return (sidePx > size ? resizeArea : resizeLinear)(square, size, size);
 }

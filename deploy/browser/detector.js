@@ -1,7 +1,7 @@
 // Finds the faces of a grey image: edge/vision/detector in JavaScript. Shapes, strides and thresholds come from the
 // manifest. A box is {left, top, right, bottom, confidence} in pixels of the image.
 
-import { cut, enlarge, round, shrink } from "./image.js";
+import { cut, resizeArea, resizeLinear, round } from "./image.js";
 
 const MARGIN_GREY = 128;
 const CANDIDATES = 400;
@@ -49,11 +49,16 @@ export class Detector {
   }
 }
 
+const half = (length) => Math.floor(length / 2);
+
 /** The image, as large as fits, at the top left of an input of this size, as float32 grey levels. */
-function letterbox(image, height, width) {
+export function letterbox(image, height, width) {
   const scale = Math.min(height / image.height, width / image.width);
-  const size = [Math.max(1, round(image.width * scale)), Math.max(1, round(image.height * scale))];
-  const small = (scale < 1 ? shrink : enlarge)(image, size[0], size[1]);
+  const [across, down] = [image.width, image.height].map((length) => Math.max(1, round(length * scale)));
+  let larger = image;
+  while (across <= half(larger.width) && down <= half(larger.height))
+    larger = resizeArea(larger, half(larger.width), half(larger.height));
+  const small = resizeLinear(larger, across, down);
   const values = new Float32Array(height * width).fill(MARGIN_GREY);
   for (let y = 0; y < small.height; y++)
     values.set(small.data.subarray(y * small.width, (y + 1) * small.width), y * width);

@@ -30,13 +30,13 @@ export function cut(image, left, top, width, height) {
 const clamp = (value, length) => Math.min(Math.max(value, 0), length - 1);
 
 /**
- * INTER_AREA: each pixel is the mean of the area that it stands for. For shrinking. In float32, as OpenCV computes it,
+ * INTER_AREA: each pixel is the mean of the area that it stands for. For reducing. In float32, as OpenCV computes it,
  * because a mean that lies between two grey levels shows every rounding.
  */
-export function shrink(image, width, height) {
+export function resizeArea(image, width, height) {
+  if (image.width === 2 * width && image.height === 2 * height) return halve(image, width, height);
   const across = areaWeights(image.width, width);
   const down = areaWeights(image.height, height);
-  const halved = image.width === 2 * width && image.height === 2 * height; // of this case OpenCV rounds halves up
   const narrow = new Float32Array(width);
   const sums = new Float32Array(width);
   const data = new Uint8Array(width * height);
@@ -50,8 +50,19 @@ export function shrink(image, width, height) {
       const share = down.shares[i];
       for (let x = 0; x < width; x++) sums[x] += Math.fround(share * narrow[x]);
     }
-    for (let x = 0; x < width; x++) data[y * width + x] = halved ? Math.floor(sums[x] + 0.5) : round(sums[x]);
+    for (let x = 0; x < width; x++) data[y * width + x] = round(sums[x]);
   }
+  return { width, height, data };
+}
+
+/** Exactly half of each side, of which OpenCV rounds halves up. */
+function halve(image, width, height) {
+  const data = new Uint8Array(width * height);
+  for (let y = 0, i = 0; y < height; y++)
+    for (let x = 0, at = 4 * y * width; x < width; x++, i++, at += 2) {
+      const below = at + image.width;
+      data[i] = (image.data[at] + image.data[at + 1] + image.data[below] + image.data[below + 1] + 2) >> 2;
+    }
   return { width, height, data };
 }
 
@@ -85,38 +96,40 @@ function areaWeights(from, to) {
   return { starts: Int32Array.from(starts), sources: Int32Array.from(sources), shares: Float32Array.from(shares) };
 }
 
-/** INTER_LINEAR: between the four nearest pixels. For enlarging. In whole numbers, as OpenCV computes it. */
-export function enlarge(image, width, height) {
+/** INTER_LINEAR: between the four nearest pixels. In whole numbers, as OpenCV computes it. */
+export function resizeLinear(image, width, height) {
   const across = linearWeights(image.width, width);
   const down = linearWeights(image.height, height);
+  const wide = new Int32Array(width * image.height);
+  for (let y = 0, i = 0, row = 0; y < image.height; y++, row += image.width)
+    for (let x = 0; x < width; x++, i++)
+      wide[i] =
+        (image.data[row + across.firsts[x]] * across.shares[x] +
+          image.data[row + across.seconds[x]] * across.rests[x]) >>
+        4;
   const data = new Uint8Array(width * height);
-  const wide = new Map();
-  const widened = (row) => {
-    if (!wide.has(row)) wide.set(row, widenRow(image.data, row * image.width, across));
-    return wide.get(row);
-  };
-  down.forEach(([row, next, share, rest], y) => {
-    const [above, below] = [widened(row), widened(next)];
-    for (let x = 0; x < width; x++)
-      data[y * width + x] = (((share * (above[x] >> 4)) >> 16) + ((rest * (below[x] >> 4)) >> 16) + 2) >> 2;
-  });
+  for (let y = 0, i = 0; y < height; y++) {
+    const [above, below] = [down.firsts[y] * width, down.seconds[y] * width];
+    const [share, rest] = [down.shares[y], down.rests[y]];
+    for (let x = 0; x < width; x++, i++)
+      data[i] = (((share * wide[above + x]) >> 16) + ((rest * wide[below + x]) >> 16) + 2) >> 2;
+  }
   return { width, height, data };
 }
 
-const widenRow = (pixels, start, across) =>
-  Int32Array.from(
-    across,
-    ([column, next, share, rest]) => pixels[start + column] * share + pixels[start + next] * rest,
-  );
-
 /** For each of `to` pixels: the two pixels between which it lies, and the share of each in 2048ths. */
 function linearWeights(from, to) {
-  return Array.from({ length: to }, (_, at) => {
+  const [firsts, seconds, shares, rests] = Array.from({ length: 4 }, () => new Int32Array(to));
+  for (let at = 0; at < to; at++) {
     const centre = Math.fround(((at + 0.5) * from) / to - 0.5);
     const first = Math.floor(centre);
     const rest = Math.fround(centre - first);
-    return [clamp(first, from), clamp(first + 1, from), round(Math.fround(1 - rest) * 2048), round(rest * 2048)];
-  });
+    firsts[at] = clamp(first, from);
+    seconds[at] = clamp(first + 1, from);
+    shares[at] = round(Math.fround(1 - rest) * 2048);
+    rests[at] = round(rest * 2048);
+  }
+  return { firsts, seconds, shares, rests };
 }
 
 /** GaussianBlur over 5x5 with a standard deviation of 1, of a picture of this width in float32. */

@@ -1,6 +1,6 @@
 // How far a part of the picture has moved, to a small part of a pixel: edge/vision/shift.py in JavaScript.
 
-import { cut, enlarge, mean, shrink, smooth } from "./image.js";
+import { cut, mean, resizeArea, resizeLinear, smooth } from "./image.js";
 
 const BORDER = 2;
 const NEAR = 9; // side of the neighbourhood that each pixel is taken relative to
@@ -52,7 +52,7 @@ export class Patch {
     const within = (value, side) => Math.min(Math.max(value, 0), side - 1);
     const [left, top] = [within(this.#place[0] + at[0], image.width), within(this.#place[1] + at[1], image.height)];
     const size = [Math.min(this.size[0], image.width - left), Math.min(this.size[1], image.height - top)];
-    const way = size[0] >= this.#small[0] && size[1] >= this.#small[1] ? shrink : enlarge;
+    const way = size[0] >= this.#small[0] && size[1] >= this.#small[1] ? resizeArea : resizeLinear;
     const { data } = way(cut(image, left, top, ...size), ...this.#small);
     const soft = smooth(Float32Array.from(data), this.#small[0]);
     const near = mean(soft, this.#small[0], NEAR);

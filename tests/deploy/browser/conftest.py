@@ -23,6 +23,17 @@ from tests.support.paths import CLIP, ROOT
 NPM_FAILED = 69
 MAKE = ROOT / "deploy" / "browser" / "make.sh"
 
+GREY = """
+  const { toGrey } = await import("/image.js");
+  const grey = async (name) => {
+    const picture = await createImageBitmap(await (await fetch(name)).blob());
+    const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    context.drawImage(picture, 0, 0);
+    return toGrey(context.getImageData(0, 0, picture.width, picture.height));
+  };
+"""
+"""JavaScript: the grey image of a served picture."""
+
 
 class Server:
     """A plain web server for a folder; ``asked`` lists the paths it was asked for."""

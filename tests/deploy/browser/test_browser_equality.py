@@ -15,49 +15,41 @@ from edge.records import Face, Frame, Pixels, Track
 from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.vision.crop import crop_face
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
-from edge.vision.detector.tiles import plan_looks
 from edge.vision.liveness import Liveness
 from edge.vision.readable import why_unreadable
 from edge.vision.tracker import FaceTracker
-from tests.deploy.browser.conftest import Server, write_png
+from tests.deploy.browser.conftest import GREY, Server, write_png
 from tests.deploy.conftest import Page
 
-READ_ALL = """
-(async () => {
-  const { Sensor } = await import("/sensor.js");
-  const { toGrey } = await import("/image.js");
+READ_ALL = f"""
+(async () => {{
+  const {{ Sensor }} = await import("/sensor.js");
+  {GREY}
   globalThis.tested ??= await Sensor.open();
   const results = [];
-  for (const name of %s) {
-    const picture = await createImageBitmap(await (await fetch(name)).blob());
-    const canvas = new OffscreenCanvas(picture.width, picture.height);
-    const context = canvas.getContext("2d");
-    context.drawImage(picture, 0, 0);
-    const people = await tested.observeOnce(toGrey(context.getImageData(0, 0, picture.width, picture.height)));
-    results.push(people.map(({ face: { left, top, right, bottom }, shares, reason }) =>
+  for (const name of %s) {{
+    const people = await tested.observeOnce(await grey(name));
+    results.push(people.map(({{ face: {{ left, top, right, bottom }}, shares, reason }}) =>
       [left, top, right, bottom, shares, reason]));
-  }
+  }}
   return results;
-})()
+}})()
 """
 
 
-WATCH = """
-(async () => {
-  const { Liveness } = await import("/liveness.js");
-  const { toGrey } = await import("/image.js");
+WATCH = f"""
+(async () => {{
+  const {{ Liveness }} = await import("/liveness.js");
+  {GREY}
   const liveness = new Liveness();
   const results = [];
-  for (const [name, atS, faces] of %s) {
-    const picture = await createImageBitmap(await (await fetch(name)).blob());
-    const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
-    context.drawImage(picture, 0, 0);
-    const tracks = faces.map(([left, top, right, bottom], id) => ({ id, face: { left, top, right, bottom } }));
-    liveness.look(toGrey(context.getImageData(0, 0, picture.width, picture.height)), tracks, atS);
+  for (const [name, atS, faces] of %s) {{
+    const tracks = faces.map(([left, top, right, bottom], id) => ({{ id, face: {{ left, top, right, bottom }} }}));
+    liveness.look(await grey(name), tracks, atS);
     results.push(tracks.map((track) => [liveness.isAlive(track, atS), liveness.isStill(track, atS)]));
-  }
+  }}
   return results;
-})()
+}})()
 """
 
 
@@ -198,27 +190,6 @@ def test_the_same_faces_move_and_the_same_are_still(page: Page, server: Server, 
 
     assert seen == expected
     assert seen[-1] == [[True, False], [False, True]]
-
-
-@pytest.mark.parametrize(
-    ("frame", "min_face_px"),
-    [((480, 640), 40), ((360, 480), 40), ((720, 1280), 40), ((1080, 1920), 40), ((1080, 1920), 90), ((1200, 900), 60)],
-)
-def test_large_frames_are_looked_at_in_the_same_tiles(
-    page: Page, server: Server, frame: tuple[int, int], min_face_px: int
-) -> None:
-    page.open(server.url)
-    page.wait("document.body")
-
-    tiles = page.ask(
-        f"import('/detector.js').then(({{ planLooks }}) => "
-        f"planLooks({{ height: {frame[0]}, width: {frame[1]} }}, [288, 384], {min_face_px}))"
-    )
-
-    expected = plan_looks(frame, (288, 384), min_face_px)
-    assert [(tile["left"], tile["top"], tile["width"], tile["height"]) for tile in tiles] == [
-        (tile.left_px, tile.top_px, tile.width_px, tile.height_px) for tile in expected
-    ]
 
 
 def test_walking_and_bowing_people_get_the_same_tracks(page: Page, server: Server) -> None:
