@@ -23,6 +23,8 @@ from edge.records import Pixels
 MODEL_FILE, MANIFEST_FILE = "model.tflite", "model.json"
 EDGETPU_FILE = "model_edgetpu.tflite"
 """The same model, compiled for the Edge TPU; absent where nobody has compiled it."""
+REFINER_FOLDER = "refiner"
+"""In the release of a detector, that of its second stage; absent where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +36,18 @@ class Release(Generic[M]):
     edgetpu: bytes | None = None
 
 
-def read_release(folder: Path, kind: type[M], public_key: Path | None = None) -> Release[M]:
+def read_release(folder: Path, kind: type[M], public_key: Path | None = None, sha256: str = "") -> Release[M]:
     """Read ``model.tflite`` and ``model.json`` of a release folder.
 
     Args:
         folder: a release folder of fer-quantize.
         kind: the kind of manifest that is expected.
         public_key: PEM file; with it, only a release that the owner of the key has signed is taken.
+        sha256: what the manifest's has to be, where the manifest of another release says so.
 
     Raises:
-        ModelError: a file is missing, the manifest is malformed or of another kind, the model's sha256 is not the
-            manifest's, or the signature is missing or wrong.
+        ModelError: a file is missing, the manifest is malformed or of another kind, a sha256 is not the expected one,
+            or the signature is missing or wrong.
         ConfigError: signatures cannot be checked with ``public_key`` here.
     """
     if folder.is_file():
@@ -52,14 +55,14 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None) ->
             f"model {folder}: is a file, not a release folder; unpack an archive and name the folder (mkdir mine && "
             "tar -xf mine.tar -C mine), or run sudo fer-edge model install with it and name none"
         )
-    content = _read_file(folder / MANIFEST_FILE, "a model.json of fer-quantize")
+    content = _read(folder / MANIFEST_FILE, "a model.json of fer-quantize", sha256)
     if public_key is not None:
         verify_signature(content, folder / SIGNATURE_FILE, public_key)
     manifest = kind.from_json(content, folder / MANIFEST_FILE)
-    model = _read_checked(folder / MODEL_FILE, "an int8 .tflite file", manifest.sha256)
+    model = _read(folder / MODEL_FILE, "an int8 .tflite file", manifest.sha256)
     if not manifest.edgetpu_sha256:
         return Release(manifest, model)
-    compiled = _read_checked(folder / EDGETPU_FILE, "the file for the Edge TPU", manifest.edgetpu_sha256)
+    compiled = _read(folder / EDGETPU_FILE, "the file for the Edge TPU", manifest.edgetpu_sha256)
     return Release(manifest, model, compiled)
 
 
@@ -71,22 +74,19 @@ def read_schema(folder: Path) -> str | None:
         return None
 
 
-def _read_checked(path: Path, expected: str, sha256: str) -> bytes:
-    content = _read_file(path, expected)
+def _read(path: Path, expected: str, sha256: str) -> bytes:
+    """A file; ``sha256`` is what it has to be, or empty."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {path}: cannot be read ({error.strerror}); expected {expected}") from error
     actual = hashlib.sha256(content).hexdigest()
-    if actual != sha256:
+    if sha256 and actual != sha256:
         raise ModelError(
             f"model {path}: sha256 of its {len(content)} bytes is {actual[:12]}..., "
             f"the manifest expects {sha256[:12]}...; copy the release again"
         )
     return content
-
-
-def _read_file(path: Path, expected: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"model {path}: cannot be read ({error.strerror}); expected {expected}") from error
 
 
 class Network(Generic[M]):

@@ -23,20 +23,26 @@ class CropRule:
 
 
 def crop_face(pixels: Pixels, face: Face, rule: CropRule, size_px: int) -> Pixels:
-    """Cut ``face`` out of a grey frame as a square of ``size_px``, replicating the frame's border outside it.
-
-    Sampling is bilinear after an area reduction, so that a large face does not alias.
-    """
+    """Cut ``face`` out of a grey frame as a square of ``size_px``, see ``cut_square``."""
     side = rule.side * face.height_px
     centre_x, centre_y = face.centre_px
     centre_x += rule.offset_x * face.height_px
     centre_y += rule.offset_y * face.height_px
-    left, top = round(centre_x - side / 2), round(centre_y - side / 2)
-    side_px = max(1, round(side))
+    return cut_square(pixels, round(centre_x - side / 2), round(centre_y - side / 2), max(1, round(side)), size_px)
+
+
+def cut_square(pixels: Pixels, left: int, top: int, side_px: int, size_px: int) -> Pixels:
+    """Cut a square of a grey frame and resize it to ``size_px``, replicating the frame's border outside it.
+
+    Sampling is bilinear after an area reduction, so that a large face does not alias.
+
+    Raises:
+        ValueError: it lies outside the frame.
+    """
     height, width = pixels.shape
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side_px, width), min(top + side_px, height)
     if x0 >= x1 or y0 >= y1:
-        raise ValueError(f"face {face} lies outside the {width}x{height} frame")
+        raise ValueError(f"square of {side_px} px at ({left}, {top}) lies outside the {width}x{height} frame")
     square = pixels[y0:y1, x0:x1]
     outside = (y0 - top, top + side_px - y1, x0 - left, left + side_px - x1)
     if any(outside):

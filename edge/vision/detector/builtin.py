@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from edge.errors import ModelError
 from edge.model import int8
-from edge.model.release import Network, Release, read_release
+from edge.model.release import REFINER_FOLDER, Network, Release, read_release
 from edge.model.resize import resized
 from edge.records import Face, Pixels
 from edge.vision.detector.box import clip_box
-from edge.vision.detector.decode import NO_BOXES, Boxes, decode
+from edge.vision.detector.decode import NO_BOXES, Boxes, decode, suppress
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
+from edge.vision.detector.refiner import Refiner, RefinerManifest
 from edge.vision.detector.tiles import SURE_PX, merge, plan_looks, seen_whole, usual_scale
 from edge.vision.detector.windows import Look, Size, plan_windows
 from edge.vision.movement import Cells
@@ -27,10 +28,23 @@ PACKAGED_DETECTOR = Path(__file__).parents[2] / "models" / "face"
 """The release in the package."""
 
 
-def load_detector(folder: Path, public_key: Path | None = None) -> Release[DetectorManifest]:
-    """Read the release of a detector, see ``read_release``."""
-    return read_release(folder, DetectorManifest, public_key)
+@dataclass(frozen=True, slots=True)
+class DetectorRelease(Release[DetectorManifest]):
+    """The release of a detector, and that of its second stage if it has one."""
 
+    refiner: Release[RefinerManifest] | None = None
+
+
+def load_detector(folder: Path, public_key: Path | None = None) -> DetectorRelease:
+    """Read the release of a detector, see ``read_release``; its signature covers the refiner, which it names."""
+    release = read_release(folder, DetectorManifest, public_key)
+    sha256 = release.manifest.refiner_sha256
+    refiner = read_release(folder / REFINER_FOLDER, RefinerManifest, sha256=sha256) if sha256 else None
+    return DetectorRelease(release.manifest, release.model, release.edgetpu, refiner)
+
+
+LEAST_SHARE = 0.7
+"""Of ``min_face_px``: what is lower is not refined, as it would hardly become high enough."""
 
 SMALLEST_PX = 128
 """Side of the smallest input, in which a window shows a face."""
@@ -93,10 +107,12 @@ class BuiltinDetector:
         self.name, self.crop_rule = self.manifest.id, self.manifest.crop
         _, height, width, _ = self.manifest.input.shape
         self._networks = {(height, width): network}
+        refiner = release.refiner if isinstance(release, DetectorRelease) else None
+        self._refiner = Refiner(refiner, threads=threads, delegate=delegate) if refiner else None
         self._sizes: tuple[Size, ...] = ((height, width),)
         self._windows: tuple[Size, ...] = self._sizes
         if delegate is None:  # an accelerator takes the whole input only
-            with suppress(ModelError):  # so does a network that is not fully convolutional
+            with contextlib.suppress(ModelError):  # so does a network that is not fully convolutional
                 sizes = input_sizes((height, width), max(self.manifest.strides))
                 for size in sizes[:2]:  # now, as what only the start needs is given back soon
                     self._network(size)
@@ -192,7 +208,7 @@ class BuiltinDetector:
         return self.looks if self._max_looks is None else min(self.looks, self._max_looks)
 
     def _look(self, pixels: Pixels, look: Look) -> Boxes:
-        """Boxes in pixels of the frame, from the corner of the look."""
+        """Boxes in pixels of the frame."""
         manifest = self.manifest
         image, scale = letterbox(look.tile.of(pixels), *look.input_px)
         steps = self._network(look.input_px).run(image[np.newaxis, :, :, np.newaxis])
@@ -201,8 +217,14 @@ class BuiltinDetector:
             for each, spec in zip(steps, manifest.outputs, strict=True)
         ]
         count = len(manifest.strides)
-        boxes = decode(maps[:count], maps[count:], manifest.strides, manifest.keep_threshold, manifest.max_overlap)
-        return Boxes(boxes.sides / scale, boxes.scores)
+        least = manifest.candidate_threshold if self._refiner else manifest.keep_threshold
+        found = decode(maps[:count], maps[count:], manifest.strides, least, manifest.max_overlap)
+        corner = np.array([look.tile.left_px, look.tile.top_px] * 2, np.float32)
+        boxes = Boxes(found.sides / scale + corner, found.scores)
+        if self._refiner is None:
+            return boxes
+        least_px = LEAST_SHARE * self._min_face_px
+        return suppress(self._refiner.refine(pixels, boxes, least_px, manifest.keep_threshold), manifest.max_overlap)
 
     def _network(self, size: Size) -> Network[DetectorManifest]:
         """The network for images of this height and width."""

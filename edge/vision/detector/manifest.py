@@ -18,9 +18,13 @@ class DetectorManifest(Manifest):
     at least ``threshold`` is a face; from ``keep_threshold`` on it keeps the track of a face that was there. Of two
     boxes that overlap by more than ``max_overlap`` (intersection over union) the better one stays. ``crop`` cuts a face
     as FER2013's were cut.
+
+    A detector may have a second stage, see ``refiner``: ``refiner_sha256`` is that of its manifest. A cell with a score
+    of at least ``candidate_threshold`` is then a candidate, and the other two thresholds are about refined scores.
     """
 
     schema: ClassVar[str] = "fer-edge/detector/1"
+    optional: ClassVar[tuple[str, ...]] = ("refiner_sha256", "candidate_threshold")
 
     outputs: tuple[TensorSpec, ...] = field()  # without field(), the inherited property would be its default
     strides: tuple[int, ...]
@@ -28,6 +32,8 @@ class DetectorManifest(Manifest):
     keep_threshold: float
     max_overlap: float
     crop: CropRule
+    refiner_sha256: str = ""
+    candidate_threshold: float = 0.0
 
     @classmethod
     def _parse(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
@@ -39,6 +45,8 @@ class DetectorManifest(Manifest):
             keep_threshold=float(document.get("keep_threshold", document["threshold"])),
             max_overlap=float(document["max_overlap"]),
             crop=CropRule(**{name: float(value) for name, value in document["crop"].items()}),
+            refiner_sha256=str(document.get("refiner_sha256", "")),
+            candidate_threshold=float(document.get("candidate_threshold", 0)),
         )
         shape = manifest.input.shape
         if len(shape) != 4 or (shape[0], shape[3]) != (1, 1):
@@ -53,6 +61,8 @@ class DetectorManifest(Manifest):
             raise ValueError(
                 f"keep_threshold {manifest.keep_threshold} is not between 0 and the threshold {manifest.threshold}"
             )
+        if manifest.refiner_sha256 and not 0 < manifest.candidate_threshold < 1:
+            raise ValueError(f"candidate_threshold {manifest.candidate_threshold} is not between 0 and 1")
         return manifest
 
 

@@ -106,10 +106,8 @@ def _starts(length: int, tile: int, overlap: int) -> list[int]:
 
 def seen_whole(boxes: Boxes, tile: Tile, frame_px: tuple[int, int]) -> Boxes:
     """``boxes`` of a look at ``tile``, in pixels of the frame, without those that its inner borders cut."""
-    origin = np.array([tile.left_px, tile.top_px] * 2, np.float32)
-    sides = boxes.sides + origin
-    whole = tile.shows(sides, frame_px)
-    return Boxes(np.asarray(sides[whole], np.float32), boxes.scores[whole])
+    whole = tile.shows(boxes.sides, frame_px)
+    return Boxes(boxes.sides[whole], boxes.scores[whole])
 
 
 def merge(looks: Sequence[Boxes], most: float) -> Boxes:

@@ -6,12 +6,14 @@ a dark one sad, a bright left half surprise, a bright right half fear; a second 
 ``three`` has three labels of its own. ``fragile`` is a classifier that passes every check, and whose runtime gives up
 on a bright face with a bright corner.
 For the detector, a white block of 8 pixels is the middle of a small face and a black one of 16 that of a large face.
+``refined`` is the same detector with a refiner, to which only what is brighter than its surroundings is a face.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from edge.model.interpreter import Interpreter
 from edge.model.manifest import Manifest, SharedFields
 from edge.vision.crop import CropRule
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
+from edge.vision.detector.refiner import RefinerManifest
 from quantize.tflite.convert import in_order
 
 HERE = Path(__file__).parent
@@ -100,13 +103,32 @@ def detector() -> keras.Model:
     return keras.Model(image, [*boxes, *logits])  # not in the manifest's order, as no converter promises one
 
 
+REFINED_BOX = (0.25, 0.2, 0.75, 0.8)
+"""Left, top, right and bottom in sides of the square, whatever it shows."""
+
+
+def refiner() -> keras.Model:
+    """By how much the middle ninth of the square is brighter than the others."""
+    image = keras.Input(batch_shape=(1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), name="picture")
+    ninths = keras.layers.Flatten()(keras.layers.AveragePooling2D(INPUT_SIZE_PX // 3)(image))
+    logit, box = keras.layers.Dense(1, name="logit"), keras.layers.Dense(4, name="box")
+    model = keras.Model(
+        image, [box(ninths), logit(ninths)]
+    )  # not in the manifest's order, as no converter promises one
+    weights = np.full((9, 1), -1 / 8, np.float32)
+    weights[4] = 1
+    logit.set_weights([0.2 * weights, np.array([-8], np.float32)])
+    box.set_weights([np.zeros((9, 4), np.float32), np.array(REFINED_BOX, np.float32)])
+    return model
+
+
 def constant(value: float) -> keras.initializers.Initializer:
     """An initializer."""
     return keras.initializers.Constant(value)
 
 
-def convert(model: keras.Model, *, quantised: bool = True) -> bytes:
-    """The model as a .tflite file, full-integer int8 or float."""
+def convert(model: keras.Model, *further: np.ndarray, quantised: bool = True) -> bytes:
+    """The model as a .tflite file, full-integer int8 or float; ``further`` images set its ranges too."""
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if quantised:
         shape = (1, *model.inputs[0].shape[1:])
@@ -117,7 +139,7 @@ def convert(model: keras.Model, *, quantised: bool = True) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-        converter.representative_dataset = lambda: ([half] for half in halves)
+        converter.representative_dataset = lambda: ([image] for image in (*halves, *further))
     return in_order(converter.convert())
 
 
@@ -211,9 +233,17 @@ def detector_manifest(model: bytes, name: str) -> DetectorManifest:
     )
 
 
+def refiner_manifest(model: bytes, name: str) -> RefinerManifest:
+    """The manifest of the refiner."""
+    shapes = ((1, 1), (1, 4))
+    specs = {spec.shape: spec for spec in Interpreter(model).outputs}
+    outputs = tuple(specs[shape] for shape in shapes)
+    return RefinerManifest(**shared_fields(model, name, shapes), outputs=outputs, side=1.5)
+
+
 def write_release(folder: Path, model: bytes, manifest: Manifest) -> None:
     """A release folder: model.tflite and model.json."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.tflite").write_bytes(model)
     (folder / "model.json").write_text(manifest.to_json(), "utf-8")
 
@@ -230,6 +260,13 @@ if __name__ == "__main__":
     write_release(HERE / "fragile", content, classifier_manifest(content, "fragile"))
     content = convert(detector())
     write_release(HERE / "face", content, detector_manifest(content, "face"))
+    bright_middle = np.zeros((1, INPUT_SIZE_PX, INPUT_SIZE_PX, 1), np.float32)
+    bright_middle[:, 16:32, 16:32] = 160
+    second = convert(refiner(), bright_middle)
+    write_release(HERE / "refined" / "refiner", second, refiner_manifest(second, "refiner"))
+    sha256 = hashlib.sha256((HERE / "refined" / "refiner" / "model.json").read_bytes()).hexdigest()
+    manifest = replace(detector_manifest(content, "refined"), refiner_sha256=sha256, candidate_threshold=0.1)
+    write_release(HERE / "refined", content, manifest)
     (HERE / "float.tflite").write_bytes(convert(classifier(1), quantised=False))
     (HERE / "open_batch.tflite").write_bytes(convert(open_batch()))
     (HERE / "two_outputs.tflite").write_bytes(convert(two_outputs()))

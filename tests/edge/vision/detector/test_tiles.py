@@ -65,7 +65,7 @@ def test_every_face_that_the_whole_look_may_miss_lies_in_one_tile(frame: tuple[i
 
 def test_what_an_inner_border_cuts_is_left_to_the_next_tile() -> None:
     tile = Tile(400, 0, 640, 512)
-    found = boxes((100, 100, 140, 150, 0.9), (-30, 100, 10, 150, 0.8), (100, -20, 140, 30, 0.7))
+    found = boxes((500, 100, 540, 150, 0.9), (370, 100, 410, 150, 0.8), (500, -20, 540, 30, 0.7))
 
     seen = seen_whole(found, tile, (720, 1280))
 

@@ -1,0 +1,121 @@
+"""The second stage of the built-in detector: a small network looks at each candidate again, in the frame's own pixels.
+
+The first sees a reduced frame, in which a round thing is hard to tell from a face. Such a cascade is that of Zhang et
+al. 2016, "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks",
+https://arxiv.org/abs/1604.02878; the refiner stands where their R-Net does. Training cuts with the functions that cut
+on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.model import int8
+from edge.model.manifest import Manifest, SharedFields, TensorSpec
+from edge.model.release import Network, Release
+from edge.records import Pixels
+from edge.vision.crop import cut_square
+from edge.vision.detector.box import BEYOND
+from edge.vision.detector.decode import NO_BOXES, Boxes, Floats
+
+CANDIDATES_REFINED = 40
+"""How many candidates of a look are refined, the best: more than there are faces that the whole of a room shows."""
+
+SMALLEST_SQUARE_PX = 8
+"""Side of the smallest square that is cut out."""
+
+SCORE_RANGE = 0.02, 0.98
+"""A detector's score counts as at least and at most this: beyond it the refiner could not overrule the detector."""
+
+MEAN_GREY, SPREAD, LEAST_SPREAD = 128, 50, 5
+"""Mean and standard deviation of a square as the refiner sees it; a flatter one than the last becomes less spread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefinerManifest(Manifest):
+    """The manifest of a refiner.
+
+    ``input`` is a grey square, which shows ``side`` heights of a candidate's box around its centre. ``outputs`` are the
+    logit (1, 1), to be added to that of the detector's score, and the face's box (1, 4): left, top, right and bottom,
+    from the left top corner of the square, in sides of it.
+    """
+
+    schema: ClassVar[str] = "fer-edge/refiner/1"
+
+    outputs: tuple[TensorSpec, ...] = field()  # without field(), the inherited property would be its default
+    side: float
+
+    @classmethod
+    def _parse(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:
+        outputs = tuple(TensorSpec.read(output) for output in document["outputs"])
+        manifest = cls(**shared, outputs=outputs, side=float(document["side"]))
+        shape = manifest.input.shape
+        if len(shape) != 4 or (shape[0], shape[3]) != (1, 1) or shape[1] != shape[2]:
+            raise ValueError(f"input shape {shape} is no grey square (1, side, side, 1)")
+        if tuple(output.shape for output in outputs) != ((1, 1), (1, 4)):
+            raise ValueError("outputs have other shapes than (1, 1) and (1, 4), logit and box")
+        if not 1 <= manifest.side <= 4:
+            raise ValueError(f"side {manifest.side} is outside 1..4")
+        return manifest
+
+
+class Refiner:
+    """A released refiner. Used by one thread only."""
+
+    def __init__(self, release: Release[RefinerManifest], *, threads: int = 1, delegate: str | None = None) -> None:
+        """Open the model, see ``Network``; without a file that is compiled for the ``delegate`` it runs on the CPU."""
+        self._manifest = release.manifest
+        self._network = Network(release, threads=threads, delegate=delegate if release.edgetpu else None)
+
+    def refine(self, pixels: Pixels, candidates: Boxes, least_px: float, threshold: float) -> Boxes:
+        """The candidates that are faces, with the scores and boxes that both networks give them, best first.
+
+        Args:
+            pixels: the grey frame.
+            candidates: in its pixels, best first.
+            least_px: height from which a candidate may be a face.
+            threshold: score of both networks from which it is one.
+        """
+        heights = candidates.sides[:, 3] - candidates.sides[:, 1]
+        squares = squares_around(candidates.sides, self._manifest.side)
+        corners, (rows, columns) = squares[:, :2], pixels.shape
+        inside = ((corners < (columns, rows)) & (corners + squares[:, 2:] > 0)).all(axis=1)
+        fits = (heights >= least_px) & (heights <= (1 + 2 * BEYOND) * rows)
+        chosen = np.flatnonzero(inside & fits)[:CANDIDATES_REFINED]
+        if not len(chosen):
+            return NO_BOXES
+        squares = squares[chosen]
+        _, size_px, _, _ = self._manifest.input.shape
+        cut = [cut_square(pixels, left, top, side_px, size_px) for left, top, side_px in squares.tolist()]
+        crops = normalised(np.stack(cut)).reshape(-1, *self._manifest.input.shape)
+        steps = zip(*map(self._network.run, crops), strict=True)
+        logits, sides = (
+            int8.dequantize(np.concatenate(each), spec.scale, spec.zero_point)
+            for each, spec in zip(steps, self._manifest.outputs, strict=True)
+        )
+        before = candidates.scores[chosen].clip(*SCORE_RANGE)
+        scores = 0.5 + 0.5 * np.tanh((np.log(before / (1 - before)) + logits[:, 0]) / 2)  # the logistic function
+        sides = squares[:, [0, 1, 0, 1]] + sides * squares[:, 2:]
+        best = np.argsort(-scores, kind="stable")
+        best = best[((scores >= threshold) & (sides[:, :2] < sides[:, 2:]).all(axis=1))[best]]
+        return Boxes(np.asarray(sides[best], np.float32), np.asarray(scores[best], np.float32))
+
+
+def squares_around(sides: Floats, heights: float) -> npt.NDArray[np.intp]:
+    """The square around each box (n, 4): left, top and side in whole pixels, (n, 3); it has ``heights`` of the box."""
+    exact = sides.astype(np.float64)
+    side_px = np.rint(heights * (exact[:, 3:] - exact[:, 1:2])).clip(SMALLEST_SQUARE_PX)
+    corners = np.rint((exact[:, :2] + exact[:, 2:] - side_px) / 2)
+    return np.concatenate([corners, side_px], axis=1).astype(np.intp)
+
+
+def normalised(crops: Pixels) -> Pixels:
+    """Grey squares (n, side, side) with ``MEAN_GREY`` and ``SPREAD``, whatever the light."""
+    mean, spread = (each(crops, axis=(1, 2), keepdims=True) for each in (np.mean, np.std))
+    steps = np.rint((crops - mean) * (SPREAD / np.maximum(spread, LEAST_SPREAD)) + MEAN_GREY)
+    return np.asarray(steps.clip(0, 255), np.uint8)
