@@ -81,29 +81,59 @@ class Refiner:
             least_px: height from which a candidate may be a face.
             threshold: score of both networks from which it is one.
         """
-        heights = candidates.sides[:, 3] - candidates.sides[:, 1]
-        squares = squares_around(candidates.sides, self._manifest.side)
-        corners, (rows, columns) = squares[:, :2], pixels.shape
-        inside = ((corners < (columns, rows)) & (corners + squares[:, 2:] > 0)).all(axis=1)
-        fits = (heights >= least_px) & (heights <= (1 + 2 * BEYOND) * rows)
-        chosen = np.flatnonzero(inside & fits)[:CANDIDATES_REFINED]
-        if not len(chosen):
+        cut = cut_out(pixels, candidates, self._manifest.side, self._manifest.input.shape[1], least_px)
+        if not len(cut):
             return NO_BOXES
-        squares = squares[chosen]
-        _, size_px, _, _ = self._manifest.input.shape
-        cut = [cut_square(pixels, left, top, side_px, size_px) for left, top, side_px in squares.tolist()]
-        crops = normalised(np.stack(cut)).reshape(-1, *self._manifest.input.shape)
+        crops = normalised(cut.pixels).reshape(-1, *self._manifest.input.shape)
         steps = zip(*map(self._network.run, crops), strict=True)
         logits, sides = (
             int8.dequantize(np.concatenate(each), spec.scale, spec.zero_point)
             for each, spec in zip(steps, self._manifest.outputs, strict=True)
         )
-        before = candidates.scores[chosen].clip(*SCORE_RANGE)
-        scores = 0.5 + 0.5 * np.tanh((np.log(before / (1 - before)) + logits[:, 0]) / 2)  # the logistic function
-        sides = squares[:, [0, 1, 0, 1]] + sides * squares[:, 2:]
+        return cut.refined(logits[:, 0], sides, threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class CutOut:
+    """The candidates of a frame that lie in it, n of them, and what it shows there.
+
+    ``squares`` (n, 3): left, top and side in whole pixels; ``pixels`` uint8 (n, side, side): the same resized.
+    """
+
+    candidates: Boxes
+    squares: npt.NDArray[np.intp]
+    pixels: Pixels
+
+    def __len__(self) -> int:
+        return len(self.squares)
+
+    @property
+    def logits(self) -> Floats:
+        """Those of the scores, (n,)."""
+        scores = self.candidates.scores.clip(*SCORE_RANGE)
+        return np.asarray(np.log(scores / (1 - scores)), np.float32)
+
+    def refined(self, logits: Floats, sides: Floats, threshold: float) -> Boxes:
+        """The faces among them by a refiner's answers, logits (n,) and sides (n, 4), see ``Refiner.refine``."""
+        scores = 0.5 + 0.5 * np.tanh((self.logits + logits) / 2)  # the logistic function
+        sides = self.squares[:, [0, 1, 0, 1]] + sides * self.squares[:, 2:]
         best = np.argsort(-scores, kind="stable")
         best = best[((scores >= threshold) & (sides[:, :2] < sides[:, 2:]).all(axis=1))[best]]
         return Boxes(np.asarray(sides[best], np.float32), np.asarray(scores[best], np.float32))
+
+
+def cut_out(pixels: Pixels, candidates: Boxes, side: float, size_px: int, least_px: float = 0) -> CutOut:
+    """The best of the ``candidates``, each as a square of ``side`` heights of it, resized to ``size_px``."""
+    heights = candidates.sides[:, 3] - candidates.sides[:, 1]
+    squares = squares_around(candidates.sides, side)
+    corners, (rows, columns) = squares[:, :2], pixels.shape
+    inside = ((corners < (columns, rows)) & (corners + squares[:, 2:] > 0)).all(axis=1)
+    fits = (heights >= least_px) & (heights <= (1 + 2 * BEYOND) * rows)
+    chosen = np.flatnonzero(inside & fits)[:CANDIDATES_REFINED]
+    squares = squares[chosen]
+    cut = [cut_square(pixels, left, top, side_px, size_px) for left, top, side_px in squares.tolist()]
+    kept = Boxes(candidates.sides[chosen], candidates.scores[chosen])
+    return CutOut(kept, squares, np.array(cut, np.uint8).reshape(-1, size_px, size_px))
 
 
 def squares_around(sides: Floats, heights: float) -> npt.NDArray[np.intp]:
