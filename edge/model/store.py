@@ -17,19 +17,20 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Literal, TypeAlias
 
 from edge.errors import ConfigError, ModelError
 from edge.model.download import folders
 from edge.model.manifest import Manifest
-from edge.model.release import EDGETPU_FILE, MANIFEST_FILE, MODEL_FILE
+from edge.model.release import EDGETPU_FILE, MANIFEST_FILE, MODEL_FILE, REFINER_FOLDER
 from edge.model.signature import SIGNATURE_FILE
 
 Part: TypeAlias = Literal["classifier", "detector"]
 
-FILES = (MODEL_FILE, MANIFEST_FILE, SIGNATURE_FILE, EDGETPU_FILE)
-"""What is taken out of an archive or folder; the last two may be absent."""
+REFINER_FILES = tuple(f"{REFINER_FOLDER}/{name}" for name in (MODEL_FILE, MANIFEST_FILE, EDGETPU_FILE))
+FILES = (MODEL_FILE, MANIFEST_FILE, SIGNATURE_FILE, EDGETPU_FILE, *REFINER_FILES)
+"""What is taken out of an archive or folder; all but the first two may be absent."""
 MAX_BYTES = 64 * 2**20
 """Of an archive, and of everything in it: our models have less than 1 MB, and an Edge TPU holds 8."""
 PACKAGED = "packaged"
@@ -89,7 +90,8 @@ class Store:
         before = self.current
         self._folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(incoming, target)
-        for folder in (self._folder.parent, self._folder, target):  # whatever root's umask is, the service reads them
+        # Whatever root's umask is, the service reads them.
+        for folder in (self._folder.parent, self._folder, target, *target.glob("*/")):
             folder.chmod(0o755)
         (self._folder / "highest").write_text(f"{max(self.highest, manifest.counter)}\n", "ascii")
         self._link("previous", before.name if before else PACKAGED)
@@ -194,7 +196,8 @@ def _unpack(source: Path, target: Path) -> set[str]:
             for member in archive:
                 if member.size > MAX_BYTES or len(packed) > MAX_BYTES:
                     raise ModelError(f"model {source}: has more than {MAX_BYTES} bytes")
-                name = Path(member.name).name
+                path = PurePosixPath(member.name)
+                name = f"{REFINER_FOLDER}/{path.name}" if path.parent.name == REFINER_FOLDER else path.name
                 if name in FILES and member.isreg() and name not in found:
                     content = archive.extractfile(member)
                     assert content is not None
@@ -211,6 +214,7 @@ def _write(path: Path, content: IO[bytes]) -> None:
     read = content.read(MAX_BYTES + 1)
     if len(read) > MAX_BYTES:
         raise ModelError(f"model {path.name}: has more than {MAX_BYTES} bytes")
+    path.parent.mkdir(exist_ok=True)
     with path.open("xb") as file:
         file.write(read)
         os.fchmod(file.fileno(), 0o644)

@@ -20,6 +20,7 @@ from edge.model import store as stores
 from edge.model.store import Store
 from edge.model.trial import TRIAL_FILE, read_trial
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, load_release
+from edge.vision.detector.builtin import load_detector
 from tests.support.daemon import StartDaemon
 from tests.support.dashboard import OpenDashboard
 from tests.support.mosquitto import StartMosquitto
@@ -180,6 +181,23 @@ def test_a_release_is_fetched_from_a_server_and_only_if_it_is_of_a_models_size(
         list(install(f"{server}/grey.tar.gz", None))
     with pytest.raises(DownloadError, match="absent cannot be fetched"):
         list(install(f"{server}/absent", None))
+
+
+def test_a_detector_is_installed_with_its_refiner_and_rolled_back(folder: Path) -> None:
+    list(install(str(TINY / "face"), None))
+    list(install(str(TINY / "refined"), None))
+
+    store = stores.own_store("detector")
+    assert store.current is not None
+    assert load_detector(store.current).refiner is not None
+    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models()}
+    assert listed["detector", "current"].startswith("refined, sha256 ")
+    (store.current / "refiner" / "model.tflite").unlink()
+    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models()}
+    assert "refiner/model.tflite: cannot be read" in listed["detector", "current"]
+    list(roll_back("detector"))
+    assert store.current is not None
+    assert load_detector(store.current).manifest.id == "face"
 
 
 def test_signed_and_counted_releases_are_installed_in_their_order_only(tmp_path: Path, store: Store) -> None:

@@ -20,9 +20,11 @@ from edge.model.manifest import Manifest
 from edge.model.store import Store, unpacked
 from edge.model.trial import ATTEMPTS, Trial
 from edge.vision.classifier import load_release
+from edge.vision.detector.builtin import load_detector
 from tests.support.paths import TINY
 
 NAMES = ["model.json", "model.tflite"]
+REFINER_NAMES = [f"refiner/{name}" for name in NAMES]
 
 
 @pytest.fixture
@@ -58,6 +60,18 @@ def test_an_archive_is_unpacked_whatever_packed_it_and_in_whichever_folder(
     with unpacked(packed) as folder:
         assert names(folder) == NAMES
         assert load_release(folder).manifest.id == "grey"
+
+
+@pytest.mark.parametrize("folder", ["", "release/", "./"])
+@pytest.mark.parametrize("refiner_first", [True, False])
+def test_a_detector_is_unpacked_with_its_refiner(tmp_path: Path, folder: str, refiner_first: bool) -> None:
+    members = [(f"{folder}{name}", (TINY / "refined" / name).read_bytes()) for name in (*NAMES, *REFINER_NAMES)]
+    packed = archive(tmp_path / "model.tar", *(reversed(members) if refiner_first else members))
+
+    for source in (packed, TINY / "refined"):
+        with unpacked(source) as release:
+            assert names(release) == sorted([*NAMES, *NAMES, "refiner"])
+            assert load_detector(release).refiner == load_detector(TINY / "refined").refiner
 
 
 def test_nothing_is_written_beside_the_folder_and_no_link_is_followed(tmp_path: Path) -> None:
@@ -171,14 +185,14 @@ def test_a_power_cut_while_a_release_is_copied_leaves_the_one_before(store: Stor
 def test_everybody_can_read_what_root_installed(store: Store, manifest: Manifest) -> None:
     before = os.umask(0o077)
     try:
-        with unpacked(TINY / "grey") as folder:
+        with unpacked(TINY / "refined") as folder:
             installed = store.adopt(folder, manifest)
     finally:
         os.umask(before)
 
-    for path in (installed, installed.parent, installed.parent.parent):
+    for path in (installed, installed / "refiner", installed.parent, installed.parent.parent):
         assert path.stat().st_mode & 0o777 == 0o755
-    assert {path.stat().st_mode & 0o777 for path in installed.iterdir()} == {0o644}
+    assert {path.stat().st_mode & 0o777 for path in installed.rglob("model*")} == {0o644}
 
 
 def test_a_home_folder_that_may_not_be_entered_holds_no_models(tmp_path: Path) -> None:

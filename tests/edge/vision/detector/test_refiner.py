@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.cli import main
 from edge.errors import ModelError
 from edge.model.interpreter import Interpreter
 from edge.model.manifest import with_checksum
@@ -321,6 +322,18 @@ class TestDamage:
 
         with pytest.raises(ModelError, match=rf"candidate_threshold {float(threshold)} is not between 0 and 1"):
             load_detector(folder)
+
+    def test_the_command_that_checks_a_release_says_so_in_one_line(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        statuses = [main(["check", "--model", str(folder)])]
+        (folder / "refiner" / "model.tflite").write_bytes(b"")
+        statuses.append(main(["check", "--model", str(folder)]))
+
+        assert statuses == [0, 78]
+        shown = capsys.readouterr()
+        assert shown.out.startswith("ok    detector   refined, sha256 ")
+        assert len(shown.err.splitlines()) == 1
 
     def test_a_refiner_that_the_detector_does_not_name_is_left_alone(self, folder: Path) -> None:
         shutil.copyfile(TINY / "face" / "model.json", folder / "model.json")
