@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--counter", type=int, metavar="N", help="higher than that of every release before (default: the Unix time)"
     )
     packing.add_argument("--edgetpu", type=Path, metavar="FILE", help="the same model, compiled for the Edge TPU")
+    packing.add_argument("--refiner-edgetpu", type=Path, metavar="FILE", help="the same for the refiner of a detector")
     packing.set_defaults(command=_pack)
 
     differences = commands.add_parser(
@@ -178,7 +179,14 @@ def _pack(options: argparse.Namespace) -> None:
 
     to = options.to or options.release.resolve().with_suffix(".tar")
     counter = int(time.time()) if options.counter is None else options.counter
-    manifest = pack(options.release, to, counter=counter, edgetpu=options.edgetpu, key=options.sign)
+    manifest = pack(
+        options.release,
+        to,
+        counter=counter,
+        edgetpu=options.edgetpu,
+        refiner_edgetpu=options.refiner_edgetpu,
+        key=options.sign,
+    )
     extras = ["with the file for the Edge TPU"] * bool(manifest.edgetpu_sha256) + ["signed"] * bool(options.sign)
     say(f"{to}: {', '.join([manifest.id, f'counter {manifest.counter}', *extras])}")
 

@@ -12,13 +12,21 @@ from typing import Any
 from edge.errors import ConfigError, ModelError
 from edge.labels import EMOTIONS, HEADS
 from edge.model.manifest import Manifest
-from edge.model.release import MANIFEST_FILE, MODEL_FILE, read_schema
+from edge.model.release import MANIFEST_FILE, MODEL_FILE, REFINER_FOLDER, read_release, read_schema
 from edge.model.signature import SIGNATURE_FILE
+from edge.model.store import REFINER_FILES
 from edge.vision.classifier import EmotionClassifier, load_release
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
 from edge.vision.detector.manifest import DetectorManifest
+from edge.vision.detector.refiner import Refiner, RefinerManifest
 from quantize.sign import sign
-from quantize.tflite.verify import MAX_CONVERTED_BYTES, classifier_requirements, detector_requirements, verify
+from quantize.tflite.verify import (
+    MAX_CONVERTED_BYTES,
+    classifier_requirements,
+    detector_requirements,
+    refiner_requirements,
+    verify,
+)
 
 HELD_OUT = "PublicTest"
 """The split of FER2013 on which releases are measured: it gates a classifier and sets a detector's crop rule."""
@@ -84,11 +92,19 @@ def check_release(folder: Path) -> Manifest:
     Raises:
         ModelError: file, manifest, labels or golden vectors contradict each other, or no device should load the file.
     """
-    if read_schema(folder) == DetectorManifest.schema:
+    schema = read_schema(folder)
+    if schema == DetectorManifest.schema:
         detector = load_detector(folder)
         verify(detector.model, detector_requirements(detector.manifest.input.shape, detector.manifest.strides))
         BuiltinDetector(detector)
+        if detector.refiner:
+            check_release(folder / REFINER_FOLDER)
         return detector.manifest
+    if schema == RefinerManifest.schema:
+        refiner = read_release(folder, RefinerManifest)
+        verify(refiner.model, refiner_requirements(refiner.manifest.input.shape))
+        Refiner(refiner)
+        return refiner.manifest
     classifier = load_release(folder)
     manifest = classifier.manifest
     if CONVERTED_FROM in manifest.training:
@@ -116,7 +132,7 @@ def publish(model: bytes, manifest: Manifest, pages: Mapping[str, bytes], out: P
     Args:
         model: the content of the .tflite file.
         manifest: its manifest.
-        pages: further files, by name.
+        pages: further files, by name; those of a refiner lie in its folder.
         out: the folder; files of an earlier release are replaced.
         key: PEM file with the private key, see ``sign``; None leaves the release unsigned.
 
@@ -129,15 +145,19 @@ def publish(model: bytes, manifest: Manifest, pages: Mapping[str, bytes], out: P
         (built / MODEL_FILE).write_bytes(model)
         (built / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
         for name, content in pages.items():
+            (built / name).parent.mkdir(exist_ok=True)
             (built / name).write_bytes(content)
         check_release(built)
         if key is not None:
             sign(built / MANIFEST_FILE, key)
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / SIGNATURE_FILE).unlink(missing_ok=True)  # of an earlier release
-            for file in sorted(built.iterdir(), key=lambda file: file.name == MANIFEST_FILE):
-                shutil.copyfile(file, out / file.name)
+            for earlier in (SIGNATURE_FILE, *REFINER_FILES):
+                (out / earlier).unlink(missing_ok=True)
+            files = [file for file in built.rglob("*") if file.is_file()]
+            for file in sorted(files, key=lambda file: file == built / MANIFEST_FILE):
+                target = out / file.relative_to(built)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
         except OSError as error:
             raise ConfigError(
                 f"release folder {out}: cannot be written ({error.strerror}); name another folder with --out"

@@ -107,6 +107,11 @@ def detector_requirements(
     return Requirements(input_shape, map_shapes(input_shape, strides), meaning, max_bytes)
 
 
+def refiner_requirements(input_shape: tuple[int, ...], max_bytes: int = 500_000) -> Requirements:
+    """A logit and a box."""
+    return Requirements(input_shape, ((1, 1), (1, 4)), "logit and box of a face", max_bytes)
+
+
 def verify(model: bytes, required: Requirements | None = None) -> Graph:
     """Check the content of a .tflite file: size, operators, versions, tensor types, quantisation, input and outputs.
 

@@ -141,7 +141,7 @@ def test_a_release_of_three_labels_and_one_output_passes_every_check(capsys: pyt
     assert "three passes every check" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["three", "face"])
+@pytest.mark.parametrize("name", ["three", "face", "refined", "refined/refiner"])
 def test_the_file_of_a_release_is_checked_with_its_manifest(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["verify", str(TINY / name / "model.tflite")])
 

@@ -39,6 +39,38 @@ def test_a_packed_release_is_unpacked_with_counter_signature_and_compiled_file(
     assert release.model == (TINY / "grey" / "model.tflite").read_bytes()
 
 
+def test_a_detector_is_packed_with_its_refiner_and_the_signature_covers_both(
+    tmp_path: Path, keys: tuple[Path, Path]
+) -> None:
+    first, second = tmp_path / "first.tflite", tmp_path / "second.tflite"
+    for file in (first, second):
+        file.write_bytes(file.name.encode() + CUSTOM_OPERATOR)
+
+    options = ["--edgetpu", str(first), "--refiner-edgetpu", str(second), "--sign", str(keys[0]), "--counter", "7"]
+    status = main(["pack", str(TINY / "refined"), "--to", str(tmp_path / "face.tar"), *options])
+
+    assert status == 0
+    with unpacked(tmp_path / "face.tar") as folder:
+        release = load_detector(folder, keys[1])
+        assert (release.manifest.counter, release.edgetpu) == (7, first.read_bytes())
+        assert release.refiner is not None
+        assert release.refiner.edgetpu == second.read_bytes()
+        pack(folder, tmp_path / "again.tar", counter=7, key=keys[0])
+        (folder / "refiner" / "model.json").write_bytes((TINY / "refined" / "refiner" / "model.json").read_bytes())
+        with pytest.raises(ModelError, match=r"refiner/model\.json: sha256"):
+            load_detector(folder, keys[1])
+    assert (tmp_path / "again.tar").read_bytes() == (tmp_path / "face.tar").read_bytes()
+
+
+def test_a_compiled_refiner_for_a_release_without_one_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("face", "grey"):
+        assert main(["pack", str(TINY / name), "--to", str(tmp_path / "x.tar"), "--refiner-edgetpu", "x"]) == 78
+
+    assert capsys.readouterr().err.count("has no refiner; leave --refiner-edgetpu out") == 2
+
+
 def test_the_same_release_packs_to_the_same_bytes(tmp_path: Path, keys: tuple[Path, Path]) -> None:
     for name in ("first", "second"):
         pack(TINY / "face", tmp_path / name, counter=7, edgetpu=None, key=keys[0])
