@@ -32,11 +32,15 @@ from edge.commands.bench import StageMeter, TimedCamera
 from edge.config import CameraConfig, Config
 from edge.health import Stage
 from edge.host.thermal import Throttle
-from edge.model.release import Network
+from edge.model.classifier_manifest import ClassifierManifest
+from edge.model.manifest import Manifest
+from edge.model.release import REFINER_FOLDER, Network
 from edge.parts import build_pipeline, open_camera, open_classifier, open_detector
 from edge.records import Frame, Observation, RoomReading, Track, WindowSummary
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL
 from edge.vision.detector.builtin import PACKAGED_DETECTOR
+from edge.vision.detector.manifest import DetectorManifest
+from edge.vision.detector.refiner import RefinerManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,13 @@ PIS = (
     Core("Pi 5 (A76, 2.4 GHz)", 76.8e9, 17.1e9),
 )
 """Memory: LPDDR2-900 and LPDDR4-3200, 32 bits wide, LPDDR4X-4267, 32 bits."""
+
+NETWORKS: dict[type[Manifest], tuple[Stage, Path]] = {
+    ClassifierManifest: ("classify", PACKAGED_MODEL),
+    DetectorManifest: ("detect", PACKAGED_DETECTOR),
+    RefinerManifest: ("detect", PACKAGED_DETECTOR / REFINER_FOLDER),
+}
+"""The stage that runs each, and the packaged one."""
 
 REPEATS = 40
 
@@ -78,11 +89,12 @@ def main() -> None:
     rows = []
     for name, folder in (
         ("detector", PACKAGED_DETECTOR),
+        ("refiner", PACKAGED_DETECTOR / REFINER_FOLDER),
         ("standard", PACKAGED_MODEL),
         ("light", PACKAGED_LIGHT_MODEL),
     ):
-        work, spent_ms = measure(folder / "model.tflite")
-        rows.append((name, work, spent_ms))
+        if folder.is_dir():
+            rows.append((name, *measure(folder / "model.tflite")))
     _print("network", rows, here)
     for clip in sys.argv[1:]:
         print(f"\n{Path(clip).name}, for each frame\n")
@@ -105,12 +117,12 @@ def stages(clip: str) -> list[tuple[str, Work, float]]:
     config = Config(camera=CameraConfig(kind="replay", path=clip, pace="fast"))
     detector, _ = open_detector(config.detector, config.inference)
     classifier, _ = open_classifier(config.model, config.inference)
-    meter, pixels, runs = CountingMeter(), Pixels(), Counter[tuple[int, ...]]()
+    meter, pixels, runs = CountingMeter(), Pixels(), Counter[tuple[type[Manifest], tuple[int, ...]]]()
     capture = Capture(lambda: TimedCamera(open_camera(config.camera), meter))
     plain = Network.run
 
     def run(network: Any, image: Any) -> Any:
-        runs[image.shape[1:3]] += 1
+        runs[type(network.manifest), image.shape[1:3]] += 1
         return plain(network, image)
 
     pipeline = build_pipeline(config, capture, detector, classifier, pixels, meter, Throttle(), pixels)
@@ -120,15 +132,14 @@ def stages(clip: str) -> list[tuple[str, Work, float]]:
     capture.stop()
     work = {stage: Work() for stage in STAGES}
     side = classifier.input_size_px
-    for network, folder in (("classify", PACKAGED_MODEL), ("detect", PACKAGED_DETECTOR)):
+    for (kind, shape), count in runs.items():
+        stage, folder = NETWORKS[kind]
         whole, _ = measure(folder / "model.tflite")
         _, *size, _ = Interpreter(str(folder / "model.tflite")).get_input_details()[0]["shape"]
-        for shape, count in runs.items():
-            if (shape == (side, side)) == (network == "classify"):
-                share = count / meter.analysed * math.prod(shape) / math.prod(size)
-                work[network].macs += share * whole.macs
-                work[network].moved += share * whole.moved
-    work["crop"].moved = 2 * side**2 * runs[side, side] / meter.analysed
+        share = count / meter.analysed * math.prod(shape) / math.prod(size)
+        work[stage].macs += share * whole.macs
+        work[stage].moved += share * whole.moved
+    work["crop"].moved = 2 * side**2 * runs[ClassifierManifest, (side, side)] / meter.analysed
     work["decode"].moved = 1.5 * pixels.count
     work["track"].moved = pixels.count * meter.passes["track"] / meter.analysed
     return [(stage, work[stage], 1000 * meter.cpu_s[stage] / meter.analysed) for stage in STAGES]

@@ -1,4 +1,4 @@
-"""Instructions of one detection and one classification: ``run.sh arm64 benchmarks/instructions/parts.py``.
+"""Instructions of a detection, a refined candidate and a classification, by ``run.sh arm64 THIS_FILE``.
 
 With YuNet's .onnx file as an argument also those of a detection by YuNet at 320 pixels. A part that runs twice leaves
 out what the first run prepares.
@@ -16,6 +16,8 @@ import numpy as np
 from benchmarks.mark import mark
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+from edge.vision.detector.decode import Boxes
+from edge.vision.detector.refiner import Refiner
 from edge.vision.detector.yunet import YuNetDetector
 
 TIMES = 4
@@ -25,8 +27,12 @@ def main() -> None:
     """Say which part follows, and mark its begin and end, ``TIMES`` runs apart."""
     random = np.random.default_rng(0)
     frame = random.integers(0, 256, (480, 640), np.uint8)
-    detector = BuiltinDetector(load_detector(PACKAGED_DETECTOR))
+    release = load_detector(PACKAGED_DETECTOR)
+    detector = BuiltinDetector(release)
     parts: dict[str, Callable[[], object]] = {"detect 640x480": lambda: detector.detect(frame)}
+    if release.refiner:
+        box = Boxes(np.array([[280, 200, 340, 270]], np.float32), np.array([0.5], np.float32))
+        parts["refine a candidate"] = partial(Refiner(release.refiner).refine, frame, box, 0, 0.01)
     for model in sys.argv[1:]:
         parts["detect 640x480 with YuNet"] = partial(YuNetDetector(Path(model)).detect, frame)
     for name, folder in (("standard", PACKAGED_MODEL), ("light", PACKAGED_LIGHT_MODEL)):
