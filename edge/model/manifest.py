@@ -1,4 +1,4 @@
-"""``model.json`` beside ``model.tflite``: what the manifests of both kinds of model hold, and their checksum."""
+"""``model.json`` beside ``model.tflite``: what the manifests of every kind of model hold, and their checksum."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TensorSpec:
 
 
 class SharedFields(TypedDict):
-    """The fields that the manifests of both kinds have, by name: see ``Manifest``."""
+    """The fields that the manifests of every kind have, by name: see ``Manifest``."""
 
     id: str
     sha256: str

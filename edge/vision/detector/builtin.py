@@ -1,4 +1,7 @@
-"""The built-in detector: a single-shot int8 network on luma, which runs where the classifier runs."""
+"""The built-in detector: a single-shot int8 network on luma, which runs where the classifier runs.
+
+A second network, the refiner, may look at what it finds.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,8 @@ class BuiltinDetector:
 
     With ``max_looks`` tiles take turns: each frame is looked at as a whole and in as many tiles as that leaves, and
     what the other tiles showed last still holds, for as long as frames keep their shape. Where it is known what has
-    moved, only that is looked at, see ``plan_windows``.
+    moved, only that is looked at, see ``plan_windows``. What a look of a release with a refiner shows are candidates,
+    which are refined before anything else is made of them.
 
     Attributes:
         manifest: the release's manifest.
