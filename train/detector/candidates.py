@@ -84,8 +84,8 @@ def release_candidate(folder: Path) -> Candidate:
         ModelError: the release cannot be read or run.
     """
     release = load_detector(folder)
-    usual = BuiltinDetector(release, min_face_px=SMALLEST_PX)
-    eager = BuiltinDetector(replace(release, manifest=replace(release.manifest, keep_threshold=MIN_SCORE)))
+    everything = replace(release, manifest=replace(release.manifest, keep_threshold=MIN_SCORE))
+    usual, eager = (BuiltinDetector(each, min_face_px=SMALLEST_PX) for each in (release, everything))
     return Candidate(usual.name, lambda frames: map(eager.find, frames), release.manifest.threshold, usual.detect)
 
 
