@@ -45,7 +45,7 @@ def pack(
         ModelError: the release is damaged, or ``edgetpu`` is not a compiled file.
         ConfigError: a file cannot be read or written, the key is of another kind, or there is no refiner.
     """
-    is_detector = read_schema(release) == DetectorManifest.schema
+    is_detector = read_schema(release) in DetectorManifest.schemas
     found: Release[Any] = load_detector(release) if is_detector else load_release(release)
     refiner = found.refiner if isinstance(found, DetectorRelease) else None
     if refiner_edgetpu and not refiner:

@@ -93,14 +93,14 @@ def check_release(folder: Path) -> Manifest:
         ModelError: file, manifest, labels or golden vectors contradict each other, or no device should load the file.
     """
     schema = read_schema(folder)
-    if schema == DetectorManifest.schema:
+    if schema in DetectorManifest.schemas:
         detector = load_detector(folder)
         verify(detector.model, detector_requirements(detector.manifest.input.shape, detector.manifest.strides))
         BuiltinDetector(detector)
         if detector.refiner:
             check_release(folder / REFINER_FOLDER)
         return detector.manifest
-    if schema == RefinerManifest.schema:
+    if schema in RefinerManifest.schemas:
         refiner = read_release(folder, RefinerManifest)
         verify(refiner.model, refiner_requirements(refiner.manifest.input.shape))
         Refiner(refiner)

@@ -104,7 +104,7 @@ def check_release(folder: Path, public_key: Path | None = None) -> tuple[Part, M
     from edge.vision.detector.builtin import BuiltinDetector, load_detector
     from edge.vision.detector.manifest import DetectorManifest
 
-    if read_schema(folder) == DetectorManifest.schema:
+    if read_schema(folder) in DetectorManifest.schemas:
         return "detector", BuiltinDetector(load_detector(folder, public_key)).manifest
     return "classifier", EmotionClassifier(load_release(folder, public_key)).manifest
 

@@ -46,7 +46,7 @@ class ClassifierManifest(Manifest):
     The first of ``heads`` is used unless another is configured.
     """
 
-    schema: ClassVar[str] = "fer-edge/model/2"
+    schemas: ClassVar[tuple[str, ...]] = ("fer-edge/model/2",)
     optional: ClassVar[tuple[str, ...]] = ("order", "colours")
 
     labels: tuple[str, ...]

@@ -71,7 +71,8 @@ class Manifest(ABC):
     them.
     """
 
-    schema: ClassVar[str]
+    schemas: ClassVar[tuple[str, ...]]
+    """Those that can be read. A manifest is written with the first that says all of it, see ``schema``."""
     optional: ClassVar[tuple[str, ...]] = ()
     """Fields of a kind that are left out where they are empty, like ``edgetpu_sha256`` and ``counter``."""
 
@@ -86,6 +87,11 @@ class Manifest(ABC):
     licence: str
     edgetpu_sha256: str = ""
     counter: int = 0
+
+    @property
+    def schema(self) -> str:
+        """The schema that it is written with."""
+        return self.schemas[0]
 
     @property
     @abstractmethod
@@ -130,8 +136,8 @@ class Manifest(ABC):
                 f"model manifest {path}: is not JSON ({error}); expected a model.json of fer-quantize"
             ) from error
         try:
-            if document["schema"] != cls.schema:
-                raise ValueError(f"schema is {document['schema']!r}, expected {cls.schema!r}")
+            if document["schema"] not in cls.schemas:
+                raise ValueError(f"schema is {document['schema']!r}, expected {' or '.join(map(repr, cls.schemas))}")
             manifest = cls._parse(document, _parse_shared(document))
             document.pop("checksum", None)
             intact = with_checksum(document).encode() == content

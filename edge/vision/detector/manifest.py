@@ -20,10 +20,11 @@ class DetectorManifest(Manifest):
     as FER2013's were cut.
 
     A detector may have a second stage, see ``refiner``: ``refiner_sha256`` is that of its manifest. A cell with a score
-    of at least ``candidate_threshold`` is then a candidate, and the other two thresholds are about refined scores.
+    of at least ``candidate_threshold`` is then a candidate, and the other two thresholds are about refined scores. That
+    is another schema, as a device that knows no second stage would compare the detector's own scores with them.
     """
 
-    schema: ClassVar[str] = "fer-edge/detector/1"
+    schemas: ClassVar[tuple[str, ...]] = ("fer-edge/detector/1", "fer-edge/detector/2")
     optional: ClassVar[tuple[str, ...]] = ("refiner_sha256", "candidate_threshold")
 
     outputs: tuple[TensorSpec, ...] = field()  # without field(), the inherited property would be its default
@@ -34,6 +35,11 @@ class DetectorManifest(Manifest):
     crop: CropRule
     refiner_sha256: str = ""
     candidate_threshold: float = 0.0
+
+    @property
+    def schema(self) -> str:
+        """The schema that it is written with."""
+        return self.schemas[bool(self.refiner_sha256)]
 
     @classmethod
     def _parse(cls, document: Mapping[str, Any], shared: SharedFields) -> Self:

@@ -45,7 +45,7 @@ class RefinerManifest(Manifest):
     from the left top corner of the square, in sides of it.
     """
 
-    schema: ClassVar[str] = "fer-edge/refiner/1"
+    schemas: ClassVar[tuple[str, ...]] = ("fer-edge/refiner/1",)
 
     outputs: tuple[TensorSpec, ...] = field()  # without field(), the inherited property would be its default
     side: float

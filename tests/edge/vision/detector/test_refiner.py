@@ -340,6 +340,15 @@ class TestDamage:
 
         assert load_detector(folder).refiner is None
 
+    def test_a_device_that_knows_no_refiner_refuses_the_manifest(self, folder: Path) -> None:
+        manifest = load_detector(folder).manifest
+
+        with_it, without = (
+            json.loads(each.to_json())["schema"] for each in (manifest, replace(manifest, refiner_sha256=""))
+        )
+
+        assert (with_it, without) == ("fer-edge/detector/2", "fer-edge/detector/1")
+
     def test_a_manifest_without_a_refiner_says_nothing_of_one(self) -> None:
         document = json.loads(load_detector(TINY / "face").manifest.to_json())
 
