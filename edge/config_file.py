@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
+from unicodedata import category
 
 from edge.config import CONTACT, LIGHT, BrokerAddress, Config, InferenceConfig, MqttConfig
 from edge.errors import ConfigError
@@ -123,7 +124,8 @@ def _problem(
     shown = "..." if name in _SECRET else _shown(value)
     if not fits:
         return f"{name} is {shown}; expected {expected}"
-    if isinstance(value, str) and not value.isprintable():
+    # A Mac puts U+202F into the names of its screen recordings.
+    if isinstance(value, str) and not all(mark.isprintable() or category(mark) == "Zs" for mark in value):
         return f"{name} is {shown}; expected {expected} without control characters"
     if choices is not None and value not in choices:
         return f"{name} is {shown}; expected one of {', '.join(str(choice) for choice in choices if choice != '')}"

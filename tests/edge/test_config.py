@@ -44,6 +44,15 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) ->
     assert config.outbox.path == "/var/box"
 
 
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f", "\u3000"])
+def test_a_path_may_have_the_blanks_that_other_systems_put_into_names(tmp_path: Path, blank: str) -> None:
+    name = f"Recording 9.41{blank}PM.mov"
+
+    config = load(write(tmp_path, f'[camera]\nkind = "replay"\npath = "{name}"'))
+
+    assert config.camera.path == str(tmp_path / name)
+
+
 def test_a_file_that_systemd_hands_over_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     handed_over, etc = tmp_path / "credentials", tmp_path / "etc"
     for folder, names in ((handed_over, ("mqtt-password",)), (etc, ("mqtt-password", "ca.pem"))):
