@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.commands.arguments import CONFIG, parse
+from edge.commands.arguments import CLIP, CONFIG, parse
 from edge.config import Config, MqttConfig
 from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
@@ -272,12 +272,11 @@ def _demo(options: argparse.Namespace) -> int:
 
     windows = options.windows or (None if sys.stdout.isatty() else UNATTENDED_WINDOWS)
     browse = sys.stdout.isatty() and not options.no_browser
-    return run_demo(windows=windows, json=options.json, webcam=not options.clip, browse=browse)
+    return run_demo(windows=windows, json=options.json, clip=options.clip, browse=browse)
 
 
 def _bench(options: argparse.Namespace) -> int:
     from edge.commands.bench import bench
-    from edge.commands.demo import CLIP
 
     config = load(options.config) if options.config else Config()
     if options.clip or not options.config:

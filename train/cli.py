@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from edge.argument_parser import ArgumentParser
 from edge.errors import FerEdgeError
 from edge.streams import until_reader_leaves
 from train.classifier import cli as classifier
@@ -63,7 +64,7 @@ def _main(arguments: list[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = ArgumentParser(
         prog="fer-train",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,

@@ -7,6 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 
+def named(text: str) -> str:
+    """A text that is not empty, such as a path or a URL."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
+
+
 def positive(text: str) -> int:
     """A whole number, 1 or more."""
     if not text.isdecimal() or int(text) < 1:

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
-from edge.commands.argument_types import port, positive
+from edge.argument_parser import ArgumentParser
+from edge.commands.argument_types import named, port, positive
 from edge.commands.broker_arguments import add_broker_commands
 from edge.model.download import DOWNLOADS, folders
 
 CONFIG = Path("/etc/fer-edge/fer-edge.toml")
 """What the service of the package reads."""
+CLIP = Path(__file__).parents[1] / "media" / "astronaut.mp4"
+"""The clip in the package, see ``edge/media/README.md``."""
 
 _EPILOG = """\
 examples:
@@ -64,7 +67,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their options and help, for ``parse`` and for the manual page."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = ArgumentParser(
         prog="fer-edge",
         description="Counts people and facial expressions in front of a camera and publishes one aggregate per\n"
         "time window over MQTT. No image ever leaves the device.",
@@ -184,9 +187,9 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="see it work: embedded broker, real daemon, live screen",
-        description="Run the real daemon and a small broker on this machine, with a webcam or the packaged clip, and "
-        "show what a subscriber receives. On a desktop the browser opens with the picture, and a link to the "
-        "dashboard page.",
+        description="Run the real daemon and a small broker on this machine, with a webcam, the packaged clip or a "
+        "film of your own, and show what a subscriber receives. On a desktop the browser opens with the picture, and a "
+        "link to the dashboard page.",
     )
     demo.add_argument(
         "--windows",
@@ -195,7 +198,15 @@ def parser() -> argparse.ArgumentParser:
         help="stop after N aggregates (default: run until Ctrl-C; 3 if the output is not a terminal)",
     )
     demo.add_argument("--json", action="store_true", help="print each aggregate as a line of JSON instead")
-    demo.add_argument("--clip", action="store_true", help="use the packaged clip even if there is a webcam")
+    demo.add_argument(
+        "--clip",
+        nargs="?",
+        type=Path,
+        const=CLIP,
+        metavar="FILM",
+        help="play this video, image or folder of images again and again, even if there is a webcam; "
+        "without a name, the packaged clip",
+    )
     demo.add_argument("--no-browser", action="store_true", help="open no page in the browser of this desktop")
     demo.set_defaults(command="demo")
 
@@ -235,7 +246,10 @@ def parser() -> argparse.ArgumentParser:
         "back to the model before.",
     )
     install.add_argument(
-        "source", metavar="FILE|FOLDER|URL", help="an archive of fer-quantize pack, or a release folder of fer-quantize"
+        "source",
+        type=named,
+        metavar="FILE|FOLDER|URL",
+        help="an archive of fer-quantize pack, or a release folder of fer-quantize",
     )
     install.add_argument(
         "--config",
@@ -258,7 +272,7 @@ def parser() -> argparse.ArgumentParser:
     )
     fetch.add_argument("name", choices=sorted(DOWNLOADS), help="which model")
     fetch.add_argument("--to", type=Path, metavar="FOLDER", help=f"where to put it (default: {folders()[0]})")
-    fetch.add_argument("--url", help="download the same file from this mirror")
+    fetch.add_argument("--url", type=named, help="download the same file from this mirror")
     fetch.set_defaults(command="model fetch")
     return parser
 

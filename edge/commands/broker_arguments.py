@@ -101,6 +101,7 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     record.add_argument(
         "brokers",
         nargs="*",
+        default=(),  # or argparse would name it among what is missing
         type=_address,
         metavar="HOST:PORT",
         help="the broker, or the nodes of a cluster, tried in turn (default: those of --config, or localhost:1883)",

@@ -21,13 +21,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.commands.arguments import CLIP
 from edge.commands.demo_broker import mosquitto
 from edge.commands.watch import watch
 from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError, FerEdgeError
+from edge.streams import native_code_silenced
 
-CLIP = Path(__file__).parents[1] / "media" / "astronaut.mp4"
-"""The clip in the package, see ``edge/media/README.md``."""
 WEBCAM = Path("/dev/video0")
 WINDOW_S = 3.0
 
@@ -40,16 +40,17 @@ _LAST_LINES = 15
 
 
 def run_demo(
-    *, windows: int | None, json: bool, webcam: bool, browse: bool = False, daemon: Sequence[str] = _DAEMON
+    *, windows: int | None, json: bool, clip: Path | None, browse: bool = False, daemon: Sequence[str] = _DAEMON
 ) -> int:
     """Show what a subscriber receives, ``windows`` aggregates (None: until Ctrl-C); returns the exit status.
 
-    ``webcam`` uses the machine's first camera if there is one. ``browse`` opens the pages in the browser of this
-    desktop, if it is one. ``daemon`` is the command to run; the path of a configuration and the broker's port for pages
-    are appended to it.
+    ``clip`` is played again and again; None is the machine's first camera, or the packaged clip. ``browse`` opens the
+    pages in the browser of this desktop, if it is one. ``daemon`` is the command to run; the path of a configuration
+    and the broker's port for pages are appended to it.
 
     Raises:
-        ConfigError: the embedded broker is not installed.
+        ConfigError: the embedded broker is not installed, or the name of ``clip`` cannot be written.
+        CameraError: ``clip`` holds no image that can be read.
         FerEdgeError: the daemon ended; the message holds its last lines.
     """
     if find_spec("amqtt") is None and mosquitto() is None:
@@ -57,7 +58,7 @@ def run_demo(
             "the demo needs a broker; sudo apt install mosquitto, or install the wheel again with its extra: "
             "pip install 'fer_edge-VERSION-py3-none-any.whl[demo]'"
         )
-    camera = WEBCAM if webcam and WEBCAM.exists() else CLIP
+    camera = _playable(clip) if clip else WEBCAM if WEBCAM.exists() else CLIP
     sys.stderr.write(
         f"camera: {camera}\n"
         "privacy.min_people is 1 here, so that a single face shows emotions. The default is 3, because the mood of a\n"
@@ -77,7 +78,8 @@ def run_demo(
                     time.sleep(_POLL_S)
                 note = _offer(address.read_text("ascii"), browse=browse)
                 if not sys.stdout.isatty():
-                    until = f" until {windows} windows have come; --windows N shows more" if windows else ""
+                    count = f"{windows} window{'s' * (windows != 1)}"
+                    until = f"; the demo ends after {count}, --windows N shows more" if windows else ""
                     sys.stderr.write(f"{note}{until}\n")
                     sys.stderr.flush()
                 return watch(broker, json=json, count=windows, tick=running.check, note=note)
@@ -85,6 +87,23 @@ def run_demo(
         return 0
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _playable(clip: Path) -> Path:
+    """Its path from the root, once its first image was decoded: the daemon would end with more lines."""
+    from edge.camera.luma import shown_name
+    from edge.camera.replay import ReplayCamera
+
+    with native_code_silenced():
+        ReplayCamera(clip, pace="fast", loop=False).close()
+    path = clip.resolve()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"--clip {shown_name(path)}: is not UTF-8, which a configuration has to be; rename it"
+        ) from error
+    return path
 
 
 def _offer(address: str, *, browse: bool) -> str:
@@ -102,8 +121,8 @@ def has_display() -> bool:
 
 
 def _configuration(camera: Path, broker: MqttConfig) -> str:
-    # A JSON string is a valid TOML string, whatever characters the path has.
-    path = quoted(str(camera))
+    # A JSON string is a valid TOML string, if characters beyond 16 bits are not written as two.
+    path = quoted(str(camera), ensure_ascii=False)
     source = f'kind = "usb"\ndevice = {path}' if camera == WEBCAM else f'kind = "replay"\npath = {path}\nloop = true'
     return f"""\
 [device]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.paths import CLIP
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 pytest.importorskip("amqtt", reason="needs the extra fer-edge[demo]")
 
-DEMO = "from edge.commands.demo import run_demo; run_demo(windows=None, json=True, webcam=False, browse=True)"
+DEMO = f"""
+from pathlib import Path
+from edge.commands.demo import run_demo
+run_demo(windows=None, json=True, clip=Path({str(CLIP)!r}), browse=True)
+"""
 
 StartDemo = Callable[..., "subprocess.Popen[str]"]
 

@@ -49,6 +49,40 @@ def test_wrong_usage_ends_with_2(command: list[str], capsys: pytest.CaptureFixtu
     assert "usage: fer-edge" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["bench", ""],
+        ["demo", "--clip", ""],
+        ["run", "--config", ""],
+        ["check", "--model", ""],
+        ["setup", "--answers", ""],
+        ["record", ""],
+        ["report", "windows.sqlite", "--out", ""],
+        ["model", "install", ""],
+        ["model", "fetch", "yunet", "--url", ""],
+    ],
+)
+def test_an_empty_name_is_not_the_current_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(command)
+
+    assert ending.value.code == 2
+    assert capsys.readouterr().err.endswith(": the name is empty\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"), [(["record"], "FILE"), (["report"], "FILE"), (["model", "install"], "FILE|FOLDER|URL")]
+)
+def test_only_what_has_to_be_given_is_named_as_missing(
+    command: list[str], missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(command)
+
+    assert capsys.readouterr().err.endswith(f"error: the following arguments are required: {missing}\n")
+
+
 @pytest.mark.parametrize("command", ["run", "check", "watch", "demo", "bench"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
@@ -257,9 +291,17 @@ def test_bench_shows_what_all_of_a_large_frame_costs(tmp_path: Path, capsys: pyt
     assert "% of a core" in printed
 
 
-@pytest.mark.parametrize(("arguments", "windows"), [([], 3), (["--windows", "1"], 1)])
-def test_a_demo_without_a_terminal_ends_by_itself(
-    arguments: list[str], windows: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("arguments", "windows", "clip"),
+    [
+        ([], 3, None),
+        (["--clip"], 3, CLIP),
+        (["--clip", "--windows", "1"], 1, CLIP),
+        (["--clip", "mine.mp4"], 3, Path("mine.mp4")),
+    ],
+)
+def test_a_demo_plays_the_clip_asked_for_and_without_a_terminal_ends_by_itself(
+    arguments: list[str], windows: int, clip: Path | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, object] = {}
 
@@ -271,10 +313,10 @@ def test_a_demo_without_a_terminal_ends_by_itself(
     monkeypatch.setattr(demo, "run_demo", run_demo, raising=False)
     monkeypatch.setitem(sys.modules, "edge.commands.demo", demo)
 
-    status = main(["demo", "--clip", *arguments])
+    status = main(["demo", *arguments])
 
     assert status == 0
-    assert asked == {"windows": windows, "json": False, "webcam": False, "browse": False}
+    assert asked == {"windows": windows, "json": False, "clip": clip, "browse": False}
 
 
 def test_the_version_names_the_models_on_the_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
