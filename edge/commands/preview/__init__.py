@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from edge.camera.capture import Capture
@@ -26,7 +27,9 @@ IDLE_S = 600.0
 
 
 def preview(config: Config, stop: threading.Event, *, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Serve the page until ``stop``, the end of a clip, ``IDLE_S`` without a viewer or the beginning of quiet hours.
+    """Serve the page until ``stop``, ``IDLE_S`` without a viewer or the beginning of quiet hours.
+
+    A recording is played again and again, at the pace of a camera: it may be over before the page is open.
 
     Raises:
         ConfigError: the page cannot be served at ``host`` and ``port``, or these are quiet hours.
@@ -53,7 +56,7 @@ def preview(config: Config, stop: threading.Event, *, host: str = "127.0.0.1", p
         server = PreviewServer(view, host, port, tick=end_in_time)
         parts.callback(server.stop)
         capture = Capture(
-            lambda: open_camera(config.camera),
+            lambda: open_camera(replace(config.camera, loop=True, pace="real")),
             stall_s=config.camera.stall_s,
             may_freeze=config.camera.kind == "replay",
         )
@@ -65,8 +68,6 @@ def preview(config: Config, stop: threading.Event, *, host: str = "127.0.0.1", p
         sys.stderr.write(f"preview: {server.url}\n{_advice(server)}")
         sys.stderr.flush()
         build_pipeline(config, capture, detector, classifier, view, meter, Throttle(), view).run(stop)
-        if capture.ended:
-            ended = "the recording is over; camera.loop = true plays it again and again"
     if ended:
         sys.stderr.write(f"preview: {ended}; stopped\n")
 

@@ -193,12 +193,11 @@ def test_it_ends_when_nobody_has_watched_for_long(
     assert "nobody watched" in capsys.readouterr().err
 
 
-def test_the_end_of_a_recording_ends_it_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    once = Config(camera=CameraConfig(kind="replay", path=str(CLIP), pace="fast"))
+def test_a_recording_however_short_is_played_until_somebody_has_seen_it(preview: StartPreview, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "one.png"), np.zeros((48, 64), np.uint8))
+    running = preview(camera=replay(tmp_path / "one.png", loop=False, pace="fast"))
 
-    run_preview(once, threading.Event())
-
-    assert "the recording is over; camera.loop = true plays it again and again" in capsys.readouterr().err
+    assert newest_with(running, lambda facts: facts["number"] > 10)
 
 
 def test_in_quiet_hours_nobody_is_seen_and_when_they_begin_it_ends(
