@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from edge.config_file import load
 from edge.errors import EXIT_CONFIG, EXIT_RETRY, ConfigError, FerEdgeError
 from edge.labels import EMOTIONS, check_labels
 from edge.model.download import DOWNLOADS, folders
-from edge.streams import until_reader_leaves
+from edge.streams import native_code_silenced, until_reader_leaves
 
 if TYPE_CHECKING:
     from edge.commands.check import Finding
@@ -73,15 +73,18 @@ def _broker(options: argparse.Namespace) -> MqttConfig:
     return MqttConfig(port=port or MqttConfig().port).at(address)
 
 
+def _chatter_silenced(config: Config, options: argparse.Namespace) -> AbstractContextManager[None]:
+    """Without what FFmpeg and libjpeg say of damaged images, unless it is asked for."""
+    # libcamera, which reads csi cameras, says little and nothing that we say too.
+    return nullcontext() if config.camera.kind == "csi" or options.log == "debug" else native_code_silenced()
+
+
 def _run(options: argparse.Namespace) -> int:
-    from edge.host.sdnotify import SystemdNotifier
     from edge.service import Service
-    from edge.streams import native_code_silenced
+    from edge.host.sdnotify import SystemdNotifier
 
     config = load(options.config)
-    # libcamera, which reads csi cameras, says little and nothing that we say too.
-    chatter = nullcontext() if config.camera.kind == "csi" or options.log == "debug" else native_code_silenced()
-    with chatter:
+    with _chatter_silenced(config, options):
         service = Service(config, SystemdNotifier())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: service.stop())
@@ -91,12 +94,11 @@ def _run(options: argparse.Namespace) -> int:
 
 def _preview(options: argparse.Namespace) -> int:
     from edge.commands.preview import preview
-    from edge.streams import native_code_silenced
 
     config, stop = load(options.config), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with nullcontext() if config.camera.kind == "csi" or options.log == "debug" else native_code_silenced():
+    with _chatter_silenced(config, options):
         preview(config, stop, host=options.host, port=options.port)
     return 0
 
@@ -116,7 +118,6 @@ def _check_model(model: Path) -> int:
     from edge.commands.check import check_release
     from edge.model.release import MANIFEST_FILE, MODEL_FILE
     from edge.model.store import unpacked
-    from edge.streams import native_code_silenced
 
     folder = model.parent if model.name in (MODEL_FILE, MANIFEST_FILE) else model
     with native_code_silenced(), nullcontext(folder) if folder.is_dir() else unpacked(folder) as release:
@@ -148,8 +149,6 @@ def _forget(options: argparse.Namespace) -> int:
 
 def _tell(findings: Iterable[Finding], *, json_lines: bool) -> int:
     """Print the findings, one line each, and nothing that native code says; returns the worst exit status."""
-    from edge.streams import native_code_silenced
-
     with native_code_silenced():
         return max((_tell_one(finding, json_lines=json_lines) for finding in findings), default=0)
 
@@ -188,7 +187,6 @@ def _model(options: argparse.Namespace) -> int:
 
 def _install(options: argparse.Namespace) -> int:
     from edge.commands.model_install import install
-    from edge.streams import native_code_silenced
 
     config = options.config or (CONFIG if CONFIG.exists() else None)
     with native_code_silenced():
@@ -281,7 +279,8 @@ def _bench(options: argparse.Namespace) -> int:
     config = load(options.config) if options.config else Config()
     if options.clip or not options.config:
         config = replace(config, camera=replace(config.camera, kind="replay", path=str(options.clip or CLIP)))
-    result = bench(config)
+    with _chatter_silenced(config, options):
+        result = bench(config)
     if options.json:
         print(json.dumps(result.to_dict(), indent=1))
         return 0

@@ -87,7 +87,7 @@ class Benchmark:
 
     def lines(self) -> Iterator[str]:
         """The same for a terminal."""
-        yield f"{self.clip}, {self.detector}, {self.model}: {self.frames} frames"
+        yield f"{self.clip}, {self.detector}, {self.model}: {self.frames} frame{'s' * (self.frames != 1)}"
         yield (
             f"  {self.cpu_ms_per_frame:8.2f} ms of processor time a frame, {self.frames_per_s:.1f} frames/s, of which"
         )
@@ -99,13 +99,21 @@ class Benchmark:
             else:
                 yield f"  {duration.p50:8.2f} ms each {stage} (median; 95 % under {duration.p95:.2f} ms)"
         if looks := self.looks:
+            if looks.whole > looks.at_once:
+                yield f"  {looks.at_once:8} of {looks.whole} parts of a frame in each detection (detector.max_looks)"
             share = 2 * looks.whole_ms / 10
-            yield f"  {looks.at_once:8} of {looks.whole} looks at a frame in each detection (detector.max_looks)"
-            yield f"  {looks.whole_ms:8.2f} ms for all of a frame: {share:.1f} % of a core to see it twice a second"
-        yield f"  {self.faces_per_frame:8.2f} faces a frame, {self.people_per_frame:.2f} people"
+            yield f"  {looks.whole_ms:8.2f} ms to detect in a whole frame; twice a second takes {share:.1f} % of a core"
+        yield f"  {self.faces_per_frame:8.2f} faces a frame, {self.people_per_frame:.2f} people{self._why_nobody()}"
         yield f"  {self.start_s or 0:8.2f} s to the first frame, {self.start_cpu_s:.2f} s of processor time"
         yield f"  {self.allocated_kb:8.0f} kB allocated for a frame at most"
         yield f"  {self.rss_mb or 0:8.1f} MB resident"
+
+    def _why_nobody(self) -> str:
+        if not self.faces_per_frame:
+            return ": no face was found; faces have to be upright and at least detector.min_face_px high"
+        if not self.people_per_frame:
+            return ": nobody was counted; a face counts once it has moved, after a second or two"
+        return ""
 
 
 class StageMeter(Meter):

@@ -276,7 +276,34 @@ def test_bench_of_one_image_says_why_it_times_nothing(tmp_path: Path, capsys: py
     status = main(["bench", "--config", str(tmp_path / "one.toml")])
 
     assert status == 0
-    assert "detect: too few to time; give a clip that is longer" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].endswith(": 1 frame")
+    assert "detect: too few to time; give a clip that is longer" in printed
+    assert "0.00 faces a frame, 0.00 people: no face was found; faces have to be upright" in printed
+
+
+def test_bench_of_a_face_that_never_moves_says_why_nobody_was_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = cv2.VideoCapture(str(CLIP))
+    cv2.imwrite(str(tmp_path / "portrait.png"), video.read()[1])
+    video.release()
+
+    main(["bench", str(tmp_path / "portrait.png")])
+
+    assert "0.00 people: nobody was counted; a face counts once it has moved" in capsys.readouterr().out
+
+
+def test_bench_shows_nothing_that_native_code_says_of_a_damaged_image(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, jpeg = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 255, (480, 640), np.uint8))
+    (tmp_path / "damaged.jpg").write_bytes(jpeg.tobytes()[:1000] + b"\xff" + jpeg.tobytes()[1001:])
+    cv2.imwrite(str(tmp_path / "whole.png"), np.zeros((48, 64), np.uint8))
+
+    main(["bench", str(tmp_path)])
+
+    assert [line for line in capfd.readouterr().err.splitlines() if not line.startswith("WARNING edge.")] == []
 
 
 def test_bench_shows_what_all_of_a_large_frame_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,7 +314,7 @@ def test_bench_shows_what_all_of_a_large_frame_costs(tmp_path: Path, capsys: pyt
     assert main(["bench", "--config", str(config)]) == 0
 
     printed = capsys.readouterr().out
-    assert "4 of 7 looks at a frame" in printed
+    assert "4 of 7 parts of a frame in each detection (detector.max_looks)" in printed
     assert "% of a core" in printed
 
 
