@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shlex
 import signal
 import sys
 import threading
@@ -80,8 +81,8 @@ def _chatter_silenced(config: Config, options: argparse.Namespace) -> AbstractCo
 
 
 def _run(options: argparse.Namespace) -> int:
-    from edge.service import Service
     from edge.host.sdnotify import SystemdNotifier
+    from edge.service import Service
 
     config = load(options.config)
     with _chatter_silenced(config, options):
@@ -111,7 +112,12 @@ def _check(options: argparse.Namespace) -> int:
         return _check_model(options.model)
     unit = read_unit(unit_name(options.config))
     runs = options.beside_service or (unit is not None and unit.runs)
-    return _tell(check(load(options.config), beside_service=runs), json_lines=options.json)
+    remedy = f"fer-edge setup --config {shlex.quote(str(options.config))}"
+    findings = (
+        replace(finding, remedy=remedy) if finding.part == "broker" and finding.exit_code else finding
+        for finding in check(load(options.config), beside_service=runs)
+    )
+    return _tell(findings, json_lines=options.json)
 
 
 def _check_model(model: Path) -> int:

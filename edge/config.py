@@ -171,6 +171,7 @@ class DeploymentConfig:
         if not self.context:
             return (
                 "deployment.context is not set; say what kind of place this is, which decides whether moods may be read"
+                f": {', '.join(get_args(DeploymentContext))}"
                 + ("; until then deployment.lawful_basis decides nothing" if self.lawful_basis else "")
             )
         if self.withholds_emotions:
@@ -206,6 +207,11 @@ class MqttConfig:
     tls_key: str = _key("")
     hosts: tuple[str, ...] = _key(())
     commands: bool = _key(False)
+
+    @property
+    def address_keys(self) -> str:
+        """The keys that say where it is."""
+        return "mqtt.hosts" if self.hosts else "mqtt.host and mqtt.port"
 
     def brokers(self) -> tuple[MqttConfig, ...]:
         """The same for each of ``hosts``, with its address in ``host`` and ``port``; without ``hosts``, only this."""

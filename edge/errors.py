@@ -46,6 +46,10 @@ class BrokerError(FerEdgeError, ConnectionError):
     """A broker that cannot be reached or refuses the connection."""
 
 
+class UnreachableError(BrokerError):
+    """Nobody, or no broker, answers at the address."""
+
+
 class MessageError(FerEdgeError, ValueError):
     """An MQTT message that is not of the contract."""
 

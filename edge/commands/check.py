@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge.commands.check_network import certificates, names, publish
 from edge.config import Config, device_id
-from edge.errors import CameraError, ConfigError, FerEdgeError
+from edge.errors import BrokerError, CameraError, ConfigError, FerEdgeError, UnreachableError
 from edge.host.button import GpioLine
 from edge.mqtt.messages import BASE_TOPIC
 from edge.mqtt.outbox_file import IN_USE, probe_file
@@ -251,7 +251,10 @@ def _broker(config: Config, *, beside_service: bool) -> str:
             "not tried: fer-edge runs, and a second connection with its account may end the first; its own status says"
             " how it goes, or stop it and check again"
         )
-    return "; ".join(publish(broker, device) for broker in config.mqtt.brokers())
+    try:
+        return "; ".join(publish(broker, device) for broker in config.mqtt.brokers())
+    except UnreachableError as error:
+        raise BrokerError(f"{error}; see {config.mqtt.address_keys}") from error
 
 
 def _runs_here(config: Config) -> bool:

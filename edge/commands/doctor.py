@@ -37,6 +37,7 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ("dns", "", "resolvectl status; sudo fer-edge setup"),
     ("broker", "certificate", "openssl s_client -connect {broker} -showcerts </dev/null | openssl x509 -noout -dates"),
     ("tls|broker", "", "sudo fer-edge setup"),
+    ("config", "No such file", "sudo fer-edge setup --config {config}"),
     ("config", "Permission denied", "sudo chgrp fer-edge {config} && sudo chmod 640 {config}"),
 )
 """Part, what its sentence holds, and the command that mends that or shows more; the first that fits is told."""

@@ -26,7 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.config import MqttConfig
-from edge.errors import BrokerError
+from edge.errors import BrokerError, UnreachableError
 from edge.mqtt.codec import Message
 from edge.mqtt.credentials import TCP_TIMEOUT_S, read_password, tls_context
 
@@ -286,16 +286,16 @@ class Connection:
         try:
             self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, properties=self._our_limits())
         except (OSError, ValueError) as error:
-            raise BrokerError(f"{self.name} cannot be reached: {explain(error)}") from error
+            raise UnreachableError(f"{self.name} cannot be reached: {explain(error)}") from error
         self._client.loop_start()
         try:
             answer = self._events.get(timeout=_CONNACK_TIMEOUT_S)
         except Empty:
-            raise BrokerError(
+            raise UnreachableError(
                 f"{self.name} did not answer within {_CONNACK_TIMEOUT_S:.0f} s; is it an MQTT broker?"
             ) from None
         if not isinstance(answer, _Connack):
-            raise BrokerError(
+            raise UnreachableError(
                 f"{self.name} hung up at once; is it an MQTT broker, and does it expect TLS or another version?"
             )
         return answer

@@ -15,7 +15,7 @@ from itertools import cycle
 from random import Random
 
 from edge.config import MqttConfig
-from edge.errors import FerEdgeError, MessageError
+from edge.errors import FerEdgeError, MessageError, UnreachableError
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.codec import ONLINE, decode_pause, encode
 from edge.mqtt.compose import aggregate, live, status
@@ -170,7 +170,8 @@ class Publisher:
             try:
                 connection = Connection(next(self._brokers), self._device.id, will=will)
             except FerEdgeError as error:
-                self._report(f"{error}")
+                keys = f"; see {self._broker.address_keys}" if isinstance(error, UnreachableError) else ""
+                self._report(f"{error}{keys}")
                 pause_s = self._backoff.after_refusal()
             else:
                 pause_s = self._serve(connection)
@@ -282,5 +283,6 @@ class Publisher:
 
     def _report(self, trouble: str) -> None:
         if trouble != self._trouble:
-            _log.warning("%s; windows wait in the outbox", trouble)
+            where = "the outbox" if self._outbox.is_kept else "memory, and are lost if the daemon ends before"
+            _log.warning("%s; windows wait in %s", trouble, where)
         self._trouble = trouble

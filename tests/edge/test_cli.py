@@ -229,7 +229,10 @@ def test_check_names_everything_and_ends_with_the_worst(tmp_path: Path, capsys: 
         ["NOTE", "outbox"],
         ["WRONG", "broker"],
     ]
-    assert "localhost:1 cannot be reached" in lines[-1]
+    assert lines[-1].endswith(
+        "localhost:1 cannot be reached: nothing listens there; see mqtt.host and mqtt.port. "
+        f"Run: fer-edge setup --config {tmp_path}/fer-edge.toml"
+    )
 
 
 def test_bench_prints_speed_and_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -282,6 +282,7 @@ def test_a_contact_is_whatever_somebody_who_reads_the_sign_can_use(tmp_path: Pat
     ("text", "told"),
     [
         ("", "deployment.context is not set; say what kind of place this is"),
+        ("", ": kiosk, retail, event, home, research, healthcare, education, workplace"),
         ("[deployment]\ncontext = 'event'", "context event"),
         (
             "[deployment]\nlawful_basis = 'Tiredness of drivers, a safety function'",

@@ -70,6 +70,7 @@ def test_every_one_of_several_brokers_is_tried(mosquitto: StartMosquitto) -> Non
     assert (well.exit_code, wrong.exit_code) == (0, 1)
     assert all(f"127.0.0.1:{running.port} takes and acknowledges" in well.sentence for running in (first, second))
     assert f"127.0.0.1:{second.port} cannot be reached" in wrong.sentence
+    assert wrong.sentence.endswith("; see mqtt.hosts")
 
 
 @pytest.mark.broker
@@ -221,7 +222,11 @@ def parts_of(config: Config) -> dict[str, Finding]:
 @pytest.mark.parametrize(
     ("context", "told", "reminder"),
     [
-        ("", "deployment.context is not set; say what kind of place this is", True),
+        (
+            "",
+            "deployment.context is not set; say what kind of place this is",
+            True,
+        ),
         ("workplace", "moods are withheld and people only counted: deployment.context is 'workplace'", False),
         ("kiosk", "context kiosk", False),
     ],

@@ -243,6 +243,14 @@ def test_a_configuration_that_cannot_be_read_is_a_finding(config: Path) -> None:
     assert "mqtt.hots is unknown" in finding.sentence
 
 
+def test_without_a_configuration_it_names_the_command_that_makes_one(config: Path) -> None:
+    finding = found(config, "config")
+
+    assert finding.exit_code == 78
+    assert "No such file or directory" in finding.sentence
+    assert finding.remedy == f"sudo fer-edge setup --config {config}"
+
+
 def test_without_systemd_it_says_that_no_service_was_looked_at(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.commands.doctor.read_unit", lambda _: None)
 

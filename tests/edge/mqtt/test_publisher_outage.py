@@ -74,6 +74,29 @@ def test_a_broker_that_comes_late_gets_every_window(
     assert publisher.problems == ()
 
 
+@pytest.mark.parametrize(
+    ("on_disk", "told"),
+    [
+        (True, "; see mqtt.host and mqtt.port; windows wait in the outbox"),
+        (False, "; see mqtt.host and mqtt.port; windows wait in memory, and are lost if the daemon ends before"),
+    ],
+)
+def test_where_windows_wait_meanwhile_is_told_as_it_is(
+    mosquitto: StartMosquitto,
+    make_publisher: MakePublisher,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    on_disk: bool,
+    told: str,
+) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite" if on_disk else None, "fer-1a2b3c4d")
+
+    publisher = make_publisher(mosquitto(start=False), outbox)
+    eventually(lambda: publisher.problems)
+
+    eventually(lambda: any(line.endswith(told) for line in caplog.messages))
+
+
 def test_a_killed_broker_costs_no_window(
     mosquitto: StartMosquitto,
     dashboard: OpenDashboard,
