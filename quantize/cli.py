@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from edge.errors import FerEdgeError
+from edge.argument_parser import ArgumentParser
+from edge.errors import ConfigError, FerEdgeError, ModelError
 from edge.model.release import MANIFEST_FILE, MODEL_FILE
 from edge.streams import until_reader_leaves
 from quantize.classifier.cli import add_commands
 from quantize.detector.cli import add_command
-from quantize.release import PROBES, check_release, model_file, read_model
+from quantize.release import PROBES, check_place, check_release, model_file, read_model
 from quantize.terminal import busy, say, show_differences, show_forecast
 
 _DESCRIPTION = """\
@@ -51,7 +53,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = ArgumentParser(
         prog="fer-quantize",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -93,11 +95,11 @@ def _parser() -> argparse.ArgumentParser:
 
     browser = commands.add_parser(
         "browser",
+        parents=[placing],
         help="make the variant of a release that runs in a browser",
         description="Give a release float32 inputs and outputs, which LiteRT.js needs, around the same int8 network.",
     )
     browser.add_argument("release", type=Path, metavar="RELEASE", help="a release folder")
-    browser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to fill")
     browser.set_defaults(command=_browser)
 
     coral = commands.add_parser(
@@ -118,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     packing.add_argument("release", type=Path, metavar="RELEASE", help="a release folder")
     packing.add_argument("--to", type=Path, metavar="FILE.tar", help="the archive (default: RELEASE.tar)")
+    packing.add_argument("--replace", action="store_true", help="replace the file that is there")
     packing.add_argument(
         "--counter", type=int, metavar="N", help="higher than that of every release before (default: the Unix time)"
     )
@@ -151,16 +154,27 @@ def _verify(options: argparse.Namespace) -> None:
     from train.tflite.graph import read_graph
 
     content = read_model(model)
-    graph = verify(content, requirements_of(read_graph(content)))
+    with _naming(model):
+        graph = verify(content, requirements_of(read_graph(content)))
     names = [operator.name for operator in graph.operators]
     counts = ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
     labels = graph.outputs[0].shape[1]
     say(f"{model}: may be released for {labels} labels; {graph.size_bytes} bytes, all int8: {counts}")
 
 
+@contextmanager
+def _naming(model: Path) -> Iterator[None]:
+    """What is wrong with the content of a file, with the file's name."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{model}: {error}") from error
+
+
 def _browser(options: argparse.Namespace) -> None:
     from quantize.browser import make_browser_release
 
+    check_place(options.out, replace=options.replace)
     manifest = make_browser_release(options.release, options.out)
     say(f"{options.out}: {manifest.id} with float32 edges")
 
@@ -169,7 +183,10 @@ def _edgetpu(options: argparse.Namespace) -> None:
     from quantize.tflite.edgetpu import compile_for_edgetpu
     from train.tflite.graph import read_graph
 
-    show_forecast(read_graph(read_model(options.model)))
+    content = read_model(options.model)
+    with _naming(options.model):
+        graph = read_graph(content)
+    show_forecast(graph)
     if options.compile:
         say(f"{compile_for_edgetpu(model_file(options.model), options.compile)}: compiled")
 
@@ -178,6 +195,8 @@ def _pack(options: argparse.Namespace) -> None:
     from quantize.pack import pack
 
     to = options.to or options.release.resolve().with_suffix(".tar")
+    if to.exists() and not options.replace:
+        raise ConfigError(f"archive {to}: is there already; name another file with --to, or add --replace")
     counter = int(time.time()) if options.counter is None else options.counter
     manifest = pack(
         options.release,
@@ -197,7 +216,7 @@ def _runtimes(options: argparse.Namespace) -> None:
     from quantize.tflite.runtimes import compare_runtimes
 
     model = read_model(options.model)
-    with busy(f"running {options.images} images"):
+    with _naming(options.model), busy(f"running the model over images: {options.images}"):
         images = golden_images(range(options.images), Interpreter(model).inputs[0].shape)
         differences = compare_runtimes(model, images, options.python)
     show_differences(differences, "other highest value")

@@ -17,9 +17,17 @@ from train.run.backend import muted_stderr
 from train.tflite.graph import Graph
 
 
+class _Console(Console):
+    """rich's, which would end the process with status 1 when the reader leaves."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to ``until_reader_leaves``."""
+        raise  # rich calls this while it handles the error
+
+
 def say(content: str | Table) -> None:
     """Print a sentence or a table."""
-    Console(highlight=False, markup=False, soft_wrap=True).print(content)
+    _Console(highlight=False, markup=False, soft_wrap=True).print(content)
 
 
 @contextmanager
@@ -57,7 +65,7 @@ def show_layers(layers: Sequence[LayerError]) -> None:
 def show_differences(differences: Sequence[Difference], top_changed: str) -> None:
     """How far runtimes differ; ``top_changed`` names the column for another highest value."""
     show_table(
-        f"{differences[0].images} images, int8 steps from TensorFlow's reference kernels",
+        f"images: {differences[0].images}; int8 steps from TensorFlow's reference kernels",
         ("runtime", "all equal", "mean", "largest", top_changed),
         [(d.runtime, percent(d.equal), f"{d.mean:.3f}", str(d.largest), percent(d.top_changed)) for d in differences],
     )

@@ -28,6 +28,6 @@ rm -f "$out"/runtime/*/dist/*.{map,ts,json}
 # One thread, without WebGPU: for browsers with relaxed SIMD, and for the others.
 mkdir -p "$out/runtime/core/wasm"
 cp "$packages"/core/wasm/litert_wasm_{,compat_}internal.{js,wasm} "$out/runtime/core/wasm"
-"$quantize" browser "${2:-$root/edge/models}" --out "$out/models/emotion"
-"$quantize" browser "${3:-$root/edge/models/face}" --out "$out/models/face"
+"$quantize" browser "${2:-$root/edge/models}" --replace --out "$out/models/emotion"
+"$quantize" browser "${3:-$root/edge/models/face}" --replace --out "$out/models/face"
 echo "$out: ready; serve it over https, or on this machine with python3 -m http.server --directory $out"

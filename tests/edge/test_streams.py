@@ -34,6 +34,8 @@ logging.warning("logged again")
         ("edge", "bench", "--json"),
         ("train", "--help"),
         ("quantize", "--help"),
+        ("quantize", "verify", str(TINY / "grey")),
+        ("quantize", "edgetpu", str(TINY / "grey")),
     ],
     ids=" ".join,
 )

@@ -93,7 +93,7 @@ def test_a_model_that_somebody_else_trained_becomes_a_release_and_can_be_examine
     assert "int8 agrees with float on 100.00 % of 63 faces" in shown
     assert "Right in float: 100.00 %, in int8: 100.00 % of 63 faces" in shown
     assert "passes every check" in shown
-    assert "4 images, int8 steps from TensorFlow's reference kernels" in shown
+    assert "images: 4; int8 steps from TensorFlow's reference kernels" in shown
 
 
 def test_a_sample_of_other_data_is_drawn_by_command(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,8 +130,35 @@ def test_a_wrong_file_ends_with_one_sentence_and_status_78(
 
     assert statuses == [78, 78]
     refused, absent = capsys.readouterr().err.splitlines()
-    assert refused.startswith("fer-quantize: model operator 0 CONV_2D, tensor ")
+    assert refused.startswith(f"fer-quantize: {tmp_path}/model.tflite: model operator 0 CONV_2D, tensor ")
     assert absent.endswith("absent.tflite: cannot be read (No such file or directory); expected a .tflite file")
+
+
+@pytest.mark.parametrize("command", ["verify", "edgetpu", "runtimes"])
+@pytest.mark.parametrize("content", [b"", b"TFL3", b"\x1c\0\0\0TFL3" + bytes(40)], ids=["empty", "short", "hollow"])
+def test_a_damaged_file_is_named(
+    command: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.tflite").write_bytes(content)
+
+    status = main([command, str(tmp_path / "broken.tflite")])
+
+    assert status == 78
+    assert f"fer-quantize: {tmp_path}/broken.tflite: " in capsys.readouterr().err
+
+
+def test_a_variant_for_the_browser_replaces_no_release_unless_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["browser", str(TINY / "grey"), "--out", str(tmp_path)]
+    main(command)
+    (tmp_path / "model.tflite").write_bytes(b"mine")
+
+    statuses = [main(command), main([*command, "--replace"])]
+
+    assert statuses == [78, 0]
+    assert "holds a release already; name another folder with --out, or add --replace" in capsys.readouterr().err
+    assert (tmp_path / "model.tflite").read_bytes() != b"mine"
 
 
 def test_a_release_of_three_labels_and_one_output_passes_every_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,3 +97,18 @@ def test_the_command_counts_by_the_clock(tmp_path: Path, capsys: pytest.CaptureF
     with unpacked(tmp_path / "grey.tar") as folder:
         assert load_release(folder).manifest.counter > 1_700_000_000
     assert "grey, counter 1" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_an_archive_that_is_there_is_replaced_only_if_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "grey.tar"
+    archive.write_bytes(b"mine")
+    command = ["pack", str(TINY / "grey"), "--to", str(archive)]
+
+    refused, kept = main(command), archive.read_bytes()
+    replaced = main([*command, "--replace"])
+
+    assert (refused, kept, replaced) == (78, b"mine", 0)
+    assert f"archive {archive}: is there already; name another file with --to" in capsys.readouterr().err
+    assert archive.read_bytes() != b"mine"
