@@ -240,7 +240,7 @@ class Capture:
         if now_s - self._told_s < QUIET_S:
             self._untold += 1
             return
-        before = f" ({self._untold} times more since it was last said)" if self._untold else ""
+        before = f" (since it was last said: {self._untold} more)" if self._untold else ""
         log.warning("%s; reopening it%s", error, before)
         self._told_s, self._untold = now_s, 0
 

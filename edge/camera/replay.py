@@ -116,7 +116,9 @@ class ReplayCamera:
         kinds = Counter(path.suffix.lower() for path in files)
         if heic := sum(kinds[suffix] for suffix in HEIC_SUFFIXES):
             self.bad_frames += heic
-            log.warning("%s: skips %d HEIC images, which OpenCV does not read; convert them to JPEG", self._where, heic)
+            log.warning(
+                "%s: skips HEIC images (%d), which OpenCV does not read; convert them to JPEG", self._where, heic
+            )
         if not images and kinds:
             found = ", ".join(
                 f"{number} {shown_name(Path(kind or 'without suffix'))}" for kind, number in kinds.most_common(3)

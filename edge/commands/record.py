@@ -91,4 +91,4 @@ class Recorder:
         if time.monotonic() >= self._forget_at_s:
             self._forget_at_s = time.monotonic() + FORGET_EVERY_S
             if count := self._file.forget(time.time() - 86_400 * self._days):
-                _log.info("%d windows are older than %g days and were deleted", count, self._days)
+                _log.info("windows deleted because they are older than %g days: %d", self._days, count)

@@ -166,7 +166,7 @@ def _left_out(total: Hours) -> str:
         f"{count} readings of faces {_UNREAD.get(reason, reason)}" for reason, count in total.unread.items() if count
     ]
     if total.still:
-        told.append(f"{total.still} faces that never moved, such as posters")
+        told.append(f"{total.still} face{'s' * (total.still != 1)} that never moved, such as posters")
     return f'<p class="soft">Left out: {escape("; ".join(told))}.</p>' if told else ""
 
 

@@ -103,8 +103,8 @@ def simulate(
     if not end.windows:
         verdict += f"; no window of {plan.window_s:g} s ended, try a shorter --window"
     sentence = (
-        f"{devices} devices, {passed_s:.0f} s: {end.windows - end.waiting} of {end.windows} windows delivered,"
-        f" at most {behind_s:.2f} s late; {verdict}"
+        f"{devices} device{'s' * (devices != 1)}, {passed_s:.0f} s:"
+        f" {end.windows - end.waiting} of {end.windows} windows delivered, at most {behind_s:.2f} s late; {verdict}"
     )
     (out or sys.stdout).write(f"{json_text.dumps(report) if json else sentence}\n")
     return 0 if kept and not end.waiting else 1

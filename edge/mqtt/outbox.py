@@ -238,7 +238,7 @@ class Outbox:
     def _set_aside(self, body: bytes, why: str) -> None:
         self.set_aside += 1
         self._aside.append((body, why))
-        self._told = (self._clock(), f"{self.set_aside} windows were set aside, the last because {why}.")
+        self._told = (self._clock(), f"Windows set aside: {self.set_aside}, the last because {why}.")
         _log.warning("a window was set aside because %s", why)
 
     def _save(self) -> bool:

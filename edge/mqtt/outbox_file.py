@@ -209,7 +209,7 @@ class OutboxFile:
             windows = {row.key: row for row in cut_off if row.key}
             self.rows += windows.values()
             self.epoch, self.seq = None, max(row.seq for row in cut_off)
-            _log.warning("the log of outbox %s is cut off; %d windows could be read", self._path, len(windows))
+            _log.warning("the log of outbox %s is cut off; windows that could be read: %d", self._path, len(windows))
 
     def _begin_anew(self, error: sqlite3.Error, log: bytes) -> None:
         """Set a damaged file aside; what can be read of it is kept. Only the newest damaged file stays."""
@@ -219,8 +219,8 @@ class OutboxFile:
         readable = sum(row.intact for row in windows.values())
         aside = self._path.with_name(self._path.name + ".damaged")
         self.damage = (
-            f"The outbox was damaged ({error}): {readable} windows in it could be read,"
-            f" {len(windows) - readable} were found damaged. The damaged file is kept as {aside.name}."
+            f"The outbox was damaged ({error}): of the windows in it {readable} could be read and"
+            f" {len(windows) - readable} could not. The damaged file is kept as {aside.name}."
         )
         _log.warning("%s", self.damage)
         self._path.replace(aside)

@@ -78,7 +78,7 @@ def compile_for_edgetpu(model: Path, folder: Path) -> Path:
         raise ModelError(f"{COMPILER} refuses {model}: {(done.stderr or done.stdout).strip().rpartition(chr(10))[2]}")
     left = re.search(r"will run on CPU: ([1-9]\d*)", done.stdout)
     if left:
-        raise ModelError(f"{COMPILER} leaves {left[1]} operators of {model} on the CPU, expected none")
+        raise ModelError(f"{COMPILER} leaves operators of {model} on the CPU: {left[1]}, expected none")
     return folder / f"{model.stem}_edgetpu.tflite"
 
 

@@ -267,7 +267,7 @@ def test_one_window_refused_for_good_holds_back_no_other(
     broker.answer = lambda topic, body: code if topic.endswith("/aggregate") and json.loads(body)["seq"] == 2 else 0
     running = daemon(broker.port)
 
-    running.wait("windows were set aside, the last because the broker refuses fer/v1/test/cam0/aggregate")
+    running.wait("Windows set aside: 1, the last because the broker refuses fer/v1/test/cam0/aggregate")
     broker.messages.wait(lambda sent: sent[0].endswith("/aggregate") and json.loads(sent[1])["seq"] == 5)
 
     offered = [json.loads(body)["seq"] for topic, body in broker.messages.entries() if topic.endswith("/aggregate")]

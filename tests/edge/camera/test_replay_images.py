@@ -289,7 +289,7 @@ def test_heic_is_told_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
 
     assert levels_of(camera) == [10]
     assert camera.bad_frames == 1
-    assert "skips 1 HEIC images, which OpenCV does not read; convert them to JPEG" in caplog.text
+    assert "skips HEIC images (1), which OpenCV does not read; convert them to JPEG" in caplog.text
 
 
 def test_a_folder_of_videos_is_told_so(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_refused_window_is_set_aside_and_told_for_an_hour(
 
     assert (seqs(outbox.pending(10)), outbox.set_aside) == ([2], 1)
     assert [problem.sentence for problem in outbox.problems] == [
-        "1 windows were set aside, the last because the broker refuses fer/v1/x: Not authorized."
+        "Windows set aside: 1, the last because the broker refuses fer/v1/x: Not authorized."
     ]
     clock.now_s += TOLD_S
     assert not codes(outbox)

@@ -32,7 +32,10 @@ def test_a_damaged_window_is_set_aside_and_the_rest_goes_on(open_outbox: OpenOut
 
     assert seqs(outbox.pending(10)) == [1, 3, 4]
     assert codes(outbox) == ["windows_set_aside"]
-    assert "The outbox was damaged (a row is damaged): 3 windows in it could be read" in outbox.problems[0].sentence
+    assert (
+        "The outbox was damaged (a row is damaged): of the windows in it 3 could be read and "
+        in outbox.problems[0].sentence
+    )
     assert outbox.epoch != first.epoch
     assert outbox.seq == 4
 
@@ -46,7 +49,7 @@ def test_a_damaged_window_is_counted_and_kept(open_outbox: OpenOutbox, path: Pat
     outbox = open_outbox(path)
 
     assert outbox.set_aside == 2
-    assert "2 were found damaged" in outbox.problems[0].sentence
+    assert "and 2 could not" in outbox.problems[0].sentence
     outbox.close()
     assert query(path, "SELECT reason FROM outbox_aside") == [("it is damaged on disk",)] * 2
 

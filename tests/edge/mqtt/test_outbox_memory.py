@@ -232,7 +232,7 @@ def test_why_a_stored_window_was_set_aside_is_told(open_outbox: OpenOutbox, path
 
     (problem,) = open_outbox(path).problems
 
-    assert problem.sentence == "1 windows were set aside, the last because it is no window of this version."
+    assert problem.sentence == "Windows set aside: 1, the last because it is no window of this version."
 
 
 def test_what_was_read_from_a_damaged_file_is_in_the_new_one(open_outbox: OpenOutbox, path: Path) -> None:
