@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from edge.errors import ModelError
+from edge.model.release import MODEL_FILE as RELEASED_FILE
 from edge.records import Face, Pixels
 from edge.vision.detector import FaceDetector
 from edge.vision.detector.builtin import BuiltinDetector, load_detector
@@ -18,6 +19,7 @@ from edge.vision.detector.decode import Boxes
 from edge.vision.detector.haar import HaarDetector
 from edge.vision.detector.yunet import YuNetDetector
 from train.detector.metrics import MIN_SCORE
+from train.run.folder import MODEL_FILE
 from train.run.saved import open_model
 
 Find: TypeAlias = Callable[[Sequence[Pixels]], Iterator[Boxes]]
@@ -87,6 +89,20 @@ def release_candidate(folder: Path) -> Candidate:
     everything = replace(release, manifest=replace(release.manifest, keep_threshold=MIN_SCORE))
     usual, eager = (BuiltinDetector(each, min_face_px=SMALLEST_PX) for each in (release, everything))
     return Candidate(usual.name, lambda frames: map(eager.find, frames), release.manifest.threshold, usual.detect)
+
+
+def proposer(path: Path) -> tuple[Path, Find]:
+    """The model file of a detector's run folder, or of its release, and what that finds without a refiner.
+
+    Raises:
+        ModelError: there is none, or it cannot be run.
+    """
+    if (path / RELEASED_FILE).is_file():
+        release = replace(load_detector(path), refiner=None)
+        manifest = replace(release.manifest, keep_threshold=MIN_SCORE)
+        alone = BuiltinDetector(replace(release, manifest=manifest), min_face_px=SMALLEST_PX)
+        return path / RELEASED_FILE, lambda frames: map(alone.find, frames)
+    return path / MODEL_FILE, keras_candidate(path / MODEL_FILE).find
 
 
 def haar_candidate() -> Candidate:

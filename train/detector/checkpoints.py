@@ -14,7 +14,7 @@ from keras import ops
 from train.detector.candidates import SMALLEST_PX
 from train.detector.development import SETS_WITH_FACES, SETS_WITHOUT_FACES, Frame
 from train.detector.evaluate import MAX_FALSE_POSITIVES_PER_IMAGE
-from train.detector.metrics import match_boxes
+from train.detector.metrics import Matches, match_boxes
 from train.detector.network import build
 from train.detector.predict import letterboxed, predict
 from train.detector.recipe import Recipe
@@ -42,6 +42,18 @@ HISTORY_COLUMNS = (
     "threshold",
     "learning_rate",
 )
+
+
+def figures(with_faces: Matches, without: Matches) -> dict[str, float]:
+    """What an epoch reaches on the development set, for the logs."""
+    threshold = without.threshold(MAX_FALSE_POSITIVES_PER_IMAGE)
+    return {
+        "recall_40": with_faces.recall(threshold, 40),
+        "recall_20": with_faces.recall(threshold),
+        "average_precision": with_faces.average_precision(),
+        "false_faces": with_faces.false_positives(threshold),
+        "threshold": threshold,
+    }
 
 
 class HardBackdrops:
@@ -107,14 +119,7 @@ class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]
             match_boxes(zip(predict(self.averaged, *images), faces, strict=True), SMALLEST_PX)
             for images, faces in self.held_out
         )
-        threshold = without.threshold(MAX_FALSE_POSITIVES_PER_IMAGE)
-        return {
-            "recall_40": with_faces.recall(threshold, 40),
-            "recall_20": with_faces.recall(threshold),
-            "average_precision": with_faces.average_precision(),
-            "false_faces": with_faces.false_positives(threshold),
-            "threshold": threshold,
-        }
+        return figures(with_faces, without)
 
     def _mine(self, epoch: int) -> list[Key]:
         """Keys of the new backdrops on which the model is most confident to see a face."""

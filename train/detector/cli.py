@@ -31,7 +31,7 @@ def add_commands(detector: argparse.ArgumentParser) -> None:
 
     fit = commands.add_parser(
         "fit",
-        parents=[*data, run_options(None, "runs/RECIPE-SEED"), epochs_option(), precision_option()],
+        parents=[*data, run_options(None, "runs/RECIPE-SEED"), epochs_option(), precision_option(), _fit_options()],
         help="train a detector into a run folder",
         description="Train a detector on scenes made from photographs; with --data some heads get a face of FER2013.",
     )
@@ -42,18 +42,17 @@ def add_commands(detector: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a .keras or .npz file of detector-wide to distil from (default: none)",
     )
-    fit.add_argument("--start", type=Path, metavar="FILE", help="start with the weights of a .keras or .npz file")
-    fit.add_argument(
-        "--steps", type=whole_number, metavar="N", help="train N batches in each epoch (default: the recipe's)"
-    )
-    fit.add_argument(
-        "--workers",
-        type=whole_number,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="threads that draw scenes (default: the number of CPUs, %(default)s)",
-    )
     fit.set_defaults(command=_fit)
+
+    refiner = commands.add_parser(
+        "refiner",
+        parents=[*data, run_options(None, "runs/refiner-SEED"), epochs_option(), precision_option(), _fit_options()],
+        help="train the second network, which looks again at what a detector proposes",
+        description="Train a refiner on what a detector proposes in such scenes. It belongs to that detector: both are "
+        "released together, by fer-quantize detector with --refiner.",
+    )
+    refiner.add_argument("detector", type=Path, metavar="DETECTOR", help="a run folder of fit, or a release of it")
+    refiner.set_defaults(command=_refiner)
 
     evaluate = commands.add_parser(
         "evaluate", parents=data, help="compare a run with other detectors on held-back photographs"
@@ -99,6 +98,23 @@ def add_commands(detector: argparse.ArgumentParser) -> None:
     count.set_defaults(command=_count)
 
 
+def _fit_options() -> argparse.ArgumentParser:
+    """A parent parser with ``--start``, ``--steps`` and ``--workers``."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--start", type=Path, metavar="FILE", help="start with the weights of a .keras or .npz file")
+    parser.add_argument(
+        "--steps", type=whole_number, metavar="N", help="train N batches in each epoch (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=whole_number,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="threads that draw scenes (default: the number of CPUs, %(default)s)",
+    )
+    return parser
+
+
 def _fit(options: argparse.Namespace) -> int:
     start_backend()
     from train.detector.development import compose
@@ -106,7 +122,11 @@ def _fit(options: argparse.Namespace) -> int:
 
     folder = options.run or RUNS / f"{options.recipe or 'detector'}-{options.seed}"
     if options.resume and is_resumable(folder):
-        _go_on(options, read_settings(folder))
+        before = read_settings(folder)
+        options.recipe = options.recipe or before["recipe"]["name"]
+        if not options.teacher and before["options"].get("teacher"):
+            options.teacher = Path(before["options"]["teacher"])
+        _go_on(options, before)
     recipe = RECIPES[options.recipe or "detector"]
     recipe = replace(recipe, steps=options.steps or recipe.steps)
     check_folder(folder, resume=options.resume)
@@ -128,15 +148,38 @@ def _fit(options: argparse.Namespace) -> int:
     return 0
 
 
+def _refiner(options: argparse.Namespace) -> int:
+    start_backend()
+    from train.detector.development import compose
+    from train.detector.refiner.fit import fit
+    from train.detector.refiner.recipe import Recipe
+
+    folder = options.run or RUNS / f"refiner-{options.seed}"
+    if options.resume and is_resumable(folder):
+        _go_on(options, read_settings(folder))
+    recipe = Recipe()
+    recipe = replace(recipe, steps=options.steps or recipe.steps)
+    check_folder(folder, resume=options.resume)
+    sources = _read(options)
+    model = fit(
+        recipe,
+        options.detector,
+        sources.training,
+        compose(sources.held_back, sources.clips),
+        folder,
+        RunOptions(options.seed, options.epochs, options.precision, options.start),
+        resume=options.resume,
+        workers=options.workers,
+    )
+    print(f"{model}: trained; release it with the detector's run: fer-quantize detector RUN --refiner {folder}")
+    return 0
+
+
 def _go_on(options: argparse.Namespace, before: Mapping[str, Any]) -> None:
     """Fill in what ``options`` leave out with the settings that a resumed run had ``before``."""
-    recipe, given = before["recipe"], before["options"]
-    options.recipe = options.recipe or recipe["name"]
-    options.steps = options.steps or recipe["steps"]
-    options.seed = options.seed or given["seed"]
-    options.epochs = options.epochs or given["epochs"]
-    if not options.teacher and given.get("teacher"):
-        options.teacher = Path(given["teacher"])
+    options.steps = options.steps or before["recipe"]["steps"]
+    options.seed = options.seed or before["options"]["seed"]
+    options.epochs = options.epochs or before["options"]["epochs"]
 
 
 def _evaluate(options: argparse.Namespace) -> int:

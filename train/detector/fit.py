@@ -73,7 +73,16 @@ def fit(
     keras.utils.set_random_seed(options.seed)
     keras.mixed_precision.set_dtype_policy(options.precision)
     model = TrainingModel(build(recipe.canvas_px, recipe.network), recipe, _open_teacher(teacher, recipe))
-    model.compile(_optimizer(recipe, model.network, epochs), jit_compile=jit_compile())
+    model.compile(
+        optimizer(
+            model.network,
+            epochs * recipe.steps,
+            learning_rate=recipe.learning_rate,
+            warmup_steps=recipe.warmup_steps,
+            weight_decay=recipe.weight_decay,
+        ),
+        jit_compile=jit_compile(),
+    )
     cells = len(model.cells)
     model((np.zeros((1, *recipe.canvas_px, 1), np.uint8), np.zeros((1, cells, 5), np.float32)))
     model.optimizer.build(model.network.trainable_variables)
@@ -137,16 +146,19 @@ def _open_teacher(path: Path | None, recipe: Recipe) -> keras.Model | None:
     return teacher
 
 
-def _optimizer(recipe: Recipe, network: keras.Model, epochs: int) -> keras.optimizers.Optimizer:
+def optimizer(
+    network: keras.Model, steps: int, *, learning_rate: float, warmup_steps: int, weight_decay: float
+) -> keras.optimizers.Optimizer:
+    """AdamW, which warms up linearly to ``learning_rate`` and falls as a cosine to zero after ``steps``."""
     schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=recipe.learning_rate / 100,
-        decay_steps=max(1, epochs * recipe.steps - recipe.warmup_steps),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=recipe.warmup_steps,
+        initial_learning_rate=learning_rate / 100,
+        decay_steps=max(1, steps - warmup_steps),
+        warmup_target=learning_rate,
+        warmup_steps=warmup_steps,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
-    optimizer.exclude_from_weight_decay([v for v in network.trainable_variables if len(v.shape) == 1])
-    return optimizer
+    adamw = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=5.0)
+    adamw.exclude_from_weight_decay([v for v in network.trainable_variables if len(v.shape) == 1])
+    return adamw
 
 
 def _settings(

@@ -1,0 +1,75 @@
+"""What decides a refiner's run, besides the data and the detector whose candidates it learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from train.detector.recipe import Synthesis
+
+CROP_PX = 48
+"""Side of a crop, that of the classifier's."""
+
+CANDIDATE_THRESHOLD = 0.2
+"""Score of the detector from which a box is a candidate on the device. It is fixed, not chosen on the development set:
+false faces are the refined score's to decide, and a lower value costs time, one crop for each further box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A refiner's channels after the first convolution (``stem``), and after each halving (``channels``), with residual
+    ``blocks`` at each.
+    """
+
+    stem: int = 16
+    channels: tuple[int, ...] = (32, 48)
+    blocks: tuple[int, ...] = (2, 2)
+
+
+USUAL = Shape()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A run: in each epoch, the candidates of ``scenes`` new scenes are cut out, and ``steps`` batches are drawn from
+    the crops of the newest ``kept`` epochs, because drawing takes longer than training on a crop.
+
+    Scenes have the sizes ``scenes_px`` (height, width) in turn. A box with a score of at least ``proposed`` is a
+    candidate; of those on no face, at most ``most_wrong`` of a scene count. A share ``added`` of the faces comes once
+    more in a box that is off by a little, whether the detector has proposed it or not.
+
+    A crop is a square of ``side`` heights of the candidate's box, resized to ``size_px``. AdamW warms up linearly to
+    ``learning_rate`` and falls as a cosine to zero. ``average`` is the momentum of the weight average that is evaluated
+    and kept.
+    """
+
+    name: str = "refiner"
+    network: Shape = USUAL
+    side: float = 1.5
+    size_px: int = CROP_PX
+    epochs: int = 40
+    steps: int = 250
+    batch: int = 256
+    scenes: int = 1000
+    kept: int = 6
+    scenes_px: tuple[tuple[int, int], ...] = ((480, 640), (480, 640), (480, 640), (300, 400))
+    proposed: float = 0.1
+    most_wrong: int = 14
+    added: float = 0.4
+    learning_rate: float = 3e-3
+    warmup_steps: int = 200
+    weight_decay: float = 0.02
+    average: float = 0.998
+    box_weight: float = 1.0
+    synthesis: Synthesis = field(
+        default_factory=lambda: Synthesis(
+            smallest_px=18.0,
+            largest_px=270.0,
+            skew=1.3,
+            nobody=0.22,
+            close=0.3,
+            crowds=0.12,
+            tiles=0.3,
+            quartered=0.0,  # it sees the frame as it is: neither reduced nor with a margin
+            margins=0.0,
+        )
+    )

@@ -1,0 +1,140 @@
+"""The model that trains a refiner: the network with its loss, and the batches it is fed."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from keras import ops
+
+from edge.records import Pixels
+from edge.vision.detector.decode import Floats
+from edge.vision.detector.refiner import normalised
+from train.detector.refiner.crops import FACE_IOU, NOTHING_IOU, Crops
+from train.detector.refiner.recipe import Recipe
+
+BOX_IOU = 0.35
+"""Intersection over union from which a candidate teaches where its face is."""
+
+CERTAIN = 0.985
+"""Difference between the scores that a face and anything else should have: no label is beyond doubt."""
+
+LEAST_WEIGHT = 0.25
+"""Weight of a crop whose score is right already; one that is all wrong has 1 more."""
+
+SMALL_ERROR = 0.03
+"""Up to this error, in heights of the face, the loss of boxes is quadratic, beyond linear."""
+
+
+def batches(
+    kept: Sequence[Crops], draw: Callable[[int], Crops], recipe: Recipe, seed: int, epochs: range
+) -> Iterator[tuple[tuple[Pixels, Floats]]]:
+    """Batches of (uint8 crops, targets) for ``epochs``; seed and epoch decide their content.
+
+    A target is the detector's logit, the overlap and the face's sides, see ``Crops``.
+
+    Args:
+        kept: the crops of the first of the epochs, after those of the epochs before it.
+        draw: draws those of another epoch, in a thread beside.
+        recipe: sizes and shares.
+        seed: of the run.
+        epochs: numbers of the epochs.
+    """
+    newest = deque(kept, recipe.kept)
+    with ThreadPoolExecutor(1) as beside:
+        for epoch in epochs:
+            following = beside.submit(draw, epoch + 1) if epoch + 1 in epochs else None
+            crops = Crops.join(newest)
+            weights, random = crops.weights(), np.random.default_rng((seed, epoch))
+            for _ in range(recipe.steps):
+                yield (_batch(crops, random.choice(len(crops), recipe.batch, p=weights), random),)
+            if following:
+                newest.append(following.result())
+
+
+def _batch(crops: Crops, rows: Any, random: np.random.Generator) -> tuple[Pixels, Floats]:
+    pairs = [varied(crops.pixels[row], crops.sides[row], random) for row in rows]
+    targets = np.column_stack([crops.logits[rows], crops.overlaps[rows], np.stack([sides for _, sides in pairs])])
+    return normalised(np.stack([pixels for pixels, _ in pairs]))[..., np.newaxis], np.asarray(targets, np.float32)
+
+
+def varied(pixels: Pixels, sides: Floats, random: np.random.Generator) -> tuple[Pixels, Floats]:
+    """The crop (side, side) and the face's sides as another candidate would have them, in another light."""
+    if random.random() < 0.5:
+        pixels, sides = pixels[:, ::-1], np.array([1 - sides[2], sides[1], 1 - sides[0], sides[3]], np.float32)
+    if random.random() < 0.5:
+        pixels, sides = _moved(pixels, sides, math.exp(random.normal(0, 0.06)), random.normal(0, 0.03, 2))
+    grey = pixels.astype(np.float32) / 255
+    if random.random() < 0.4:
+        gamma, contrast = np.exp(random.normal(0, 0.25, 2))
+        grey = (grey**gamma - 0.5) * contrast + 0.5 + random.normal(0, 0.06)
+    if random.random() < 0.15:
+        grey = grey + random.normal(0, 4 / 255, grey.shape)
+    return np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8), sides
+
+
+def _moved(pixels: Pixels, sides: Floats, zoom: float, shift: Any) -> tuple[Pixels, Floats]:
+    """Enlarged about the middle by ``zoom``, then moved right and down by ``shift`` (2,) sides."""
+    side = len(pixels)
+    offset = (1 - zoom) * (side - 1) / 2 + shift * side
+    matrix = np.array([[zoom, 0, offset[0]], [0, zoom, offset[1]]])
+    moved = cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8), np.asarray((sides - 0.5) * zoom + 0.5 + np.tile(shift, 2), np.float32)
+
+
+class TrainingModel(keras.Model):  # type: ignore[misc]
+    """The network with the loss around it.
+
+    Its logit is added to the detector's, so it learns what is left to say, as in boosting.
+    """
+
+    def __init__(self, network: keras.Model, recipe: Recipe) -> None:
+        super().__init__(dtype="float32")
+        self.network, self.recipe = network, recipe
+        self.means = {name: keras.metrics.Mean(name) for name in ("loss", "score_loss", "box_loss")}
+
+    def call(self, batch: Any, training: bool = False) -> Any:
+        """(crops, targets) -> (logits (batch,), sides (batch, 4), targets)."""
+        pixels, targets = batch
+        logits, sides = self.network(pixels, training=training)
+        return logits[:, 0] + targets[:, 0], sides, targets
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of scores, weighted by their error, and of the boxes on faces, in heights of the face."""
+        logits, sides, targets = y_pred
+        overlap, theirs = targets[:, 1], targets[:, 2:]
+        is_face = ops.cast(overlap >= FACE_IOU, "float32")
+        known = ops.cast((overlap >= FACE_IOU) | (overlap < NOTHING_IOU), "float32")
+        score = is_face * CERTAIN + (1 - CERTAIN) / 2
+        weight = known * (LEAST_WEIGHT + ops.abs(is_face - ops.sigmoid(logits)))
+        score_loss = _mean(weight * ops.binary_crossentropy(score, logits, from_logits=True), known)
+        on_face = ops.cast(overlap >= BOX_IOU, "float32")
+        height = ops.maximum(theirs[:, 3:] - theirs[:, 1:2], 0.1)
+        error = ops.abs(sides - theirs) / height
+        smooth = ops.where(error < SMALL_ERROR, error**2 / (2 * SMALL_ERROR), error - SMALL_ERROR / 2)
+        box_loss = _mean(on_face * ops.sum(smooth, axis=-1), on_face)
+        loss = score_loss + self.recipe.box_weight * box_loss
+        for mean, value in zip(self.means.values(), (loss, score_loss, box_loss), strict=True):
+            mean.update_state(value)
+        return loss
+
+    def compute_metrics(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """The losses, averaged over the epoch so far."""
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    @property
+    def metrics(self) -> list[Any]:
+        """What Keras resets at the start of every epoch."""
+        return list(self.means.values())
+
+
+def _mean(losses: Any, counted: Any) -> Any:
+    return ops.sum(losses) / ops.maximum(ops.sum(counted), 1.0)
