@@ -109,18 +109,25 @@ def chromium_with_camera(tmp_path_factory: pytest.TempPathFactory, clip: list[Pi
 
 
 @pytest.fixture
-def camera_page(chromium_with_camera: str) -> Iterator[Page]:
-    """A tab that may use the camera, see ``page``."""
-    with open_page(chromium_with_camera) as tab:
-        yield tab
-
-
-@pytest.fixture
 def server(site: Path) -> Iterator[Server]:
     """The page, served."""
     running = Server(site)
     yield running
     running.close()
+
+
+@pytest.fixture
+def page(server: Server, chromium: str) -> Iterator[Page]:
+    """A new tab, see ``page`` of the other pages. It goes before the server, from which it may still load something."""
+    with open_page(chromium) as tab:
+        yield tab
+
+
+@pytest.fixture
+def camera_page(server: Server, chromium_with_camera: str) -> Iterator[Page]:
+    """A tab that may use the camera, see ``page``."""
+    with open_page(chromium_with_camera) as tab:
+        yield tab
 
 
 def write_png(folder: Path, pictures: list[Pixels]) -> list[str]:
