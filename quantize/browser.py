@@ -7,7 +7,8 @@ from pathlib import Path
 
 from edge.errors import ConfigError
 from edge.model.manifest import Manifest, TensorSpec
-from edge.model.release import MANIFEST_FILE, MODEL_FILE
+from edge.model.release import MANIFEST_FILE, MODEL_FILE, REFINER_FOLDER
+from edge.vision.detector.manifest import DetectorManifest
 from quantize.release import check_release, read_model
 from quantize.tflite.float_edges import with_float_edges
 from train.tflite.graph import Tensor, read_graph
@@ -16,7 +17,7 @@ from train.tflite.graph import Tensor, read_graph
 def make_browser_release(folder: Path, out: Path) -> Manifest:
     """Write the release in ``folder`` with float32 edges, and its outputs in the manifest's order, into ``out``.
 
-    The manifest is copied as it is: its sha256 is that of the release.
+    The manifest is copied as it is: its sha256 is that of the release. The second stage of a detector comes along.
 
     Raises:
         ModelError: ``folder`` is no release.
@@ -30,6 +31,8 @@ def make_browser_release(folder: Path, out: Path) -> Manifest:
         shutil.copyfile(folder / MANIFEST_FILE, out / MANIFEST_FILE)
     except OSError as error:
         raise ConfigError(f"folder {out}: cannot be written ({error.strerror}); name another with --out") from error
+    if isinstance(manifest, DetectorManifest) and manifest.refiner_sha256:
+        make_browser_release(folder / REFINER_FOLDER, out / REFINER_FOLDER)
     return manifest
 
 

@@ -1,6 +1,6 @@
 // The face crop and its emotions: edge/vision/crop.py and classifier.py in JavaScript.
 
-import { cut, resizeArea, resizeLinear, round } from "./image.js";
+import { cropSquare, round } from "./image.js";
 
 export class Classifier {
   #release;
@@ -43,7 +43,5 @@ export function cropFace(image, face, { side: share, offset_x: offsetX = 0, offs
   const side = share * height;
   const centreX = (face.left + face.right) / 2 + offsetX * height;
   const centreY = (face.top + face.bottom) / 2 + offsetY * height;
-  const sidePx = Math.max(1, round(side));
-  const square = cut(image, round(centreX - side / 2), round(centreY - side / 2), sidePx, sidePx);
-  return (sidePx > size ? resizeArea : resizeLinear)(square, size, size);
+  return cropSquare(image, round(centreX - side / 2), round(centreY - side / 2), Math.max(1, round(side)), size);
 }

@@ -2,6 +2,7 @@
 // manifest. A box is {left, top, right, bottom, confidence} in pixels of the image.
 
 import { cut, resizeArea, resizeLinear, round } from "./image.js";
+import { Refiner } from "./refiner.js";
 
 const MARGIN_GREY = 128;
 const CANDIDATES = 400;
@@ -10,13 +11,16 @@ const USUAL_FACE_PX = 40;
 const SAME_FACE_SHARE = 0.6; // share of the smaller of two boxes of different looks that show the same face
 const CUT = 0.1; // share of its height by which a box may cross an inner border of a tile
 const BEYOND = 0.5; // share of the frame by which a box may leave it
+const LEAST_SHARE = 0.7; // of the smallest face: what is lower is not refined
 
 export class Detector {
   #release;
+  #refiner;
   #minFacePx;
 
   constructor(release, minFacePx = 40) {
     this.#release = release;
+    this.#refiner = release.refiner && new Refiner(release.refiner);
     this.#minFacePx = minFacePx;
     this.cropRule = release.manifest.crop;
     this.unsure = [];
@@ -27,8 +31,8 @@ export class Detector {
     const { manifest } = this.#release;
     const [, height, width] = manifest.input.shape;
     const [whole, ...tiles] = planLooks(image, [height, width], this.#minFacePx);
-    const looks = [await this.#look(cutTile(image, whole))];
-    for (const tile of tiles) looks.push(seenWhole(await this.#look(cutTile(image, tile)), tile, image));
+    const looks = [await this.#look(image, whole)];
+    for (const tile of tiles) looks.push(seenWhole(await this.#look(image, tile), tile, image));
     const boxes = tiles.length ? merge(looks, manifest.max_overlap) : looks[0];
     const found = boxes
       .map((box) => clipBox(box, image))
@@ -38,14 +42,24 @@ export class Detector {
     return found.filter(sure);
   }
 
-  async #look(image) {
+  /** Boxes in pixels of the image. */
+  async #look(image, tile) {
     const { manifest, run } = this.#release;
     const [, height, width] = manifest.input.shape;
-    const { values, scale } = letterbox(image, height, width);
+    const { values, scale } = letterbox(cutTile(image, tile), height, width);
     const maps = await run(values);
-    const boxes = decode(maps, manifest);
-    for (const box of boxes) for (const side of ["left", "top", "right", "bottom"]) box[side] /= scale;
-    return boxes;
+    const boxes = decode(maps, manifest, this.#refiner ? manifest.candidate_threshold : manifest.keep_threshold);
+    const place = (side, start) => Math.fround(Math.fround(side / Math.fround(scale)) + start);
+    for (const box of boxes) {
+      box.left = place(box.left, tile.left);
+      box.top = place(box.top, tile.top);
+      box.right = place(box.right, tile.left);
+      box.bottom = place(box.bottom, tile.top);
+    }
+    if (!this.#refiner) return boxes;
+    const refined = await this.#refiner.refine(image, boxes, LEAST_SHARE * this.#minFacePx);
+    const kept = refined.filter(({ confidence }) => confidence >= manifest.keep_threshold);
+    return suppress(byConfidence(kept), (a, b) => overlap(a, b) > manifest.max_overlap);
   }
 }
 
@@ -65,9 +79,9 @@ export function letterbox(image, height, width) {
   return { values, scale };
 }
 
-/** Output maps to boxes, each face once: see decode.py. */
-function decode(maps, { outputs, strides, keep_threshold: keep, max_overlap: most }) {
-  const least = Math.log(keep / (1 - keep));
+/** Output maps to boxes, each face once: see decode.py. In float32 like there, as other squares would be cut out else. */
+function decode(maps, { outputs, strides, max_overlap: most }, threshold) {
+  const least = Math.log(threshold / (1 - threshold));
   const found = [];
   strides.forEach((stride, i) => {
     const [, rows, columns] = outputs[i].shape;
@@ -75,12 +89,12 @@ function decode(maps, { outputs, strides, keep_threshold: keep, max_overlap: mos
     for (let cell = 0; cell < rows * columns; cell++) {
       if (logits[cell] < least) continue;
       const [x, y] = [(cell % columns) + 0.5, Math.floor(cell / columns) + 0.5];
-      const [left, top, right, bottom] = Array.from({ length: 4 }, (_, k) => Math.exp(Math.min(logs[4 * cell + k], 6)));
+      const [left, top, right, bottom] = logs.subarray(4 * cell, 4 * cell + 4).map((log) => Math.exp(Math.min(log, 6)));
       found.push({
-        left: (x - left) * stride,
-        top: (y - top) * stride,
-        right: (x + right) * stride,
-        bottom: (y + bottom) * stride,
+        left: Math.fround((x - left) * stride),
+        top: Math.fround((y - top) * stride),
+        right: Math.fround((x + right) * stride),
+        bottom: Math.fround((y + bottom) * stride),
         confidence: 1 / (1 + Math.exp(-logits[cell])),
       });
     }
@@ -137,15 +151,9 @@ function starts(length, tile, least) {
 const cutTile = (image, { left, top, width, height }) =>
   width === image.width && height === image.height ? image : cut(image, left, top, width, height);
 
-/** Boxes of a tile in pixels of the frame, without those that its inner borders cut. */
+/** The boxes that the inner borders of a tile do not cut. */
 function seenWhole(boxes, tile, frame) {
   const [right, bottom] = [tile.left + tile.width, tile.top + tile.height];
-  for (const box of boxes) {
-    box.left += tile.left;
-    box.right += tile.left;
-    box.top += tile.top;
-    box.bottom += tile.top;
-  }
   return boxes.filter((box) => {
     const slack = CUT * (box.bottom - box.top);
     return (

@@ -27,6 +27,11 @@ export function cut(image, left, top, width, height) {
   return { width, height, data };
 }
 
+/** A square of the image, resized to `size`. */
+export function cropSquare(image, left, top, sidePx, size) {
+  return (sidePx > size ? resizeArea : resizeLinear)(cut(image, left, top, sidePx, sidePx), size, size);
+}
+
 const clamp = (value, length) => Math.min(Math.max(value, 0), length - 1);
 
 /**

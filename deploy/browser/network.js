@@ -5,7 +5,10 @@ import { loadAndCompile, loadLiteRt, Tensor } from "./runtime/core/dist/index.js
 
 let runtime = null; // loaded once
 
-/** The release in a folder: its manifest, and a function from float32 values to the outputs in the manifest's order. */
+/**
+ * The release in a folder: its manifest, a function from float32 values to the outputs in the manifest's order, and the
+ * release of a detector's second stage if it has one.
+ */
 export async function openRelease(folder) {
   runtime ??= loadLiteRt(new URL("./runtime/core/wasm/", import.meta.url).href);
   await runtime;
@@ -13,7 +16,8 @@ export async function openRelease(folder) {
     fetchJson(`${folder}/model.json`),
     loadAndCompile(`${folder}/model.tflite`, { accelerator: "wasm" }),
   ]);
-  return { manifest, run: (values) => run(model, values, manifest.input.shape) };
+  const refiner = manifest.refiner_sha256 ? await openRelease(`${folder}/refiner`) : null;
+  return { manifest, refiner, run: (values) => run(model, values, manifest.input.shape) };
 }
 
 async function run(model, values, shape) {

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from edge.records import Pixels
+from quantize.browser import make_browser_release
 from tests.deploy.browser.conftest import Server
 from tests.deploy.conftest import Page
+from tests.support.paths import TINY
 
 READY = "document.getElementById('status').dataset.state === 'ready' && !document.getElementById('camera').disabled"
 LABELS = "[...document.querySelectorAll('#labels span')].map((label) => label.innerText)"
@@ -120,6 +122,22 @@ def test_once_loaded_it_works_without_a_network(page: Page, site: Path, crowd: P
     choose(page, crowd)
 
     page.wait(f"{LABELS}.length === 6")
+
+
+def test_the_second_stage_of_the_detector_is_kept_for_when_there_is_no_network(
+    page: Page, site: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(site, tmp_path / "site"))
+    make_browser_release(TINY / "refined", folder / "models/face")
+    server = Server(folder)
+    page.open(server.url)
+    page.wait("document.getElementById('offline').innerText")
+
+    server.close()
+    page.open(server.url + "?again")
+
+    page.wait(READY)
+    assert server.asked.count("/models/face/refiner/model.tflite") >= 1
 
 
 def test_the_policy_lets_the_page_reach_nobody_else(site: Path) -> None:

@@ -27,11 +27,27 @@ def test_with_float_edges_a_release_outputs_the_same_numbers_in_the_order_of_its
     folder: Path, tmp_path: Path
 ) -> None:
     network: Network[Any] = Network(load_detector(folder) if folder.name == "face" else load_release(folder))
-    manifest = network.manifest
 
     make_browser_release(folder, tmp_path)
-    variant = open_in_tensorflow((tmp_path / "model.tflite").read_bytes(), "AUTO")
 
+    check_same(network, tmp_path / "model.tflite")
+
+
+def test_the_second_stage_of_a_detector_comes_along(tmp_path: Path) -> None:
+    release = load_detector(TINY / "refined")
+    assert release.refiner is not None
+
+    make_browser_release(TINY / "refined", tmp_path)
+
+    check_same(Network(release), tmp_path / "model.tflite")
+    check_same(Network(release.refiner), tmp_path / "refiner" / "model.tflite")
+    for manifest in ("model.json", "refiner/model.json"):
+        assert (tmp_path / manifest).read_bytes() == (TINY / "refined" / manifest).read_bytes()
+
+
+def check_same(network: Network[Any], variant_file: Path) -> None:
+    manifest = network.manifest
+    variant = open_in_tensorflow(variant_file.read_bytes(), "AUTO")
     for seed in range(4):
         image = golden_input(seed, manifest.input.shape)
         variant.set_tensor(variant.get_input_details()[0]["index"], image.astype(np.float32))
