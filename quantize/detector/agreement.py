@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+
+import numpy as np
 
 from edge.errors import ModelError
-from edge.vision.detector.builtin import BuiltinDetector
+from edge.vision.detector.refiner import CANDIDATES_REFINED
 from train.detector.candidates import Candidate
 from train.detector.development import Frame
 from train.detector.evaluate import MAX_FALSE_POSITIVES_PER_IMAGE, Evaluation, evaluate, find_faces
-from train.detector.predict import letterboxed, predict
+from train.detector.refiner.recipe import CANDIDATE_THRESHOLD
 
 MAX_LOST = 0.005
 """Average precision that int8 may lose; it depends on every score."""
@@ -28,6 +29,10 @@ class Comparison:
     quantised: Evaluation
     peers: tuple[Evaluation, ...] = ()
     """What other detectors reach on the same frames, each at the threshold that it is used with."""
+    alone: Evaluation | None = None
+    """What the int8 detector reaches without its refiner, if it has one, at a threshold chosen by the same rule."""
+    candidates: float = 0.0
+    """How many candidates of a frame are refined, on average."""
 
     @property
     def gated(self) -> dict[str, tuple[float, float]]:
@@ -59,17 +64,23 @@ class Comparison:
                 )
 
 
-def compare(network: Any, detector: BuiltinDetector, development: Mapping[str, Sequence[Frame]]) -> Comparison:
-    """Run both over ``development``.
+def compare(
+    in_float: Candidate, int8: Candidate, development: Mapping[str, Sequence[Frame]], alone: Candidate | None = None
+) -> Comparison:
+    """Run both over ``development``, at the threshold that the false faces of ``int8`` decide.
 
     Args:
-        network: the Keras model.
-        detector: its int8 file, with a threshold so low that the false faces decide which one to use.
+        in_float: the Keras model, or the pair of detector and refiner.
+        int8: the same in int8.
         development: see ``train.detector.development.compose``.
+        alone: the detector of an int8 pair, with a threshold of its own.
     """
-    size_px = network.input_shape[1:3]
-    int8 = Candidate("int8", lambda frames: map(detector.find, frames), None)
-    in_float = Candidate("float", lambda frames: iter(predict(network, *letterboxed(frames, size_px))), None)
     quantised = evaluate(int8, find_faces(int8, development), development)
     in_float = replace(in_float, threshold=quantised.threshold)
-    return Comparison(evaluate(in_float, find_faces(in_float, development), development), quantised)
+    comparison = Comparison(evaluate(in_float, find_faces(in_float, development), development), quantised)
+    if alone is None:
+        return comparison
+    found = find_faces(alone, development)
+    counts = [np.count_nonzero(boxes.scores >= CANDIDATE_THRESHOLD) for frames in found.values() for boxes in frames]
+    candidates = float(np.minimum(counts, CANDIDATES_REFINED).mean())
+    return replace(comparison, alone=evaluate(alone, found, development), candidates=candidates)

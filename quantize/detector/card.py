@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.vision.detector.manifest import DetectorManifest
+from edge.vision.detector.refiner import CANDIDATES_REFINED
 from quantize.detector.agreement import Comparison
+from quantize.detector.cost import Cost
 from quantize.detector.report import measured
 from quantize.report import render
 from train.classifier.crop_rule import CropMeasurement
@@ -33,17 +35,23 @@ _SETS = {
 }
 
 
-def model_card(manifest: DetectorManifest, comparison: Comparison, crop: CropMeasurement, size_bytes: int) -> bytes:
-    """The page ``MODEL_CARD.md``."""
+def model_card(
+    manifest: DetectorManifest, comparison: Comparison, crop: CropMeasurement, cost: Cost, refiner: Cost | None = None
+) -> bytes:
+    """The page ``MODEL_CARD.md``, with what each network takes."""
     quantised = comparison.quantised
-    rows = (quantised, comparison.original, *comparison.peers)
+    alone = [comparison.alone] if comparison.alone else []
+    rows = (quantised, comparison.original, *alone, *comparison.peers)
     sizes = measured(quantised.sizes)
     weakest = min(sizes, key=lambda name: sizes[name])
     sets = [(name, _SETS[name]) for name in (*quantised.sets, *quantised.false_faces) if name in _SETS]
     return render(
         "detector/card.md.j2",
         manifest=manifest,
-        size_kb=round(size_bytes / 1000),
+        cost=cost,
+        refiner=refiner,
+        candidates=comparison.candidates,
+        most_candidates=CANDIDATES_REFINED,
         crop=crop,
         table=markdown([replace(each, time_ms=None) for each in rows]),
         sets=sets,

@@ -27,6 +27,9 @@ def add_command(
         "folder. It is refused if int8 loses faces of the development set.",
     )
     make.add_argument("run", type=Path, metavar="RUN", help="run folder of fer-train detector fit")
+    make.add_argument(
+        "--refiner", type=Path, metavar="RUN", help="run folder of the refiner that fer-train detector refiner trained"
+    )
     make.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet's .onnx file, for the card")
     make.set_defaults(command=_release)
 
@@ -48,6 +51,7 @@ def _release(options: argparse.Namespace) -> None:
             compose(sources.held_back, sources.clips),
             faces[HELD_OUT].pixels,
             options.out,
+            refiner=options.refiner,
             peers=[haar_candidate(), *([yunet_candidate(options.yunet)] if options.yunet else [])],
             pythons=options.python,
             key=options.sign,
@@ -61,6 +65,11 @@ def _release(options: argparse.Namespace) -> None:
     say(describe_latency(outcome.latency))
     show_differences(outcome.differences, TOP_CHANGED)
     show_forecast(outcome.graph)
+    if outcome.refiner:
+        say(f"refiner: {outcome.refiner.cost} for each of {outcome.comparison.candidates:.1f} candidates in a frame")
+        show_layers(outcome.refiner.layers)
+        say(describe_latency(outcome.refiner.latency))
+        show_forecast(outcome.refiner.graph)
     say(
         f"{options.out}: released {manifest.id}, {outcome.graph.size_bytes} bytes, threshold {manifest.threshold}, "
         f"crop {manifest.crop.side} x box height, golden vectors within {manifest.golden_tolerance} steps; see "

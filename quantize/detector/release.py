@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ModelError
-from edge.model.release import Release
+from edge.model.release import MANIFEST_FILE, MODEL_FILE, REFINER_FOLDER, Release
 from edge.records import Pixels
 from edge.vision.crop import CropRule
-from edge.vision.detector.builtin import BuiltinDetector
+from edge.vision.detector.builtin import BuiltinDetector, DetectorRelease
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
+from edge.vision.detector.refiner import RefinerManifest
 from quantize.detector.agreement import Comparison, compare
 from quantize.detector.calibration import SEED, draw_scenes
 from quantize.detector.card import model_card
+from quantize.detector.cost import Cost
 from quantize.detector.manifest import fill_manifest, value_order
+from quantize.detector.refiner import QuantisedRefiner, quantise_refiner
 from quantize.detector.report import chart, comparison_page
 from quantize.manifest import GOLDEN_SEEDS, golden_images
 from quantize.release import PROBES, publish, read_run
@@ -35,6 +39,9 @@ from train.detector.candidates import Candidate
 from train.detector.development import Frame
 from train.detector.evaluate import evaluate, find_faces
 from train.detector.metrics import MIN_SCORE
+from train.detector.predict import letterboxed, predict
+from train.detector.refiner.recipe import CANDIDATE_THRESHOLD
+from train.detector.refiner.refine import refined
 from train.detector.synthesis.sprites import Collection
 from train.run.saved import open_model
 from train.tflite.graph import Graph
@@ -55,6 +62,7 @@ class Outcome:
     layers: tuple[LayerError, ...]
     differences: tuple[Difference, ...]
     latency: Latency
+    refiner: QuantisedRefiner | None
 
 
 def release(
@@ -64,12 +72,13 @@ def release(
     faces: npt.NDArray[np.uint8],
     out: Path,
     *,
+    refiner: Path | None = None,
     peers: Sequence[Candidate] = (),
     pythons: Sequence[Path] = (),
     key: Path | None = None,
     announce: Callable[[str], None] = lambda step: None,
 ) -> Outcome:
-    """Quantise ``run``/model.keras and fill ``out``; until every check has passed, nothing is written there.
+    """Quantise a detector, and its refiner, and fill ``out``; until every check has passed, nothing is written there.
 
     Args:
         run: folder with ``model.keras`` and ``run.json``.
@@ -77,6 +86,7 @@ def release(
         development: frames that the network has not seen; they gate the release and set the threshold.
         faces: FER2013's PublicTest, uint8 (n, 48, 48), on which the crop rule is measured.
         out: release folder; files of an earlier release are replaced.
+        refiner: run folder of the refiner that was trained for this detector; None releases the detector alone.
         peers: other detectors, for the card.
         pythons: interpreters with other TFLite runtimes to compare.
         key: PEM file with the Ed25519 private key to sign with.
@@ -123,37 +133,72 @@ def release(
         },
     )
 
+    detector, second, alone = DetectorRelease(draft, model), None, None
+    in_float = Candidate(
+        "float", lambda frames: iter(predict(network, *letterboxed(frames, (shape[1], shape[2])))), None
+    )
+    int8 = _candidate("int8", detector)
+    if refiner:
+        announce("converting the refiner")
+        second = quantise_refiner(refiner, ((run / "model.keras").read_bytes(), model), int8.find, collection, pythons)
+        detector = _with_refiner(detector, second.release)
+        in_float = refined(in_float, second.network, second.release.manifest.side)
+        alone, int8 = replace(int8, name="int8, detector alone"), _candidate("int8", detector)
+
     announce("comparing int8 with float on the development set")
-    comparison = compare(network, BuiltinDetector(Release(draft, model), min_face_px=1), development)
+    comparison = compare(in_float, int8, development, alone)
     comparison.check()
     if peers:
         announce("measuring other detectors on the same frames")
         measured = (evaluate(peer, find_faces(peer, development), development) for peer in peers)
         comparison = replace(comparison, peers=tuple(measured))
-    threshold = comparison.quantised.threshold
-    draft = replace(draft, threshold=round(threshold, 4), keep_threshold=round(KEEP * threshold, 4))
+    threshold = math.ceil(1e4 * comparison.quantised.threshold) / 1e4  # what decided it stays below
+    draft = replace(detector.manifest, threshold=threshold, keep_threshold=round(KEEP * threshold, 4))
 
     announce("measuring the crop rule")
-    crop = measure_crop(BuiltinDetector(Release(draft, model)), faces)
+    crop = measure_crop(BuiltinDetector(replace(detector, manifest=draft)), faces)
     manifest = replace(draft, crop=crop.rule, metrics=_metrics(comparison, crop))
 
     announce("measuring the noise of each layer, and speed")
-    in_float = convert_float(network)
-    layers = layer_errors(in_float, model, sample[:: -(-len(sample) // PROBES)])
-    latency = measure_latency(in_float, model)
+    original = convert_float(network)
+    layers = layer_errors(original, model, sample[:: -(-len(sample) // PROBES)])
+    latency = measure_latency(original, model)
 
     announce("comparing runtimes")
     probes = np.concatenate([golden_images(range(PROBES), shape), _inputs(development["scenes"], shape)])
     differences = compare_runtimes(model, probes, pythons)
 
     pages = {
-        "MODEL_CARD.md": model_card(manifest, comparison, crop, len(model)),
-        "comparison.md": comparison_page(comparison, layers, differences, latency),
+        "MODEL_CARD.md": model_card(
+            manifest, comparison, crop, Cost.of(network, model), second.cost if second else None
+        ),
+        "comparison.md": comparison_page(comparison, layers, differences, latency, second),
         "comparison.png": chart(comparison, layers),
     }
+    if second:
+        pages[f"{REFINER_FOLDER}/{MODEL_FILE}"] = second.release.model
+        pages[f"{REFINER_FOLDER}/{MANIFEST_FILE}"] = second.release.manifest.to_json().encode()
     announce("loading the release as a device does")
     publish(model, manifest, pages, out, key)
-    return Outcome(manifest, graph, comparison, crop, layers, differences, latency)
+    return Outcome(manifest, graph, comparison, crop, layers, differences, latency, second)
+
+
+def _candidate(name: str, release: DetectorRelease) -> Candidate:
+    detector = BuiltinDetector(release, min_face_px=1)
+    return Candidate(name, lambda frames: map(detector.find, frames), None)
+
+
+def _with_refiner(detector: DetectorRelease, refiner: Release[RefinerManifest]) -> DetectorRelease:
+    """``detector`` with the ``refiner``, which its id tells from the same with another."""
+    content = refiner.manifest.to_json().encode()
+    name, digits = detector.manifest.id.rpartition("-")[0], hashlib.sha256(detector.model + content).hexdigest()[:8]
+    manifest = replace(
+        detector.manifest,
+        id=f"{name}-{digits}",
+        refiner_sha256=hashlib.sha256(content).hexdigest(),
+        candidate_threshold=CANDIDATE_THRESHOLD,
+    )
+    return replace(detector, manifest=manifest, refiner=refiner)
 
 
 def open_detector(path: Path) -> tuple[Any, tuple[int, ...]]:
@@ -184,10 +229,15 @@ def _inputs(frames: Sequence[Frame], shape: tuple[int, ...]) -> Pixels:
 
 def _metrics(comparison: Comparison, crop: CropMeasurement) -> dict[str, Any]:
     """The figures for the manifest, without those of this machine's clock."""
-    both = {"float": comparison.original, "int8": comparison.quantised}
+    each = {"float": comparison.original, "int8": comparison.quantised}
+    more = {}
+    if comparison.alone:
+        each["alone"] = comparison.alone
+        more = {"candidates": round(comparison.candidates, 1)}
     return {
-        "development": {name: _rounded(each.to_dict() | {"time_ms": None}) for name, each in both.items()},
+        "development": {name: _rounded(one.to_dict() | {"time_ms": None}) for name, one in each.items()},
         "crop": _rounded(asdict(crop)),
+        **more,
     }
 
 

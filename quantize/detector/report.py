@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 from quantize.detector.agreement import Comparison
+from quantize.detector.refiner import QuantisedRefiner
 from quantize.report import Row, change_row, describe_latency, percent, render
 from quantize.tflite.latency import Latency
 from quantize.tflite.layers import LayerError
@@ -29,9 +30,13 @@ def figures(comparison: Comparison) -> list[Row]:
 
 
 def comparison_page(
-    comparison: Comparison, layers: Sequence[LayerError], differences: Sequence[Difference], latency: Latency
+    comparison: Comparison,
+    layers: Sequence[LayerError],
+    differences: Sequence[Difference],
+    latency: Latency,
+    refiner: QuantisedRefiner | None = None,
 ) -> bytes:
-    """The page ``comparison.md``."""
+    """The page ``comparison.md``; ``layers``, ``differences`` and ``latency`` are the detector's."""
     return render(
         "detector/comparison.md.j2",
         threshold=comparison.quantised.threshold,
@@ -39,6 +44,8 @@ def comparison_page(
         layers=layers,
         differences=differences,
         latency=describe_latency(latency),
+        refiner=refiner,
+        refiner_latency=describe_latency(refiner.latency) if refiner else "",
     )
 
 
