@@ -14,6 +14,7 @@ CLIPS ?= data/clips
 YUNET ?= data/face_detection_yunet_2023mar.onnx
 RECIPE ?= first
 RUN ?=
+REFINER ?=
 COMPARISON ?= runs/compare
 OUT ?= $(RUN)/release
 MODEL ?= $(if $(RUN),$(RUN)/model.keras,edge/models/model.tflite)
@@ -40,6 +41,7 @@ help:  ## this page
 	  FACES 'portraits, noface and dev for the detector ($(FACES))' \
 	  CLIPS 'folder of films of people, for make limits ($(CLIPS))' YUNET 'what fer-edge model fetch yunet brings ($(YUNET))' \
 	  RECIPE 'what to train ($(RECIPE))' RUN 'a folder of make train, runs/...' OUT 'where the release goes (RUN/release)' \
+	  REFINER 'a folder of make train-refiner, to be released with its detector in RUN' \
 	  MODEL 'what to evaluate ($(MODEL))' \
 	  ARGS 'further options of the command behind a target: make test ARGS="-k window"'
 
@@ -181,12 +183,15 @@ clean:  ## remove what make made; runs/ and data/ stay
 	find edge train quantize tests deploy -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Make a model
-.PHONY: train train-detector evaluate report compare ablate quantize quantize-detector have-data have-run
+.PHONY: train train-detector train-refiner evaluate report compare ablate quantize quantize-detector have-data have-run
 train: have-data .venv/.dev  ## train RECIPE, after its teachers, on DATA and VOTES into runs/ (ARGS=--resume goes on)
 	$(bin)/fer-train fit --recipe $(RECIPE) --data $(call q,$(DATA)) $(votes) $(ARGS)
 
 train-detector: .venv/.dev  ## train the face detector on the photographs of FACES, and DATA if it is there, into runs/
 	$(bin)/fer-train detector fit --faces $(call q,$(FACES)) $(if $(call there,$(DATA)),--data $(call q,$(DATA)) $(votes)) $(ARGS)
+
+train-refiner: have-run .venv/.dev  ## train the second network for the face detector in RUN, see docs/detector.md
+	$(bin)/fer-train detector refiner $(call q,$(RUN)) --faces $(call q,$(FACES)) $(if $(call there,$(DATA)),--data $(call q,$(DATA)) $(votes)) $(ARGS)
 
 evaluate: have-data .venv/.dev  ## measure MODEL (or RUN's) on PublicTest of DATA
 	$(bin)/fer-train evaluate $(call q,$(MODEL)) --data $(call q,$(DATA)) $(votes) --split PublicTest $(ARGS)
@@ -204,8 +209,8 @@ ablate: have-data .venv/.dev  ## what each ingredient of RECIPE gives: make abla
 quantize: have-run have-data .venv/.dev .venv-pi/.bookworm  ## RUN's float model to an int8 release, verified in both runtimes
 	$(bin)/fer-quantize release $(call q,$(RUN)) --out $(call q,$(OUT)) --data $(call q,$(DATA)) $(votes) --python .venv-pi/bin/python $(ARGS)
 
-quantize-detector: have-run have-data .venv/.dev .venv-pi/.bookworm  ## the same for a face detector of make train-detector
-	$(bin)/fer-quantize detector $(call q,$(RUN)) --out $(call q,$(OUT)) --faces $(call q,$(FACES)) --data $(call q,$(DATA)) --python .venv-pi/bin/python $(ARGS)
+quantize-detector: have-run have-data .venv/.dev .venv-pi/.bookworm  ## the same for a face detector of make train-detector, and its REFINER
+	$(bin)/fer-quantize detector $(call q,$(RUN)) $(if $(REFINER),--refiner $(call q,$(REFINER))) --out $(call q,$(OUT)) --faces $(call q,$(FACES)) --data $(call q,$(DATA)) --python .venv-pi/bin/python $(ARGS)
 
 have-data:
 	@[[ -e $(call q,$(DATA)) ]] || { printf 'DATA=%s is absent; name a data set of fer-train import, or FER2013 (csv, .gz, .xz, an archive or a folder): make $(MAKECMDGOALS) DATA=... VOTES=...\n' $(call q,$(DATA)) >&2; exit 1; }

@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize("odd", ["my faces", "faces (1)", "it's", "a;touch b", "$(touch c)", "ü & co"])
-@pytest.mark.parametrize("target", ["train", "evaluate", "report", "quantize", "compare"])
+@pytest.mark.parametrize("target", ["train", "train-refiner", "evaluate", "report", "quantize", "compare"])
 def test_paths_with_blanks_quotes_and_brackets_stay_one_word(target: str, odd: str, tmp_path: Path) -> None:
     folder = tmp_path / odd.replace("/", "")
     folder.mkdir()
