@@ -105,8 +105,11 @@ def test_the_detector_finds_the_faces_of_the_device_with_a_second_stage_and_with
         blocks((960, 1280), 40, (200, 160), (620, 460), (1240, 900)),  # in tiles
         blocks((60, 40), 5, (15, 20)),
         blocks((24, 32), 2, (10, 8), (20, 14)),
+        blocks((16, 22), 2, (9, 6)),  # smaller than the smallest square
+        blocks((12, 16), 1, (5, 4), (9, 8)),  # too low to be refined
         blocks((96, 128), 8, *((left, top) for left in range(0, 128, 16) for top in range(0, 96, 16))),  # more than 40
         *(cv2.resize(image, (128, 96), interpolation=cv2.INTER_CUBIC).astype(np.uint8) for image in coarse[:2]),
+        cv2.resize(coarse[0] // 32 + 184, (128, 96), interpolation=cv2.INTER_CUBIC).astype(np.uint8),  # faint
         cv2.resize(coarse[2], (640, 480), interpolation=cv2.INTER_CUBIC).astype(np.uint8),
     ]
     device = BuiltinDetector(load_detector(TINY / release), min_face_px=4)
