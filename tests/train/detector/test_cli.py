@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,8 @@ pytest.importorskip("keras", reason="needs the extra train")
 from tests.support.paths import TINY
 from train import cli
 from train.detector import count, development, reach
-from train.detector.recipe import RECIPES, Shape
+from train.detector.recipe import RECIPES, Shape, Synthesis
+from train.detector.refiner import recipe as refiner
 from train.detector.sources import read_sources
 from train.detector.synthesis.sprites import Collection
 
@@ -87,6 +89,27 @@ def test_a_wide_detector_teaches_the_other_and_a_resumed_run_remembers_it(
     assert run["recipe"]["steps"] == 1
     assert len((tmp_path / "runs/taught/history.csv").read_text("ascii").splitlines()) == 1 + 3
     assert "runs/taught/model.keras: trained" in capsys.readouterr().out
+
+
+def test_a_refiner_is_trained_for_a_release_and_a_resumed_run_remembers_its_steps(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = partial(refiner.Recipe, network=refiner.Shape(4, (4, 4), (1, 1)), batch=4, scenes=2, scenes_px=((120, 160),))
+    monkeypatch.setattr(refiner, "Recipe", partial(tiny, synthesis=Synthesis(smallest_px=18, largest_px=80, nobody=0)))
+    monkeypatch.setattr(development, "COMPOSED", 4)
+    monkeypatch.chdir(tmp_path)
+    train = ["detector", "refiner", str(TINY / "face"), "--faces", str(folder), "--workers", "1", "--seed", "3"]
+
+    assert cli.main([*train, "--epochs", "1", "--steps", "2"]) == 0
+    assert cli.main([*train, "--resume", "--run", "runs/refiner-3", "--epochs", "2"]) == 0
+
+    run = json.loads((tmp_path / "runs/refiner-3/run.json").read_text("utf-8"))
+    assert run["recipe"]["steps"] == 2
+    assert run["options"]["seed"] == 3
+    assert len((tmp_path / "runs/refiner-3/history.csv").read_text("ascii").splitlines()) == 1 + 2
+    shown = capsys.readouterr().out
+    assert "runs/refiner-3/model.keras: trained; release it with the detector's run" in shown
+    assert "crops_per_s: " in shown
 
 
 def test_an_absent_folder_ends_with_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
