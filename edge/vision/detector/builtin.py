@@ -23,8 +23,8 @@ from edge.vision.detector.decode import NO_BOXES, Boxes, decode, suppress
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
 from edge.vision.detector.refiner import Refiner, RefinerManifest
-from edge.vision.detector.tiles import SURE_PX, merge, plan_looks, seen_whole, usual_scale
-from edge.vision.detector.windows import Look, Size, plan_windows
+from edge.vision.detector.tiles import merge, plan_looks, seen_whole, usual_scale
+from edge.vision.detector.windows import ALONE, REFINED, Look, Sight, Size, plan_windows
 from edge.vision.movement import Cells
 
 PACKAGED_DETECTOR = Path(__file__).parents[2] / "models" / "face"
@@ -49,18 +49,15 @@ def load_detector(folder: Path, public_key: Path | None = None) -> DetectorRelea
 LEAST_SHARE = 0.7
 """Of ``min_face_px``: what is lower is not refined, as it would hardly become high enough."""
 
-SMALLEST_PX = 128
-"""Side of the smallest input, in which a window shows a face."""
-
-_SHARES = 1 / 3, 3 / 5, 3 / 4, 1
+_SHARES = 1 / 5, 3 / 5, 3 / 4, 1
 """Of the sides of the whole input. Windows have the two smallest and the whole: each size takes two megabytes."""
 
 
-def input_sizes(whole: Size, stride: int) -> tuple[Size, ...]:
+def input_sizes(whole: Size, stride: int, sight: Sight) -> tuple[Size, ...]:
     """The sizes of input that are used, smallest first: multiples of the largest stride."""
 
     def part(side: int, share: float) -> int:
-        return min(side, stride * math.ceil(max(share * side, SMALLEST_PX) / stride))
+        return min(side, stride * math.ceil(max(share * side, sight.smallest_px) / stride))
 
     return tuple(dict.fromkeys((part(whole[0], share), part(whole[1], share)) for share in _SHARES))
 
@@ -113,11 +110,12 @@ class BuiltinDetector:
         self._networks = {(height, width): network}
         refiner = release.refiner if isinstance(release, DetectorRelease) else None
         self._refiner = Refiner(refiner, threads=threads, delegate=delegate) if refiner else None
+        self._sight = REFINED if refiner else ALONE
         self._sizes: tuple[Size, ...] = ((height, width),)
         self._windows: tuple[Size, ...] = self._sizes
         if delegate is None:  # an accelerator takes the whole input only
             with contextlib.suppress(ModelError):  # so does a network that is not fully convolutional
-                sizes = input_sizes((height, width), max(self.manifest.strides))
+                sizes = input_sizes((height, width), max(self.manifest.strides), self._sight)
                 for size in sizes[:2]:  # now, as what only the start needs is given back soon
                     self._network(size)
                 self._sizes, self._windows = sizes, tuple(dict.fromkeys((*sizes[:2], sizes[-1])))
@@ -170,7 +168,8 @@ class BuiltinDetector:
         more, or if a face is lost by it.
         """
         tile, most = due[1:2], sum(look.cost for look in (due[0], *due[2:]))
-        looks = plan_windows(moved, self._shape, self._known.sides, self._windows, self._looks[-1].scale, most)
+        known, closest = self._known.sides, self._looks[-1].scale
+        looks = plan_windows(moved, self._shape, known, self._windows, self._sight, closest, self._min_face_px, most)
         if looks is None:
             return False
         before = np.count_nonzero(self._known.scores >= self.manifest.threshold)
@@ -182,7 +181,7 @@ class BuiltinDetector:
         closest = self._looks[-1].scale
         stays = np.ones(len(self._known), bool)
         for look in looks:
-            stays &= ~look.answers(self._known.sides, self._shape, closest)
+            stays &= ~look.answers(self._known.sides, self._shape, closest, self._sight.least_px)
         seen = [seen_whole(self._look(pixels, look), look.tile, self._shape) for look in looks]
         kept = Boxes(self._known.sides[stays], self._known.scores[stays])
         self._known = merge([kept, *seen], self.manifest.max_overlap)
@@ -191,7 +190,7 @@ class BuiltinDetector:
         """The looks at all of a frame. Where only large faces are asked for, one is by the smallest input for them."""
         full = self._sizes[-1]
         whole, *tiles = plan_looks(self._shape, full, self._min_face_px)
-        size, least = full, SURE_PX / self._min_face_px
+        size, least = full, self._sight.sure_px / self._min_face_px
         if not tiles and least < usual_scale(full):
             size = next((each for each in self._sizes if whole.scale(each) >= least), full)
         return Look(whole, size), *(Look(tile, full) for tile in tiles)

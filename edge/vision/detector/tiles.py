@@ -24,9 +24,6 @@ USUAL_PX = (480, 640)
 USUAL_FACE_PX = 40
 """Height of the smallest face that is asked for in it, as a rule."""
 
-SURE_PX = 36
-"""Height of a face in the input from which it is found as surely as a larger one, see docs/reach.md."""
-
 SAME_FACE_SHARE = 0.6
 """Share of the smaller of two boxes of different looks from which they show the same face."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ class CountingDetector(BuiltinDetector):
     looked = 0.0
 
     def _look(self, pixels: Pixels, look: Look) -> Boxes:
-        self.looked += look.cost / (320 * 384)
+        self.looked += look.cost / math.prod(self.manifest.input.shape)
         return super()._look(pixels, look)
 
 
