@@ -1,4 +1,23 @@
-"""What decides a refiner's run, besides the data and the detector whose candidates it learns from."""
+"""What decides a refiner's run, besides the data and the detector whose candidates it learns from.
+
+``weights/refiner-0.npz`` were measured by a run in PyTorch with this network, loss, crops and weights of sizes: 4.3
+million crops in batches of 256, drawn from 2.7 million candidates in 148,000 scenes, in 73 minutes of one core; for the
+last 3.0 million weights and activations were rounded to int8 in every step, which is not part of the code here, and a
+half of the last 0.6 million came from scenes with people drawn from behind. What it gains is in
+``train.detector.recipe``, by the number of crops (development set, float, with ``detector-2`` at 320x256, at 0.05 false
+faces per image without any):
+
+============== ========== ========== ==========
+crops          from 40 px from 20 px real masks
+============== ========== ========== ==========
+none           95.8 %     90.0 %     75 %
+0.5 million    97.1 %     94.6 %     90 %
+1.2 million    98.3 %     96.4 %     93 %
+============== ========== ========== ==========
+
+One of 5.4 instead of 9.5 million multiply-adds (channels 24 and 48, blocks 1 and 2) reached 96.1, 92.8 and 86 % after
+0.5 million.
+"""
 
 from __future__ import annotations
 
