@@ -37,7 +37,7 @@ def save_curves(history: Path, png: Path) -> None:
         raise DataError(f"history {history}: cannot be read ({error!r}); give the history.csv of a run") from error
     axes["loss"].set_title("Loss (training)", loc="left", color=INK)
     axes["loss"].set_yscale("log")
-    axes["recall"].set_title("Recall at 0.05 false positives per image without faces (held-out)", loc="left", color=INK)
+    axes["recall"].set_title("Recall at 0.02 false positives per image without faces (held-out)", loc="left", color=INK)
     axes["recall"].yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     axes["rate"].set_title("Learning rate", loc="left", color=INK, fontsize=10)
     axes["rate"].set_xlabel("Epoch", color=INK)

@@ -52,7 +52,7 @@ def test_int8_that_finds_nearly_the_same_passes(changes: dict[str, float]) -> No
         ),
         (
             {"recall_20": 0.0},
-            r"detector finds no face with a score of 0\.60 or more, and below it .* 0\.05 false ones per image",
+            r"detector finds no face with a score of 0\.60 or more, and below it .* 0\.02 false ones per image",
         ),
     ],
 )
