@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 
 from edge.errors import ModelError
 from edge.records import Face, Pixels
-from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, load_detector
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, BuiltinDetector, input_sizes, load_detector
 from edge.vision.detector.decode import Boxes
-from edge.vision.detector.windows import Look
+from edge.vision.detector.windows import REFINED, Look
 from edge.vision.movement import Cells
 from tests.support.film import Actor, background, clear_expressions, film
 
@@ -40,6 +41,14 @@ def counting() -> CountingDetector:
     return CountingDetector(load_detector(PACKAGED_DETECTOR))
 
 
+@pytest.fixture(scope="module")
+def sizes_px() -> tuple[int, ...]:
+    """Pixels of the inputs of the packaged detector, smallest first."""
+    manifest = load_detector(PACKAGED_DETECTOR).manifest
+    _, height, width, _ = manifest.input.shape
+    return tuple(math.prod(size) for size in input_sizes((height, width), max(manifest.strides), REFINED))
+
+
 def picture(shared: Path, *places: tuple[int, int], side_px: int = 120) -> Pixels:
     """A wall of 640x480 with the same face at these middles."""
     face = clear_expressions(shared)[0].pixels
@@ -51,35 +60,41 @@ def across(faces: Sequence[Face]) -> list[float]:
     return sorted(face.centre_px[0] for face in faces)
 
 
-def test_only_what_moved_is_looked_at_and_faces_elsewhere_stay(shared: Path, counting: CountingDetector) -> None:
+def test_only_what_moved_is_looked_at_and_faces_elsewhere_stay(
+    shared: Path, counting: CountingDetector, sizes_px: Sequence[int]
+) -> None:
     left, right = across(counting.detect(picture(shared, (120, 120), (480, 340))))
     whole, counting.pixels = counting.pixels, 0
 
     still, moved = across(counting.detect(picture(shared, (120, 120), (500, 340)), cells((480, 320))))
 
-    assert counting.pixels == 128 * 128 < whole / 7
+    assert counting.pixels == sizes_px[0] < whole / 7
     assert still == left
     assert abs(moved - right - 20) <= 3
 
 
-def test_a_new_face_is_found_where_something_moved(shared: Path, counting: CountingDetector) -> None:
+def test_a_new_face_is_found_where_something_moved(
+    shared: Path, counting: CountingDetector, sizes_px: Sequence[int]
+) -> None:
     counting.detect(picture(shared, (120, 120)))
     counting.pixels = 0
 
     faces = counting.detect(picture(shared, (120, 120), (500, 340)), cells((460, 300), (500, 340)))
 
     assert len(faces) == 2
-    assert counting.pixels < 320 * 384 / 2
+    assert counting.pixels < sizes_px[-1] / 2
 
 
-def test_where_a_known_face_is_lost_all_is_looked_at(shared: Path, counting: CountingDetector) -> None:
+def test_where_a_known_face_is_lost_all_is_looked_at(
+    shared: Path, counting: CountingDetector, sizes_px: Sequence[int]
+) -> None:
     counting.detect(picture(shared, (120, 120)))
     counting.pixels = 0
 
     (face,) = counting.detect(picture(shared, (500, 340)), cells((100, 100)))
 
     assert face.left_px > 300
-    assert counting.pixels > 320 * 384
+    assert counting.pixels > sizes_px[-1]
 
 
 def test_who_left_is_gone_at_once(shared: Path, counting: CountingDetector) -> None:
@@ -88,7 +103,9 @@ def test_who_left_is_gone_at_once(shared: Path, counting: CountingDetector) -> N
     assert len(counting.detect(picture(shared, (120, 120)), cells((480, 340)))) == 1
 
 
-def test_a_network_for_one_size_only_looks_at_all_of_it(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_for_one_size_only_looks_at_all_of_it(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, sizes_px: Sequence[int]
+) -> None:
     def refuse(*_: object) -> bytes:
         raise ModelError("for one size only")
 
@@ -99,37 +116,30 @@ def test_a_network_for_one_size_only_looks_at_all_of_it(shared: Path, monkeypatc
     faces = detector.detect(picture(shared, (120, 120), (500, 340)), cells((500, 340)))
 
     assert len(faces) == 2
-    assert detector.pixels == 2 * 320 * 384
+    assert detector.pixels == 2 * sizes_px[-1]
 
 
-@pytest.mark.parametrize(
-    ("min_face_px", "input_px"),
-    [
-        (20, (320, 384)),
-        (60, (320, 384)),
-        (72, (256, 320)),
-        (120, (192, 256)),
-        (200, (128, 128)),
-    ],
-)
-def test_the_larger_the_smallest_face_the_smaller_the_input(min_face_px: int, input_px: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("min_face_px", "size"), [(20, -1), (40, -1), (45, -2), (50, -2), (60, 1), (160, 1), (200, 0)])
+def test_the_larger_the_smallest_face_the_smaller_the_input(
+    min_face_px: int, size: int, sizes_px: Sequence[int]
+) -> None:
     detector = CountingDetector(load_detector(PACKAGED_DETECTOR), min_face_px=min_face_px)
 
     detector.detect(np.full((480, 640), 128, np.uint8))
 
-    assert detector.pixels == input_px[0] * input_px[1]
+    assert detector.pixels == sizes_px[size]
 
 
-def test_a_small_frame_fills_the_whole_input_unless_large_faces_are_asked_for() -> None:
-    usual, large = (CountingDetector(load_detector(PACKAGED_DETECTOR), min_face_px=least) for least in (40, 120))
+def test_a_small_frame_fills_the_whole_input_only_where_small_faces_are_asked_for(sizes_px: Sequence[int]) -> None:
+    small, large = (CountingDetector(load_detector(PACKAGED_DETECTOR), min_face_px=least) for least in (30, 120))
 
-    for detector in (usual, large):
+    for detector in (small, large):
         detector.detect(np.full((240, 320), 128, np.uint8))
 
-    assert (usual.pixels, large.pixels) == (320 * 384, 128 * 128)
+    assert (small.pixels, large.pixels) == (sizes_px[-1], sizes_px[0])
 
 
-@pytest.mark.parametrize("min_face_px", [80, 120, 200])
+@pytest.mark.parametrize("min_face_px", [45, 60, 80, 120, 200])
 def test_in_a_smaller_input_faces_as_high_as_asked_for_are_found(shared: Path, min_face_px: int) -> None:
     frame = picture(shared, (320, 240), side_px=round(1.3 * min_face_px))
 
