@@ -128,7 +128,8 @@ def test_a_tile_takes_its_turn_beside_what_has_moved() -> None:
     detector = Blind()
     frame, moved = np.full((1080, 1920), 128, np.uint8), np.zeros((135, 240), bool)
     moved[20:30, 20:30] = True
-    whole, *tiles = plan_looks((1080, 1920), (320, 384), 40)
+    _, height, width, _ = detector.manifest.input.shape
+    whole, *tiles = plan_looks((1080, 1920), (height, width), 40)
 
     for each in (None, moved, moved, None):
         detector.detect(frame, each)
