@@ -145,7 +145,7 @@ def test_a_folder_that_is_no_run_is_refused(faces: Faces, sample: Calibration, t
 def test_a_place_that_cannot_be_written_is_named(run: Path, faces: Faces, sample: Calibration, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(ConfigError, match=r"release folder .*file: cannot be written \(File exists\)"):
+    with pytest.raises(ConfigError, match=r"release folder .*file: cannot be written \(Not a directory\)"):
         release(run, faces, sample, tmp_path / "file")
 
 
