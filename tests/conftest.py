@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from edge.labels import EMOTIONS
 from edge.mqtt.messages import Context, Device, Model, Privacy
@@ -22,6 +23,10 @@ from tests.support.preview import Preview, StartPreview, start_preview
 from tests.support.recorder import RunningRecorder, StartRecorder, start_recorder
 
 record = Record()
+
+# Hypothesis times each example by the clock, which also runs while a busy machine does something else.
+settings.register_profile("patient", settings(deadline=None))
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

@@ -36,7 +36,7 @@ def published(
 
 
 @pytest.mark.parametrize("mode", ["room", "visits"])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(stays=VISITS, k=st.integers(2, 4), data=st.data())
 def test_nobody_moves_a_published_share_by_more_than_one_of_k(
     mode: PrivacyMode, stays: list[tuple[tuple[int, int], int, int]], k: int, data: st.DataObject

@@ -13,6 +13,5 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "long",
     max_examples=int(os.environ.get("EXAMPLES", "20000")),
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )

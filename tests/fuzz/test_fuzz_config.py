@@ -20,7 +20,7 @@ from tests.fuzz.mutation import corpus, damaged
 FILES = [*corpus("config").values(), (Path(__file__).parents[2] / "deploy" / "fer-edge.toml").read_bytes()]
 KEYS = [(section, key) for section, kind in get_type_hints(Config).items() for key in fields(kind)]
 
-fuzz = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

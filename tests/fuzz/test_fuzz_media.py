@@ -25,7 +25,7 @@ MOST_MB = 512
 LONGEST_S = 20.0
 
 pictures = st.sampled_from([name for name in SEEDS if name.endswith(PICTURES)])
-fuzz = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Decoder:

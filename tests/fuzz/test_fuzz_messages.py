@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.commands.watch import line
@@ -56,7 +56,6 @@ def shown(registry: DeviceRegistry) -> str:
     return terminal.read()
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(topics, payloads), min_size=1, max_size=12))
 def test_a_watcher_takes_ignores_and_shows_whatever_comes(messages: list[tuple[str, bytes]]) -> None:
     registry = DeviceRegistry()
@@ -67,7 +66,6 @@ def test_a_watcher_takes_ignores_and_shows_whatever_comes(messages: list[tuple[s
     assert all(each.isprintable() for each in shown(registry).splitlines())
 
 
-@settings(deadline=None)
 @given(payloads | st.builds(encoded, warped([{"paused": True, "minutes": 30}]), st.booleans()), st.booleans())
 def test_a_command_is_obeyed_or_refused_in_one_line_whatever_comes(payload: bytes, retained: bool) -> None:
     refusal, command = "", None

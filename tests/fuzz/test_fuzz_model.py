@@ -24,7 +24,7 @@ MODEL, MANIFEST = (RELEASE / "model.tflite").read_bytes(), (RELEASE / "model.jso
 
 DOCUMENT = {key: value for key, value in json.loads(MANIFEST).items() if key != "checksum"}
 
-fuzz = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 Load = Callable[[bytes, bytes], EmotionClassifier]
 
 

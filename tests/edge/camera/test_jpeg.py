@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.camera.jpeg import MAX_BETWEEN_BYTES, MAX_JPEG_BYTES, JpegReader
@@ -28,7 +28,6 @@ def read_all(pieces: Iterable[bytes]) -> list[bytes | None]:
             return images
 
 
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(1, 4000), max_size=30))
 def test_images_come_whole_however_the_network_cut_them(cuts: list[int]) -> None:
     stream = b"".join(part(image) for image in IMAGES)
@@ -58,7 +57,6 @@ def test_a_cut_image_is_damaged_and_the_next_one_whole(kept: float) -> None:
         assert read_all([part(image[: int(len(image) * kept)]), part(IMAGES[2])]) == [None, IMAGES[2]]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_no_image_or_an_image_but_never_a_crash(content: bytes) -> None:
     try:

@@ -61,7 +61,7 @@ def dependents(device: Device, scene: Scene, second: int, person: int) -> set[in
     return changed
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scenes, st.integers(2, 4))
 def test_each_reading_enters_one_payload_at_most_and_there_with_enough_others(
     device: Device, scene: Scene, min_people: int
@@ -83,7 +83,7 @@ def test_each_reading_enters_one_payload_at_most_and_there_with_enough_others(
     assert all(len(people) >= min_people for people in behind.values())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(scenes, st.integers(1, 4))
 def test_a_device_that_only_counts_publishes_the_same_whatever_the_emotions(
     device: Device, scene: Scene, min_people: int
