@@ -83,6 +83,8 @@ def suppress(boxes: Boxes, most: float = SAME_FACE_IOU) -> Boxes:
         boxes: best first.
         most: highest intersection over union that the boxes of two faces may have.
     """
+    if len(boxes) < 2:
+        return boxes
     same = overlaps(boxes.sides, boxes.sides) > most
     kept: list[int] = []
     left = np.ones(len(boxes), bool)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -34,6 +35,9 @@ SCORE_RANGE = 0.02, 0.98
 
 MEAN_GREY, SPREAD, LEAST_SPREAD = 128, 50, 5
 """Mean and standard deviation of a square as the refiner sees it; a flatter one than the last becomes less spread."""
+
+
+_GREYS = np.arange(256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +150,11 @@ def squares_around(sides: Floats, heights: float) -> npt.NDArray[np.intp]:
 
 def normalised(crops: Pixels) -> Pixels:
     """Grey squares (n, side, side) with ``MEAN_GREY`` and ``SPREAD``, whatever the light."""
-    mean, spread = (each(crops, axis=(1, 2), keepdims=True) for each in (np.mean, np.std))
-    steps = np.rint((crops - mean) * (SPREAD / np.maximum(spread, LEAST_SPREAD)) + MEAN_GREY)
-    return np.asarray(steps.clip(0, 255), np.uint8)
+    return np.array([_normalised(crop) for crop in crops], np.uint8).reshape(crops.shape)
+
+
+def _normalised(crop: Pixels) -> Pixels:
+    (((mean,),), ((spread,),)) = cv2.meanStdDev(crop)
+    # A table of all greys takes a ninth of the work that all pixels would.
+    steps = np.rint((_GREYS - mean) * (SPREAD / max(spread, LEAST_SPREAD)) + MEAN_GREY)
+    return np.asarray(cv2.LUT(crop, steps.clip(0, 255).astype(np.uint8)), np.uint8)
