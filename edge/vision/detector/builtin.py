@@ -49,9 +49,6 @@ def load_detector(folder: Path, public_key: Path | None = None) -> DetectorRelea
 LEAST_SHARE = 0.7
 """Of ``min_face_px``: what is lower is not refined, as it would hardly become high enough."""
 
-_SHARES = 1 / 5, 3 / 5, 3 / 4, 1
-"""Of the sides of the whole input. Windows have the two smallest and the whole: each size takes two megabytes."""
-
 
 def input_sizes(whole: Size, stride: int, sight: Sight) -> tuple[Size, ...]:
     """The sizes of input that are used, smallest first: multiples of the largest stride."""
@@ -59,7 +56,7 @@ def input_sizes(whole: Size, stride: int, sight: Sight) -> tuple[Size, ...]:
     def part(side: int, share: float) -> int:
         return min(side, stride * math.ceil(max(share * side, sight.smallest_px) / stride))
 
-    return tuple(dict.fromkeys((part(whole[0], share), part(whole[1], share)) for share in _SHARES))
+    return tuple(dict.fromkeys((part(whole[0], share), part(whole[1], share)) for share in sight.shares))
 
 
 class BuiltinDetector:
@@ -112,13 +109,12 @@ class BuiltinDetector:
         self._refiner = Refiner(refiner, threads=threads, delegate=delegate) if refiner else None
         self._sight = REFINED if refiner else ALONE
         self._sizes: tuple[Size, ...] = ((height, width),)
-        self._windows: tuple[Size, ...] = self._sizes
         if delegate is None:  # an accelerator takes the whole input only
             with contextlib.suppress(ModelError):  # so does a network that is not fully convolutional
                 sizes = input_sizes((height, width), max(self.manifest.strides), self._sight)
-                for size in sizes[:2]:  # now, as what only the start needs is given back soon
+                for size in sizes:  # now, as what only the start needs is given back soon
                     self._network(size)
-                self._sizes, self._windows = sizes, tuple(dict.fromkeys((*sizes[:2], sizes[-1])))
+                self._sizes = sizes
         self._min_face_px, self._max_looks = min_face_px, max_looks
         self._shape = 0, 0
         self._looks: tuple[Look, ...] = ()
@@ -169,7 +165,7 @@ class BuiltinDetector:
         """
         tile, most = due[1:2], sum(look.cost for look in (due[0], *due[2:]))
         known, closest = self._known.sides, self._looks[-1].scale
-        looks = plan_windows(moved, self._shape, known, self._windows, self._sight, closest, self._min_face_px, most)
+        looks = plan_windows(moved, self._shape, known, self._sizes, self._sight, closest, self._min_face_px, most)
         if looks is None:
             return False
         before = np.count_nonzero(self._known.scores >= self.manifest.threshold)

@@ -32,18 +32,20 @@ class Sight:
         followed_px: that of a known face in a window: enough to find it for certain.
         least_px: that from which a look at a smaller scale finds a face; as much is shown around what has moved.
         smallest_px: side of the smallest input; a window around a face has this size.
+        shares: sides of the inputs that are used, of those of the whole, the smallest first.
     """
 
     sure_px: int
     followed_px: int
     least_px: int
     smallest_px: int
+    shares: tuple[float, ...]
 
 
-ALONE = Sight(sure_px=36, followed_px=48, least_px=24, smallest_px=128)
+ALONE = Sight(sure_px=36, followed_px=48, least_px=24, smallest_px=128, shares=(1 / 3, 3 / 5, 3 / 4, 1))
 """A detector whose boxes are faces."""
 
-REFINED = Sight(sure_px=18, followed_px=24, least_px=12, smallest_px=64)
+REFINED = Sight(sure_px=32, followed_px=32, least_px=14, smallest_px=64, shares=(1 / 5, 2 / 5, 3 / 4, 1))
 """A detector whose boxes are candidates, which the refiner looks at again in the pixels of the frame."""
 
 

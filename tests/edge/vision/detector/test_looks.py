@@ -119,7 +119,7 @@ def test_a_network_for_one_size_only_looks_at_all_of_it(
     assert detector.pixels == 2 * sizes_px[-1]
 
 
-@pytest.mark.parametrize(("min_face_px", "size"), [(20, -1), (40, -1), (45, -2), (50, -2), (60, 1), (160, 1), (200, 0)])
+@pytest.mark.parametrize(("min_face_px", "size"), [(20, 3), (60, 3), (80, 2), (120, 2), (160, 1), (330, 0)])
 def test_the_larger_the_smallest_face_the_smaller_the_input(
     min_face_px: int, size: int, sizes_px: Sequence[int]
 ) -> None:
@@ -136,10 +136,10 @@ def test_a_small_frame_fills_the_whole_input_only_where_small_faces_are_asked_fo
     for detector in (small, large):
         detector.detect(np.full((240, 320), 128, np.uint8))
 
-    assert (small.pixels, large.pixels) == (sizes_px[-1], sizes_px[0])
+    assert (small.pixels, large.pixels) == (sizes_px[-1], sizes_px[1])
 
 
-@pytest.mark.parametrize("min_face_px", [45, 60, 80, 120, 200])
+@pytest.mark.parametrize("min_face_px", [60, 80, 120, 200])
 def test_in_a_smaller_input_faces_as_high_as_asked_for_are_found(shared: Path, min_face_px: int) -> None:
     frame = picture(shared, (320, 240), side_px=round(1.3 * min_face_px))
 
