@@ -1,4 +1,5 @@
-"""Instructions of a detection, a refined candidate and a classification, by ``run.sh arm64 THIS_FILE``.
+"""Instructions of a detection in each size of input, a refined candidate and a classification, by ``run.sh arm64
+THIS_FILE``.
 
 With YuNet's .onnx file as an argument also those of a detection by YuNet at 320 pixels. A part that runs twice leaves
 out what the first run prepares.
@@ -28,8 +29,10 @@ def main() -> None:
     random = np.random.default_rng(0)
     frame = np.full((480, 640), 128, np.uint8)  # without a candidate: those are counted apart
     release = load_detector(PACKAGED_DETECTOR)
-    detector = BuiltinDetector(release)
-    parts: dict[str, Callable[[], object]] = {"detect 640x480": lambda: detector.detect(frame)}
+    parts: dict[str, Callable[[], object]] = {}
+    for least in (40, 80, 160, 330):
+        detector = BuiltinDetector(release, min_face_px=least)
+        parts[f"detect from {least} px in 640x480"] = partial(detector.detect, frame)
     if release.refiner:
         box = Boxes(np.array([[280, 200, 340, 270]], np.float32), np.array([0.5], np.float32))
         parts["refine a candidate"] = partial(Refiner(release.refiner).refine, frame, box, 0, 0.01)

@@ -26,7 +26,7 @@ HEADS = 6
 _SEED = 20151
 
 
-SMALLEST_PX = (40, 60, 80, 100, 120, 160, 200)
+SMALLEST_PX = (40, 60, 80, 100, 120, 160, 200, 300)
 """``detector.min_face_px`` as people may set it."""
 
 
@@ -46,7 +46,7 @@ def compose(
     return frames
 
 
-def measure_reach(folder: Path, held_back: Collection, min_face_px: int = 30, count: int = 25) -> str:
+def measure_reach(folder: Path, held_back: Collection, min_face_px: int = 20, count: int = 25) -> str:
     """A Markdown table: recall by size of frame and height of face, looks, and the time that one frame takes.
 
     Args:
