@@ -192,8 +192,8 @@ def test_a_video_with_labels_becomes_frames(tmp_path: Path) -> None:
         frames_seen = [(float(row["at_s"]), row["label"], row["file"]) for row in csv.DictReader(file)]
     assert [at_s for at_s, label, _ in frames_seen if label == "bored"] == [0, 0.5, 1, 1.5, 2]
     assert [at_s for at_s, label, _ in frames_seen if label == "confused"] == [2.6, 3.1, 3.6, 4.1, 4.6]
-    for at_s, label, file in frames_seen:
-        assert file.split("/")[1:] == [label, f"film-{at_s:07.1f}s.png"]
+    for at_s, label, name in frames_seen:
+        assert name.split("/")[1:] == [label, f"film-{at_s:07.1f}s.png"]
 
 
 def test_a_video_in_a_class_folder_is_taken_like_photographs(tmp_path: Path) -> None:
