@@ -4,7 +4,7 @@
 import { cropSquare, round } from "./image.js";
 import { deviation } from "./shift.js";
 
-const CANDIDATES = 40;
+const CANDIDATES = 120;
 const SMALLEST_SQUARE_PX = 8;
 const SCORE_RANGE = [0.02, 0.98];
 const [MEAN_GREY, SPREAD, LEAST_SPREAD] = [128, 50, 5];

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge.commands.check_network import certificates, names, publish
 from edge.config import Config, device_id
-from edge.errors import BrokerError, CameraError, ConfigError, FerEdgeError, UnreachableError
+from edge.errors import BrokerError, CameraError, ConfigError, FerEdgeError, ModelError, UnreachableError
 from edge.host.button import GpioLine
 from edge.mqtt.messages import BASE_TOPIC
 from edge.mqtt.outbox_file import IN_USE, probe_file
@@ -103,9 +103,13 @@ def check_release(folder: Path, public_key: Path | None = None) -> tuple[Part, M
     from edge.vision.classifier import EmotionClassifier, load_release
     from edge.vision.detector.builtin import BuiltinDetector, load_detector
     from edge.vision.detector.manifest import DetectorManifest
+    from edge.vision.detector.refiner import RefinerManifest
 
-    if read_schema(folder) in DetectorManifest.schemas:
+    schema = read_schema(folder)
+    if schema in DetectorManifest.schemas:
         return "detector", BuiltinDetector(load_detector(folder, public_key)).manifest
+    if schema in RefinerManifest.schemas:
+        raise ModelError(f"model {folder}: is the second network of a detector; name the folder above it")
     return "classifier", EmotionClassifier(load_release(folder, public_key)).manifest
 
 

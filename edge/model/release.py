@@ -50,12 +50,15 @@ def read_release(folder: Path, kind: type[M], public_key: Path | None = None, sh
             or the signature is missing or wrong.
         ConfigError: signatures cannot be checked with ``public_key`` here.
     """
-    if folder.is_file():
+    if folder.is_file() and not sha256:
         raise ModelError(
             f"model {folder}: is a file, not a release folder; unpack an archive and name the folder (mkdir mine && "
             "tar -xf mine.tar -C mine), or run sudo fer-edge model install with it and name none"
         )
-    content = _read(folder / MANIFEST_FILE, "a model.json of fer-quantize", sha256)
+    expected = (
+        "that of this detector's second network; copy the release again" if sha256 else "a model.json of fer-quantize"
+    )
+    content = _read(folder / MANIFEST_FILE, expected, sha256)
     if public_key is not None:
         verify_signature(content, folder / SIGNATURE_FILE, public_key)
     manifest = kind.from_json(content, folder / MANIFEST_FILE)

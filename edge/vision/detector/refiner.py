@@ -24,8 +24,8 @@ from edge.vision.crop import cut_square
 from edge.vision.detector.box import BEYOND
 from edge.vision.detector.decode import NO_BOXES, Boxes, Floats
 
-CANDIDATES_REFINED = 40
-"""How many candidates of a look are refined, the best: more than there are faces that the whole of a room shows."""
+CANDIDATES_REFINED = 120
+"""How many candidates of a look are refined, the best: more than there are people of whom one look shows the faces."""
 
 SMALLEST_SQUARE_PX = 8
 """Side of the smallest square that is cut out."""

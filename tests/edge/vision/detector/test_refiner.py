@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from edge.cli import main
+from edge.commands.check import check_release
 from edge.errors import ModelError
 from edge.model.interpreter import Interpreter
 from edge.model.manifest import with_checksum
@@ -172,14 +173,14 @@ def test_without_candidates_there_are_no_faces(release: DetectorRelease, refiner
 
 
 def test_of_many_candidates_the_best_are_refined(refiner: Refiner) -> None:
-    scores = np.linspace(0.9, 0.1, 100, dtype=np.float32)
-    candidates = Boxes(np.repeat(face_at(*BLOCK).sides, 100, axis=0), scores)
+    scores = np.linspace(0.9, 0.1, 200, dtype=np.float32)
+    candidates = Boxes(np.repeat(face_at(*BLOCK).sides, 200, axis=0), scores)
 
     refined = refiner.refine(room(BLOCK), candidates, 1, 0.01)
 
-    alone = refiner.refine(room(BLOCK), Boxes(candidates.sides[:CANDIDATES_REFINED], scores[:40]), 1, 0.01)
+    alone = refiner.refine(room(BLOCK), Boxes(candidates.sides[:CANDIDATES_REFINED], scores[:120]), 1, 0.01)
     np.testing.assert_array_equal(refined.scores, alone.scores)
-    assert len(refined) == CANDIDATES_REFINED == 40
+    assert len(refined) == CANDIDATES_REFINED == 120
 
 
 def test_candidates_that_are_too_low_take_no_place(refiner: Refiner) -> None:
@@ -281,7 +282,16 @@ class TestDamage:
     def test_a_missing_refiner_is_named(self, folder: Path) -> None:
         shutil.rmtree(folder / "refiner")
 
-        with pytest.raises(ModelError, match=r"refined/refiner/model\.json: cannot be read \(No such file"):
+        with pytest.raises(
+            ModelError, match=r"refined/refiner/model\.json: cannot .* second network; copy the release again$"
+        ):
+            load_detector(folder)
+
+    def test_a_file_in_place_of_the_refiner_is_named(self, folder: Path) -> None:
+        shutil.rmtree(folder / "refiner")
+        (folder / "refiner").write_bytes(b"")
+
+        with pytest.raises(ModelError, match=r"refiner/model\.json: cannot .* second network; copy the release again$"):
             load_detector(folder)
 
     def test_a_changed_refiner_is_refused(self, folder: Path) -> None:
@@ -334,6 +344,12 @@ class TestDamage:
         shown = capsys.readouterr()
         assert shown.out.startswith("ok    detector   refined, sha256 ")
         assert len(shown.err.splitlines()) == 1
+
+    def test_a_refiner_alone_is_no_model_of_a_device(self, folder: Path) -> None:
+        with pytest.raises(
+            ModelError, match=r"refiner: is the second network of a detector; name the folder above it$"
+        ):
+            check_release(folder / "refiner")
 
     def test_a_refiner_that_the_detector_does_not_name_is_left_alone(self, folder: Path) -> None:
         shutil.copyfile(TINY / "face" / "model.json", folder / "model.json")
