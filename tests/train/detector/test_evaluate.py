@@ -57,12 +57,13 @@ def test_figures_count_faces_by_size_and_set() -> None:
 
 
 def test_a_missing_threshold_is_chosen_on_the_frames_without_faces() -> None:
+    development = {**DEVELOPMENT, "empty": [frame()] * 50}  # in which one false face is allowed
     candidate = Candidate("near", lambda frames: iter(find_near(frames)), threshold=None)
 
-    result = evaluate(candidate, find_faces(candidate, DEVELOPMENT), DEVELOPMENT)
+    result = evaluate(candidate, find_faces(candidate, development), development)
 
     assert 0.8 <= result.threshold < 0.9
-    assert result.false_faces == {"empty": 1 / 20}
+    assert result.false_faces == {"empty": 1 / 50}
     assert result.recall_20 == pytest.approx(1 / 3)
 
 
