@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +25,7 @@ import psutil
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.commands.demo_broker import free_port, mosquitto
 from edge.mqtt.codec import decode
 from edge.mqtt.messages import Aggregate, Availability
 
@@ -44,11 +44,10 @@ class Mosquitto:
     """The broker on a free loopback port, with the queue limit of deploy/broker; runs inside ``with``."""
 
     def __init__(self, folder: str, *, nodelay: bool = True) -> None:
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+        program = mosquitto()
         if program is None:
             sys.exit("measure.py needs the mosquitto program (apt install mosquitto)")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         settings = Path(folder, "mosquitto.conf")
         values = {"user": getpass.getuser(), "port": self.port, "folder": folder, "nodelay": str(nodelay).lower()}
         settings.write_text(_SETTINGS.format(**values))

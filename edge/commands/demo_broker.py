@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -31,11 +32,15 @@ def mosquitto() -> str | None:
     return shutil.which("mosquitto", path=SYSTEM_PROGRAMS)
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as plain, socket.socket() as web:
-        for probe in (plain, web):
-            probe.bind((HOST, 0))
-        return plain.getsockname()[1], web.getsockname()[1]
+def free_port() -> int:
+    """A loopback port that nobody listens on, below those that the system gives to clients.
+
+    A client that waits for a server on one of theirs can be given the same port and so be connected to itself.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        if not _answers(port):
+            return port
 
 
 def _tell(ports: tuple[int, int]) -> None:
@@ -45,7 +50,7 @@ def _tell(ports: tuple[int, int]) -> None:
 
 def run_mosquitto(program: str) -> None:
     """Run mosquitto until standard input is closed."""
-    ports = _free_ports()
+    ports = (free_port(), free_port())
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as settings:
         settings.write(f"listener {ports[0]} {HOST}\nlistener {ports[1]} {HOST}\nprotocol websockets\n")
         settings.write("allow_anonymous true\n")
@@ -70,7 +75,7 @@ async def serve() -> None:
     from amqtt.broker import Broker
     from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 
-    ports = _free_ports()
+    ports = (free_port(), free_port())
     broker = Broker(
         BrokerConfig(
             listeners={

@@ -21,10 +21,11 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
+from edge.commands.demo_broker import free_port
 from edge.config import MqttConfig
 from edge.mqtt.connection import Connection
 from tests.support.grafana import Database, Server
-from tests.support.mosquitto import Mosquitto, StartMosquitto, free_port
+from tests.support.mosquitto import Mosquitto, StartMosquitto
 from tests.support.waiting import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

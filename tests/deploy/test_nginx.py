@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.commands.demo_broker import free_port
 from edge.mqtt.codec import encode
 from edge.mqtt.messages import Availability
 from tests.deploy.conftest import DEPLOY, Page, Site
-from tests.support.mosquitto import free_port
 from tests.support.waiting import eventually
 
 MAIN = """\

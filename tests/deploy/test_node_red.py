@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from edge.commands.demo_broker import free_port
 from edge.mqtt.codec import encode
 from tests.support.dashboard import Dashboard
 from tests.support.days import window
-from tests.support.mosquitto import Mosquitto, free_port
+from tests.support.mosquitto import Mosquitto
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 

@@ -17,10 +17,11 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
+from edge.commands.demo_broker import free_port
 from edge.mqtt.codec import encode
 from tests.support.dashboard import Dashboard
 from tests.support.days import window
-from tests.support.mosquitto import Mosquitto, free_port
+from tests.support.mosquitto import Mosquitto
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

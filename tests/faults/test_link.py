@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.commands.demo_broker import free_port
 from edge.mqtt.connection import KEEPALIVE_S
 from tests.faults.conftest import Figures, MakeClip, MakeProxy
 from tests.faults.witness import Witness
 from tests.support.daemon import StartDaemon, replay
-from tests.support.mosquitto import Mosquitto, StartMosquitto, free_port
+from tests.support.mosquitto import Mosquitto, StartMosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker]
 

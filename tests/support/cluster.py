@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from tests.support.mosquitto import free_port
+from edge.commands.demo_broker import free_port
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE, eventually
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.mosquitto import free_port
+from edge.commands.demo_broker import free_port
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from edge.commands.demo_broker import free_port
 from tests.support.waiting import eventually
 
 
@@ -77,11 +78,3 @@ class StartMosquitto(Protocol):
 
     def __call__(self, *settings: str, start: bool = True) -> Mosquitto:
         """Start a broker with these lines of mosquitto.conf; without any it takes everybody."""
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

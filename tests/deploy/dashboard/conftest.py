@@ -13,6 +13,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.commands.demo_broker import free_port
 from edge.labels import EMOTIONS
 from edge.mqtt import compose
 from edge.mqtt.codec import Message, encode
@@ -31,7 +32,7 @@ from edge.records import (
     RoomReading,
     WindowSummary,
 )
-from tests.support.mosquitto import Mosquitto, StartMosquitto, free_port
+from tests.support.mosquitto import Mosquitto, StartMosquitto
 
 DASHBOARD = Path(__file__).parents[3] / "deploy" / "dashboard"
 CLOCK = WallClock(is_set=lambda _: True)

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from edge.commands.demo_broker import free_port
 from edge.config import MqttConfig
 from edge.errors import BrokerError
 from edge.mqtt.connection import connect
@@ -16,7 +17,7 @@ from edge.mqtt.publisher import Publisher
 from edge.mqtt.wallclock import WallClock
 from tests.edge.conftest import Summary
 from tests.support.dashboard import OpenDashboard
-from tests.support.mosquitto import StartMosquitto, free_port
+from tests.support.mosquitto import StartMosquitto
 from tests.support.waiting import eventually
 
 
