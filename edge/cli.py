@@ -127,8 +127,8 @@ def _check_model(model: Path) -> int:
 
     folder = model.parent if model.name in (MODEL_FILE, MANIFEST_FILE) else model
     with native_code_silenced(), nullcontext(folder) if folder.is_dir() else unpacked(folder) as release:
-        part, manifest = check_release(release)
-    print(f"ok    {part:10} {manifest.id}, sha256 {manifest.sha256}")
+        part, checked = check_release(release)
+    print(f"ok    {part:10} {checked.name}, sha256 {checked.manifest.sha256}")
     return 0
 
 

@@ -23,7 +23,8 @@ def make_browser_release(folder: Path, out: Path) -> Manifest:
         ModelError: ``folder`` is no release.
         ConfigError: ``out`` cannot be written.
     """
-    manifest, model = check_release(folder), read_model(folder)
+    manifest: Manifest = check_release(folder).manifest
+    model = read_model(folder)
     variant = with_float_edges(model, _order(read_graph(model).outputs, manifest))
     try:
         out.mkdir(parents=True, exist_ok=True)

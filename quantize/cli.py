@@ -147,8 +147,8 @@ def _verify(options: argparse.Namespace) -> None:
     released = model.name == MODEL_FILE and model.with_name(MANIFEST_FILE).is_file()
     if released or model.is_dir():
         with busy(f"checking {model}"):
-            manifest = check_release(model.parent if released else model)
-        say(f"{model}: {manifest.id} passes every check")
+            release = check_release(model.parent if released else model)
+        say(f"{model}: {release.name} passes every check")
         return
     from quantize.tflite.verify import requirements_of, verify
     from train.tflite.graph import read_graph

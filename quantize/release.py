@@ -12,7 +12,7 @@ from typing import Any
 from edge.errors import ConfigError, ModelError
 from edge.labels import EMOTIONS, HEADS
 from edge.model.manifest import Manifest
-from edge.model.release import MANIFEST_FILE, MODEL_FILE, REFINER_FOLDER, read_release, read_schema
+from edge.model.release import MANIFEST_FILE, MODEL_FILE, REFINER_FOLDER, Release, read_release, read_schema
 from edge.model.signature import SIGNATURE_FILE
 from edge.model.store import REFINER_FILES
 from edge.vision.classifier import EmotionClassifier, load_release
@@ -86,7 +86,7 @@ def check_place(out: Path, *, replace: bool) -> None:
         )
 
 
-def check_release(folder: Path) -> Manifest:
+def check_release(folder: Path) -> Release[Any]:
     """Load a release folder as the daemon does, and verify the file as strictly as when it was released.
 
     Raises:
@@ -99,12 +99,12 @@ def check_release(folder: Path) -> Manifest:
         BuiltinDetector(detector)
         if detector.refiner:
             check_release(folder / REFINER_FOLDER)
-        return detector.manifest
+        return detector
     if schema in RefinerManifest.schemas:
         refiner = read_release(folder, RefinerManifest)
         verify(refiner.model, refiner_requirements(refiner.manifest.input.shape))
         Refiner(refiner)
-        return refiner.manifest
+        return refiner
     classifier = load_release(folder)
     manifest = classifier.manifest
     if CONVERTED_FROM in manifest.training:
@@ -121,7 +121,7 @@ def check_release(folder: Path) -> Manifest:
                 f"expected the order of fer-train, {', '.join(EMOTIONS)}"
             )
     EmotionClassifier(classifier)
-    return manifest
+    return classifier
 
 
 def publish(model: bytes, manifest: Manifest, pages: Mapping[str, bytes], out: Path, key: Path | None) -> None:

@@ -60,8 +60,8 @@ def _describe(model: Callable[[], str]) -> str:
 
 
 def _release(load: Callable[[Path], Release[Any]], folder: Path) -> str:
-    manifest = load(folder).manifest
-    return f"{manifest.id}, sha256 {manifest.sha256}, {folder}"
+    release = load(folder)
+    return f"{release.name}, sha256 {release.manifest.sha256}, {folder}"
 
 
 def _downloaded(download: Download) -> str:

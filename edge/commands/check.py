@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.commands.check_network import certificates, names, publish
 from edge.config import Config, device_id
@@ -23,6 +23,7 @@ from edge.records import Pixels, Problem
 if TYPE_CHECKING:
     from edge.camera import Camera
     from edge.model.manifest import Manifest
+    from edge.model.release import Release
     from edge.model.store import Part
     from edge.vision.detector import FaceDetector
 
@@ -93,8 +94,8 @@ def _try(part: str, try_part: Callable[[Config], str], config: Config) -> Findin
         return Finding(part, str(error), error.exit_code)
 
 
-def check_release(folder: Path, public_key: Path | None = None) -> tuple[Part, Manifest]:
-    """Load a release folder and run its golden vectors; the part of the daemon it is for, and its manifest.
+def check_release(folder: Path, public_key: Path | None = None) -> tuple[Part, Release[Any]]:
+    """Load a release folder and run its golden vectors; the part of the daemon it is for, and the release.
 
     Raises:
         ModelError: the folder is damaged, not a release, or not signed with the private key of ``public_key``.
@@ -107,10 +108,14 @@ def check_release(folder: Path, public_key: Path | None = None) -> tuple[Part, M
 
     schema = read_schema(folder)
     if schema in DetectorManifest.schemas:
-        return "detector", BuiltinDetector(load_detector(folder, public_key)).manifest
+        detector = load_detector(folder, public_key)
+        BuiltinDetector(detector)
+        return "detector", detector
     if schema in RefinerManifest.schemas:
         raise ModelError(f"model {folder}: is the second network of a detector; name the folder above it")
-    return "classifier", EmotionClassifier(load_release(folder, public_key)).manifest
+    classifier = load_release(folder, public_key)
+    EmotionClassifier(classifier)
+    return "classifier", classifier
 
 
 def _runtime(_config: Config) -> str:
@@ -140,7 +145,9 @@ def _place(config: Config) -> str:
 
 def _model(config: Config) -> str:
     classifier, problems = open_classifier(config.model, config.inference)
-    return _released(classifier.manifest, classifier.device, problems, f"; head {classifier.head.name}")
+    return _released(
+        classifier.manifest.id, classifier.manifest, classifier.device, problems, f"; head {classifier.head.name}"
+    )
 
 
 def _detector(config: Config) -> str:
@@ -148,12 +155,12 @@ def _detector(config: Config) -> str:
 
     detector, problems = open_detector(config.detector, config.inference)
     if isinstance(detector, BuiltinDetector):
-        return _released(detector.manifest, detector.device, problems)
+        return _released(detector.release.name, detector.manifest, detector.device, problems)
     return detector.name
 
 
-def _released(manifest: Manifest, device: str, problems: tuple[Problem, ...], head: str = "") -> str:
-    told = f"{manifest.id} on {device}, sha256 {manifest.sha256[:12]}, golden vectors agree{head}"
+def _released(name: str, manifest: Manifest, device: str, problems: tuple[Problem, ...], head: str = "") -> str:
+    told = f"{name} on {device}, sha256 {manifest.sha256[:12]}, golden vectors agree{head}"
     return _Reminder("; ".join([told, *(problem.sentence for problem in problems)])) if problems else told
 
 

@@ -39,16 +39,16 @@ def install(source: str, config: Path | None) -> Iterator[str]:
     settings = load(config) if config else Config()
     key = settings.inference.public_key
     with _local(source) as path, unpacked(path) as folder:
-        part, manifest = check_release(folder, Path(key) if key else None)
+        part, release = check_release(folder, Path(key) if key else None)
         store = own_store(part)
-        store.refuse_older(manifest)
+        store.refuse_older(release.manifest)
         try:
-            target = store.adopt(folder, manifest)
+            target = store.adopt(folder, release.manifest)
         except OSError as error:
             raise ConfigError(
                 f"model {source}: cannot be installed ({error}); run sudo fer-edge model install"
             ) from error
-    yield f"{part} {manifest.id} is installed as {target}" + (
+    yield f"{part} {release.name} is installed as {target}" + (
         "" if key else ", unsigned: inference.public_key names no key"
     )
     yield from _restart(part, target)

@@ -35,6 +35,11 @@ class Release(Generic[M]):
     model: bytes
     edgetpu: bytes | None = None
 
+    @property
+    def name(self) -> str:
+        """Its id, and that of what belongs to it."""
+        return self.manifest.id
+
 
 def read_release(folder: Path, kind: type[M], public_key: Path | None = None, sha256: str = "") -> Release[M]:
     """Read ``model.tflite`` and ``model.json`` of a release folder.

@@ -185,13 +185,14 @@ def test_a_release_is_fetched_from_a_server_and_only_if_it_is_of_a_models_size(
 
 def test_a_detector_is_installed_with_its_refiner_and_rolled_back(folder: Path) -> None:
     list(install(str(TINY / "face"), None))
-    list(install(str(TINY / "refined"), None))
+    (told, *_) = install(str(TINY / "refined"), None)
 
+    assert told.startswith("detector refined with refiner refiner is installed as ")
     store = stores.own_store("detector")
     assert store.current is not None
     assert load_detector(store.current).refiner is not None
     listed = {(entry.part, entry.kind): entry.sentence for entry in list_models()}
-    assert listed["detector", "current"].startswith("refined, sha256 ")
+    assert listed["detector", "current"].startswith("refined with refiner refiner, sha256 ")
     (store.current / "refiner" / "model.tflite").unlink()
     listed = {(entry.part, entry.kind): entry.sentence for entry in list_models()}
     assert "refiner/model.tflite: cannot be read" in listed["detector", "current"]

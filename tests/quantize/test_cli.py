@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge.labels import EMOTIONS
+from edge.vision.detector.builtin import PACKAGED_DETECTOR, load_detector
 from quantize.classifier.calibration import Calibration
 from quantize.cli import main
 from tests.support.paths import TINY
@@ -159,6 +160,15 @@ def test_a_variant_for_the_browser_replaces_no_release_unless_asked_to(
     assert statuses == [78, 0]
     assert "holds a release already; name another folder with --out, or add --replace" in capsys.readouterr().err
     assert (tmp_path / "model.tflite").read_bytes() != b"mine"
+
+
+def test_a_detector_passes_with_the_name_of_its_refiner(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["verify", str(PACKAGED_DETECTOR)])
+
+    assert status == 0
+    name = load_detector(PACKAGED_DETECTOR).name
+    assert " with refiner " in name
+    assert f"{name} passes every check" in capsys.readouterr().out
 
 
 def test_a_release_of_three_labels_and_one_output_passes_every_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,11 @@ class DetectorRelease(Release[DetectorManifest]):
 
     refiner: Release[RefinerManifest] | None = None
 
+    @property
+    def name(self) -> str:
+        """Its id, and that of the refiner."""
+        return f"{self.manifest.id} with refiner {self.refiner.name}" if self.refiner else self.manifest.id
+
 
 def load_detector(folder: Path, public_key: Path | None = None) -> DetectorRelease:
     """Read the release of a detector, see ``read_release``; its signature covers the refiner, which it names."""
@@ -69,6 +74,7 @@ class BuiltinDetector:
 
     Attributes:
         manifest: the release's manifest.
+        release: what it runs.
         device: where it runs, ``cpu`` or the delegate's name.
         name: name and version of the release.
         crop_rule: the manifest's.
@@ -99,7 +105,7 @@ class BuiltinDetector:
             DelegateError: the accelerator named by ``delegate`` is absent.
         """
         self.manifest = release.manifest
-        self._release, self._threads = release, threads
+        self.release, self._threads = release, threads
         network = Network(release, threads=threads, delegate=delegate)
         self.device = network.device
         self.name, self.crop_rule = self.manifest.id, self.manifest.crop
@@ -228,7 +234,7 @@ class BuiltinDetector:
     def _network(self, size: Size) -> Network[DetectorManifest]:
         """The network for images of this height and width."""
         if size not in self._networks:
-            manifest, model = self.manifest, self._release.model
+            manifest, model = self.manifest, self.release.model
             shape = (1, *size, 1)
             outputs = zip(manifest.outputs, map_shapes(shape, manifest.strides), strict=True)
             smaller = replace(

@@ -177,7 +177,7 @@ def test_the_release_says_where_it_comes_from_and_is_checked_like_ours(
 
     outcome = import_into(tmp_path, tmp_path / "mini.keras", EMOTIONS, faces)
 
-    manifest = check_release(tmp_path / "release")
+    manifest = check_release(tmp_path / "release").manifest
     assert manifest == load_release(tmp_path / "release").manifest
     assert manifest.id.startswith("mini-")
     assert manifest.training["converted_from"] == "mini.keras"

@@ -111,7 +111,7 @@ def test_the_release_passes_the_check_and_is_evaluated_as_the_daemon_runs_it(rel
 
     face, decoy = candidate.find([frame((3, 3)).pixels, frame((3, 3), bar=True).pixels])
 
-    assert check_release(released[0]).id == candidate.name
+    assert check_release(released[0]).manifest.id == candidate.name
     assert face.scores[0] > released[1].manifest.threshold > decoy.scores.max(initial=0) > 0.05
 
 

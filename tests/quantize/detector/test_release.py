@@ -85,7 +85,7 @@ def test_a_release_folder_documents_itself(released: tuple[Path, Outcome]) -> No
 def test_a_whole_release_passes_the_check_and_a_changed_one_does_not(released: tuple[Path, Outcome]) -> None:
     folder = released[0]
 
-    assert check_release(folder).id == released[1].manifest.id
+    assert check_release(folder).manifest.id == released[1].manifest.id
     assert main(["verify", str(folder)]) == 0
     whole = (folder / "model.tflite").read_bytes()
     try:
@@ -212,7 +212,7 @@ def test_the_command_shows_what_was_measured(
     assert "Edge TPU, predicted:" in shown
     assert f"{out}: released spots-0-" in shown
     assert "crop 0.75 x box height" in shown
-    assert check_release(out).id.startswith("spots-0-")
+    assert check_release(out).manifest.id.startswith("spots-0-")
 
 
 def test_photographs_that_are_missing_are_named(

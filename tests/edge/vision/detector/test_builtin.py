@@ -278,6 +278,10 @@ def test_a_key_holds_for_the_detector_too(tmp_path: Path) -> None:
             DetectorConfig(kind="builtin", model=str(TINY / "face")),
             "face on cpu, sha256 8c6c982d0401, golden vectors agree",
         ),
+        (
+            DetectorConfig(kind="builtin", model=str(TINY / "refined")),
+            "refined with refiner refiner on cpu, sha256 ",
+        ),
         (DetectorConfig(kind="builtin", model=str(TINY / "grey")), "schema is 'fer-edge/model/2', expected"),
         (DetectorConfig(kind="haar"), "haar-alt2"),
     ],

@@ -342,7 +342,7 @@ class TestDamage:
 
         assert statuses == [0, 78]
         shown = capsys.readouterr()
-        assert shown.out.startswith("ok    detector   refined, sha256 ")
+        assert shown.out.startswith("ok    detector   refined with refiner refiner, sha256 ")
         assert len(shown.err.splitlines()) == 1
 
     def test_a_refiner_alone_is_no_model_of_a_device(self, folder: Path) -> None:
