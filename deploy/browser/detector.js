@@ -8,6 +8,7 @@ const MARGIN_GREY = 128;
 const CANDIDATES = 400;
 const USUAL_PX = [480, 640]; // height and width of the frame that one look is enough for
 const USUAL_FACE_PX = 40;
+const PART = 0.8; // share of a box that lies in a better one of the same look from which it shows a part of that face
 const SAME_FACE_SHARE = 0.6; // share of the smaller of two boxes of different looks that show the same face
 const CUT = 0.1; // share of its height by which a box may cross an inner border of a tile
 const BEYOND = 0.5; // share of the frame by which a box may leave it
@@ -59,7 +60,7 @@ export class Detector {
     if (!this.#refiner) return boxes;
     const refined = await this.#refiner.refine(image, boxes, LEAST_SHARE * this.#minFacePx);
     const kept = refined.filter(({ confidence }) => confidence >= manifest.keep_threshold);
-    return suppress(byConfidence(kept), (a, b) => overlap(a, b) > manifest.max_overlap);
+    return suppress(byConfidence(kept), (a, b) => overlap(a, b) > manifest.max_overlap || share(a, b) > PART);
   }
 }
 
@@ -125,6 +126,9 @@ export function overlap(a, b) {
   return both / (area(a) + area(b) - both);
 }
 
+/** What both have in common, as a share of the smaller one. */
+const share = (a, b) => common(a, b) / Math.min(area(a), area(b));
+
 /** The looks that faces of `minFacePx` take: the whole image, and tiles of a large one; see tiles.py. */
 export function planLooks(image, input, minFacePx) {
   const frame = [image.height, image.width];
@@ -168,11 +172,7 @@ function seenWhole(boxes, tile, frame) {
 /** The boxes of all looks, best first, each face once. */
 function merge(looks, most) {
   const boxes = byConfidence(looks.flatMap((look, origin) => look.map((box) => ({ ...box, origin }))));
-  return suppress(
-    boxes,
-    (a, b) =>
-      a.origin !== b.origin && (overlap(a, b) > most || common(a, b) / Math.min(area(a), area(b)) > SAME_FACE_SHARE),
-  );
+  return suppress(boxes, (a, b) => a.origin !== b.origin && (overlap(a, b) > most || share(a, b) > SAME_FACE_SHARE));
 }
 
 /** The box in whole pixels, not far outside the image; null if all of it is. */

@@ -29,7 +29,9 @@ export function cut(image, left, top, width, height) {
 
 /** A square of the image, resized to `size`. */
 export function cropSquare(image, left, top, sidePx, size) {
-  return (sidePx > size ? resizeArea : resizeLinear)(cut(image, left, top, sidePx, sidePx), size, size);
+  let square = cut(image, left, top, sidePx, sidePx);
+  while (square.width % 2 === 0 && square.width / 2 >= size) square = halve(square, square.width / 2, square.width / 2);
+  return (square.width > size ? resizeArea : resizeLinear)(square, size, size);
 }
 
 const clamp = (value, length) => Math.min(Math.max(value, 0), length - 1);

@@ -22,11 +22,12 @@ export class Refiner {
     const { manifest, run } = this.#release;
     const refined = [];
     const fits = ({ top, bottom }) => bottom - top >= leastPx && bottom - top <= HIGHEST * image.height;
-    const squares = candidates.filter(fits).map((box) => ({ box, ...squareAround(box, manifest.side) }));
+    const size = manifest.input.shape[1];
+    const squares = candidates.filter(fits).map((box) => ({ box, ...squareAround(box, manifest.side, size) }));
     const inside = ({ left, top, sidePx }) =>
       left < image.width && top < image.height && left + sidePx > 0 && top + sidePx > 0;
     for (const { box, left, top, sidePx } of squares.filter(inside).slice(0, CANDIDATES)) {
-      const crop = cropSquare(image, left, top, sidePx, manifest.input.shape[1]);
+      const crop = cropSquare(image, left, top, sidePx, size);
       const [[logit], sides] = await run(normalise(crop));
       const before = Math.min(Math.max(box.confidence, SCORE_RANGE[0]), SCORE_RANGE[1]);
       refined.push({
@@ -41,9 +42,11 @@ export class Refiner {
   }
 }
 
-/** The square around a box, in whole pixels; its side is `share` heights of the box. */
-function squareAround({ left, top, right, bottom }, share) {
-  const sidePx = Math.max(round(share * (bottom - top)), SMALLEST_SQUARE_PX);
+/** The square around a box, in whole pixels; its side is `share` heights of the box, and is halved without a rest. */
+function squareAround({ left, top, right, bottom }, share, size) {
+  const exact = Math.max(share * (bottom - top), SMALLEST_SQUARE_PX);
+  const step = Math.max(2 ** Math.floor(Math.log2(exact / size)), 1);
+  const sidePx = step * round(exact / step);
   return { left: round((left + right - sidePx) / 2), top: round((top + bottom - sidePx) / 2), sidePx };
 }
 

@@ -34,7 +34,8 @@ def crop_face(pixels: Pixels, face: Face, rule: CropRule, size_px: int) -> Pixel
 def cut_square(pixels: Pixels, left: int, top: int, side_px: int, size_px: int) -> Pixels:
     """Cut a square of a grey frame and resize it to ``size_px``, replicating the frame's border outside it.
 
-    Sampling is bilinear after an area reduction, so that a large face does not alias.
+    A reduction takes means of areas, so that a large face does not alias: first of four pixels each, for as long as the
+    side is even, as that takes a tenth of the time.
 
     Raises:
         ValueError: it lies outside the frame.
@@ -47,6 +48,9 @@ def cut_square(pixels: Pixels, left: int, top: int, side_px: int, size_px: int) 
     outside = (y0 - top, top + side_px - y1, x0 - left, left + side_px - x1)
     if any(outside):
         square = cv2.copyMakeBorder(square, *outside, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    while side_px % 2 == 0 and side_px // 2 >= size_px:
+        side_px //= 2
+        square = cv2.resize(square, (side_px, side_px), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     shrink = side_px > size_px
     resized = cv2.resize(square, (size_px, size_px), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
     return resized.astype(np.uint8, copy=False)

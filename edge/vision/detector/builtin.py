@@ -22,7 +22,7 @@ from edge.vision.detector.box import clip_box
 from edge.vision.detector.decode import NO_BOXES, Boxes, decode, suppress
 from edge.vision.detector.letterbox import letterbox
 from edge.vision.detector.manifest import DetectorManifest, map_shapes
-from edge.vision.detector.refiner import Refiner, RefinerManifest
+from edge.vision.detector.refiner import PART, Refiner, RefinerManifest
 from edge.vision.detector.tiles import merge, plan_looks, seen_whole, usual_scale
 from edge.vision.detector.windows import ALONE, REFINED, Look, Sight, Size, plan_windows
 from edge.vision.movement import Cells
@@ -229,7 +229,8 @@ class BuiltinDetector:
         if self._refiner is None:
             return boxes
         least_px = LEAST_SHARE * self._min_face_px
-        return suppress(self._refiner.refine(pixels, boxes, least_px, manifest.keep_threshold), manifest.max_overlap)
+        refined = self._refiner.refine(pixels, boxes, least_px, manifest.keep_threshold)
+        return suppress(refined, manifest.max_overlap, PART)
 
     def _network(self, size: Size) -> Network[DetectorManifest]:
         """The network for images of this height and width."""

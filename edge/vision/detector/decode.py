@@ -76,16 +76,19 @@ def decode(
     return suppress(Boxes(np.asarray(every_side[best], np.float32), scores), most)
 
 
-def suppress(boxes: Boxes, most: float = SAME_FACE_IOU) -> Boxes:
+def suppress(boxes: Boxes, most: float = SAME_FACE_IOU, most_share: float = 1.0) -> Boxes:
     """Leave out every box that overlaps a better one too much (greedy non-maximum suppression).
 
     Args:
         boxes: best first.
         most: highest intersection over union that the boxes of two faces may have.
+        most_share: highest share of the smaller one that they may have in common.
     """
     if len(boxes) < 2:
         return boxes
     same = overlaps(boxes.sides, boxes.sides) > most
+    if most_share < 1:
+        same |= shares(boxes.sides) > most_share
     kept: list[int] = []
     left = np.ones(len(boxes), bool)
     for index in range(len(boxes)):
@@ -102,3 +105,12 @@ def overlaps(ours: Floats, theirs: Floats) -> Floats:
     common = np.prod(np.maximum(high - low, 0), axis=2)
     areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (ours, theirs)]
     return np.asarray(common / (areas[0][:, None] + areas[1][None] - common), np.float32)
+
+
+def shares(sides: Floats) -> Floats:
+    """What each two boxes (n, 4) have in common, as a share of the smaller one, (n, n)."""
+    low = np.maximum(sides[:, None, :2], sides[None, :, :2])
+    high = np.minimum(sides[:, None, 2:], sides[None, :, 2:])
+    areas = np.prod(sides[:, 2:] - sides[:, :2], axis=1)
+    common = np.prod(np.maximum(high - low, 0), axis=2)
+    return np.asarray(common / np.minimum(areas[:, None], areas[None]), np.float32)

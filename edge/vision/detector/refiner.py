@@ -33,6 +33,9 @@ SMALLEST_SQUARE_PX = 8
 SCORE_RANGE = 0.02, 0.98
 """A detector's score counts as at least and at most this: beyond it the refiner could not overrule the detector."""
 
+PART = 0.8
+"""Share of a box that lies in a better one from which it shows a part of that face: an eye, an ear."""
+
 MEAN_GREY, SPREAD, LEAST_SPREAD = 128, 50, 5
 """Mean and standard deviation of a square as the refiner sees it; a flatter one than the last becomes less spread."""
 
@@ -129,7 +132,7 @@ class CutOut:
 def cut_out(pixels: Pixels, candidates: Boxes, side: float, size_px: int, least_px: float = 0) -> CutOut:
     """The best of the ``candidates``, each as a square of ``side`` heights of it, resized to ``size_px``."""
     heights = candidates.sides[:, 3] - candidates.sides[:, 1]
-    squares = squares_around(candidates.sides, side)
+    squares = squares_around(candidates.sides, side, size_px)
     corners, (rows, columns) = squares[:, :2], pixels.shape
     inside = ((corners < (columns, rows)) & (corners + squares[:, 2:] > 0)).all(axis=1)
     fits = (heights >= least_px) & (heights <= (1 + 2 * BEYOND) * rows)
@@ -140,10 +143,15 @@ def cut_out(pixels: Pixels, candidates: Boxes, side: float, size_px: int, least_
     return CutOut(kept, squares, np.array(cut, np.uint8).reshape(-1, size_px, size_px))
 
 
-def squares_around(sides: Floats, heights: float) -> npt.NDArray[np.intp]:
-    """The square around each box (n, 4): left, top and side in whole pixels, (n, 3); it has ``heights`` of the box."""
+def squares_around(sides: Floats, heights: float, size_px: int) -> npt.NDArray[np.intp]:
+    """The square around each box (n, 4): left, top and side in whole pixels, (n, 3); it has ``heights`` of the box.
+
+    Halving reduces the side to ``size_px`` or somewhat more without a rest, as that is how ``cut_square`` is fast.
+    """
     exact = sides.astype(np.float64)
-    side_px = np.rint(heights * (exact[:, 3:] - exact[:, 1:2])).clip(SMALLEST_SQUARE_PX)
+    side_px = (heights * (exact[:, 3:] - exact[:, 1:2])).clip(SMALLEST_SQUARE_PX)
+    step_px = np.exp2(np.floor(np.log2(side_px / size_px))).clip(1)
+    side_px = step_px * np.rint(side_px / step_px)
     corners = np.rint((exact[:, :2] + exact[:, 2:] - side_px) / 2)
     return np.concatenate([corners, side_px], axis=1).astype(np.intp)
 

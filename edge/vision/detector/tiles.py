@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.records import Pixels
-from edge.vision.detector.decode import Boxes, Floats, overlaps
+from edge.vision.detector.decode import Boxes, Floats, overlaps, shares
 
 USUAL_PX = (480, 640)
 """Height and width of the frame that one look is enough for."""
@@ -120,7 +120,7 @@ def merge(looks: Sequence[Boxes], most: float) -> Boxes:
     order = np.argsort(-scores, kind="stable")
     sides, scores, origin = sides[order], scores[order], origin[order]
     others = origin[:, None] != origin
-    same = others & ((overlaps(sides, sides) > most) | (_shares(sides) > SAME_FACE_SHARE))
+    same = others & ((overlaps(sides, sides) > most) | (shares(sides) > SAME_FACE_SHARE))
     left = np.ones(len(scores), bool)
     kept = []
     for index in range(len(scores)):
@@ -128,12 +128,3 @@ def merge(looks: Sequence[Boxes], most: float) -> Boxes:
             kept.append(index)
             left &= ~same[index]
     return Boxes(sides[kept], scores[kept])
-
-
-def _shares(sides: Floats) -> Floats:
-    """What each two boxes have in common, as a share of the smaller one, (n, n)."""
-    low = np.maximum(sides[:, None, :2], sides[None, :, :2])
-    high = np.minimum(sides[:, None, 2:], sides[None, :, 2:])
-    areas = np.prod(sides[:, 2:] - sides[:, :2], axis=1)
-    common = np.prod(np.maximum(high - low, 0), axis=2)
-    return np.asarray(common / np.minimum(areas[:, None], areas[None]), np.float32)

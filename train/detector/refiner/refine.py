@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from edge.records import Pixels
-from edge.vision.detector.decode import Boxes, suppress
-from edge.vision.detector.refiner import CutOut, cut_out, normalised
+from edge.vision.detector.decode import SAME_FACE_IOU, Boxes, suppress
+from edge.vision.detector.refiner import PART, CutOut, cut_out, normalised
 from train.detector.candidates import Candidate, Find
 from train.detector.metrics import MIN_SCORE
 from train.detector.refiner.crops import down_to
@@ -47,4 +47,4 @@ def refine(network: keras.Model, frames: Sequence[CutOut]) -> Iterator[Boxes]:
     ]
     logits, sides = (np.split(np.concatenate(each), ends) for each in zip(*parts, strict=True))
     for frame, logit, box in zip(frames, logits, sides, strict=True):
-        yield suppress(frame.refined(logit[:, 0], box, MIN_SCORE))
+        yield suppress(frame.refined(logit[:, 0], box, MIN_SCORE), SAME_FACE_IOU, PART)

@@ -83,6 +83,15 @@ def test_a_suppressed_box_suppresses_nothing() -> None:
     np.testing.assert_array_equal(kept.sides, sides[[0, 2]])
 
 
+def test_a_part_of_a_better_face_is_no_face_and_a_face_is_no_part_of_it() -> None:
+    face, eye = [0, 0, 100, 120], [20, 40, 40, 64]
+    behind = [80, 0, 120, 48]  # half hidden
+
+    kept = suppress(Boxes(np.array([face, eye, behind], np.float32), np.array([0.9, 0.8, 0.7], np.float32)), 0.4, 0.8)
+
+    np.testing.assert_array_equal(kept.sides, [face, behind])
+
+
 def test_overlap_is_intersection_over_union() -> None:
     ours = np.array([[0, 0, 10, 10]], np.float32)
     theirs = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 10, 20, 20]], np.float32)

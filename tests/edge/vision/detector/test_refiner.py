@@ -228,7 +228,14 @@ def test_faces_of_tiles_lie_where_they_are_in_the_frame(release: DetectorRelease
 def test_a_square_is_around_the_middle_of_the_box_and_never_tiny() -> None:
     sides = np.array([[36, 28, 52, 48], [0, 0, 1, 1]], np.float32)
 
-    assert squares_around(sides, 1.5).tolist() == [[29, 23, 30], [-4, -4, 8]]
+    assert squares_around(sides, 1.5, 48).tolist() == [[29, 23, 30], [-4, -4, 8]]
+
+
+@pytest.mark.parametrize(("height_px", "side_px"), [(60, 90), (67, 100), (139, 208), (259, 392)])
+def test_the_square_of_a_large_candidate_can_be_halved(height_px: int, side_px: int) -> None:
+    sides = np.array([[0, 0, 60, height_px]], np.float32)
+
+    assert squares_around(sides, 1.5, 48)[0, 2] == side_px
 
 
 def test_light_and_contrast_make_no_difference() -> None:
