@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.commands.check_network import certificates, names, publish
-from edge.config import Config, device_id
+from edge.config import CameraConfig, Config, device_id
 from edge.errors import BrokerError, CameraError, ConfigError, FerEdgeError, ModelError, UnreachableError
 from edge.host.button import GpioLine
 from edge.mqtt.messages import BASE_TOPIC
 from edge.mqtt.outbox_file import IN_USE, probe_file
 from edge.parts import open_camera, open_classifier, open_detector, outbox_path
-from edge.records import Pixels, Problem
+from edge.records import Face, Pixels, Problem
 
 if TYPE_CHECKING:
     from edge.camera import Camera
     from edge.model.manifest import Manifest
     from edge.model.release import Release
     from edge.model.store import Part
-    from edge.vision.detector import FaceDetector
 
 _FRAMES, _FRAMES_WITHIN_S = 5, 3.0
 """How many frames are looked at, and how long to wait for them."""
 _SMALLEST_PX = 16
 """What ``detector.min_face_px`` may be at least."""
-_UPRIGHT = 1.1
-"""By what factor scores are higher where faces are upright: detectors find many upside down, a little less surely. Of
-104 portraits this factor turns none that was upright, and 88 % of those that were upside down."""
+_TURNS = 0, 90, 180, 270
+_CLEARLY, _LEAST_ODDS, _SUREST = 1.5, 9, 0.99
+"""By what factor the odds of all faces, c / (1 - c), are higher where the picture is upright; what they are at least in
+a frame, as of one face with confidence 0.9; and the confidence that counts most.
+
+Detectors find many faces that lie or are upside down, and false ones in any picture, but at lower odds. Of 1200 scenes
+of 640x480 with one or three portraits that training held back, 24 to 220 px high, 2 are called turned, and 24 pass
+upside down: in 19 of them hardly a face is found, however they are turned. Of 247 without faces, 9 are called turned.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +185,10 @@ def _camera(config: Config) -> str:
     bad = f", {camera.bad_frames} damaged" if camera.bad_frames else ""
     seen = f"{camera.name}: first frame {width_px}x{height_px} after {first_s:.1f} s{bad}"
     try:
-        detector, _ = open_detector(replace(config.detector, min_face_px=_SMALLEST_PX), config.inference)
+        found = {turn: _find(config, frames, turn) for turn in _TURNS}
     except FerEdgeError:  # its own finding says so
         return seen
-    faces, hint = _faces(detector, frames, config.detector.min_face_px), _turn_hint(config, detector, frames)
+    faces, hint = _faces(found[0], config.detector.min_face_px), _turn_hint(config.camera, found)
     told = f"{seen}; {faces}{hint}"
     return _Reminder(told) if hint or isinstance(faces, _Reminder) else told
 
@@ -196,32 +202,40 @@ def _more_frames(camera: Camera) -> Iterator[Pixels]:
         yield image.pixels
 
 
-def _faces(detector: FaceDetector, frames: list[Pixels], min_face_px: int) -> str:
+def _find(config: Config, frames: list[Pixels], turn: int) -> list[tuple[Face, ...]]:
+    """The faces of each frame, turned clockwise by ``turn`` degrees; the detector remembers none of another turn."""
+    from edge.camera.turn import turned
+
+    detector, _ = open_detector(replace(config.detector, min_face_px=_SMALLEST_PX), config.inference)
+    return [detector.detect(turned(frame, turn, "none")) for frame in frames]
+
+
+def _faces(found: list[tuple[Face, ...]], min_face_px: int) -> str:
     """How many faces the frame with the most has, and how high they are."""
-    faces = max((detector.detect(frame) for frame in frames), key=len)
-    heights_px = sorted((face.height_px for face in faces), reverse=True)
+    heights_px = sorted((face.height_px for face in max(found, key=len)), reverse=True)
     if not heights_px:
         return "no face in view"
-    told = f"{len(faces)} face{'s' if len(faces) > 1 else ''} in view, {', '.join(map(str, heights_px))} px high"
+    told = f"{len(heights_px)} face{'s' * (len(heights_px) > 1)} in view, {', '.join(map(str, heights_px))} px high"
     if small := sum(height_px < min_face_px for height_px in heights_px):
         told += f"; {small} too small for detector.min_face_px = {min_face_px}: bring the camera closer, or lower that"
     return _Reminder(told) if small else told
 
 
-def _turn_hint(config: Config, detector: FaceDetector, frames: list[Pixels]) -> str:
-    """What to set if the frames show more faces when they are turned; empty if they do not."""
-    from edge.camera.turn import turned
-
-    certainty = {
-        turn: sum(face.confidence for frame in frames for face in detector.detect(turned(frame, turn, "none")))
-        for turn in (0, 90, 180, 270)
-    }
-    best = max(certainty, key=lambda turn: certainty[turn])
-    if certainty[best] < 0.5 * len(frames) or certainty[best] < _UPRIGHT * certainty[0]:
+def _turn_hint(camera: CameraConfig, found: Mapping[int, list[tuple[Face, ...]]]) -> str:
+    """What to set if faces are found only, or clearly more surely, in turned frames; empty if they are not."""
+    odds = {turn: sum(map(_odds, chain.from_iterable(frames))) for turn, frames in found.items()}
+    best = max(odds, key=lambda turn: odds[turn])
+    if odds[best] < _LEAST_ODDS * len(found[best]) or odds[best] <= _CLEARLY * odds[0]:
         return ""
     # The image is turned before it is mirrored, and mirroring reverses the direction of a turn.
-    rotate = (config.camera.rotate + (best if config.camera.flip == "none" else -best)) % 360
-    return f"; faces are found only when it is turned: set camera.rotate = {rotate}"
+    rotate = (camera.rotate + (best if camera.flip == "none" else -best)) % 360
+    until = "; faces are found more surely when" if odds[0] else " until"
+    return f"{until} the picture is turned: set camera.rotate = {rotate}"
+
+
+def _odds(face: Face) -> float:
+    confidence = min(face.confidence, _SUREST)
+    return confidence / (1 - confidence)
 
 
 def _held(config: Config) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -92,5 +93,37 @@ def test_check_tells_how_to_turn_a_camera_whose_faces_are_not_upright(
     findings = check(Config(camera=camera, detector=DetectorConfig(kind=detector)))
 
     (told,) = [finding.sentence for finding in findings if finding.part == "camera"]
-    hint = f"; faces are found only when it is turned: set camera.rotate = {mounting}"
-    assert told.endswith(hint) if mounting else "turned" not in told
+    assert (
+        told.endswith(f" the picture is turned: set camera.rotate = {mounting}") if mounting else "turned" not in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("upright", "upside_down", "told"),
+    [
+        (1, 0, r"1 face in view, \d+ px high"),
+        (0, 1, r"no face in view until the picture is turned: set camera\.rotate = 180"),
+        (
+            1,
+            2,
+            r"1 face in view, \d+ px high; faces are found more surely when the picture is turned: "
+            r"set camera\.rotate = 180",
+        ),
+        (2, 1, r"2 faces in view, \d+, \d+ px high"),
+    ],
+)
+def test_check_says_whether_faces_are_upright_or_turned_or_both(
+    tmp_path: Path, upright: int, upside_down: int, told: str
+) -> None:
+    folder = record(tmp_path / "one", None, count=5)
+    for path in folder.iterdir():
+        head = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert head is not None
+        heads = [head] * upright + [cv2.rotate(head, cv2.ROTATE_180)] * upside_down
+        cv2.imwrite(str(path), cv2.hconcat(heads))
+    camera = CameraConfig(kind="replay", path=str(folder), pace="fast")
+
+    (finding,) = [each for each in check(Config(camera=camera)) if each.part == "camera"]
+
+    assert re.search(rf"; {told}$", finding.sentence)
+    assert finding.reminder == ("turned" in told)
