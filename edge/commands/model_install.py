@@ -38,7 +38,7 @@ def install(source: str, config: Path | None) -> Iterator[str]:
     """
     settings = load(config) if config else Config()
     key = settings.inference.public_key
-    with _local(source) as path, unpacked(path) as folder:
+    with _local(source) as path, unpacked(path, source) as folder:
         part, release = check_release(folder, Path(key) if key else None)
         store = own_store(part)
         store.refuse_older(release.manifest)

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, TypeAlias
 
-from edge.errors import ConfigError, ModelError
+from edge.errors import ConfigError, FerEdgeError, ModelError
 from edge.model.download import folders
 from edge.model.manifest import Manifest
 from edge.model.release import EDGETPU_FILE, MANIFEST_FILE, MODEL_FILE, REFINER_FOLDER
@@ -156,26 +156,38 @@ def own_store(part: Part) -> Store:
 
 
 @contextmanager
-def unpacked(source: Path) -> Iterator[Path]:
+def unpacked(source: Path, name: str = "") -> Iterator[Path]:
     """The files of a release, from a folder or a tar archive, in a folder that lasts as long as the context.
+
+    Args:
+        source: the folder or archive.
+        name: what the user calls it, by default ``source``; errors say it, also those of what is done in the context.
 
     Raises:
         ModelError: it is not a release.
         ConfigError: it cannot be read.
     """
+    name = name or str(source)
     with tempfile.TemporaryDirectory(prefix="fer-edge-model-") as folder:
         target = Path(folder, "release")
         target.mkdir(mode=0o755)
         try:
-            found = _copy_folder(source, target) if source.is_dir() else _unpack(source, target)
-        except OSError as error:
-            raise ConfigError(f"model {source}: cannot be read ({error.strerror or error})") from error
-        if not {MODEL_FILE, MANIFEST_FILE} <= found:
-            raise ModelError(
-                f"model {source}: holds no {MODEL_FILE} and {MANIFEST_FILE}; expected an archive of fer-quantize pack, "
-                "or a release folder"
-            )
-        yield target
+            _fill(target, source, name)
+            yield target
+        except FerEdgeError as error:
+            raise type(error)(str(error).replace(str(target), name)) from error
+
+
+def _fill(target: Path, source: Path, name: str) -> None:
+    try:
+        found = _copy_folder(source, target) if source.is_dir() else _unpack(source, target, name)
+    except OSError as error:
+        raise ConfigError(f"model {name}: cannot be read ({error.strerror or error})") from error
+    if not {MODEL_FILE, MANIFEST_FILE} <= found:
+        raise ModelError(
+            f"model {name}: holds no {MODEL_FILE} and {MANIFEST_FILE}; expected an archive of fer-quantize pack, "
+            "or a release folder"
+        )
 
 
 def _copy_folder(source: Path, target: Path) -> set[str]:
@@ -186,7 +198,7 @@ def _copy_folder(source: Path, target: Path) -> set[str]:
     return found
 
 
-def _unpack(source: Path, target: Path) -> set[str]:
+def _unpack(source: Path, target: Path, called: str) -> set[str]:
     """Only regular files of the known names are taken, whatever folders and links the archive holds."""
     found: set[str] = set()
     with source.open("rb") as file:
@@ -195,7 +207,7 @@ def _unpack(source: Path, target: Path) -> set[str]:
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             for member in archive:
                 if member.size > MAX_BYTES or len(packed) > MAX_BYTES:
-                    raise ModelError(f"model {source}: has more than {MAX_BYTES} bytes")
+                    raise ModelError(f"model {called}: has more than {MAX_BYTES} bytes")
                 path = PurePosixPath(member.name)
                 name = f"{REFINER_FOLDER}/{path.name}" if path.parent.name == REFINER_FOLDER else path.name
                 if name in FILES and member.isreg() and name not in found:
@@ -205,7 +217,7 @@ def _unpack(source: Path, target: Path) -> set[str]:
                     found.add(name)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ModelError(
-            f"model {source}: is not a whole tar archive, as fer-quantize pack makes of a release folder"
+            f"model {called}: is not a whole tar archive, as fer-quantize pack makes of a release folder"
         ) from error
     return found
 
@@ -213,7 +225,7 @@ def _unpack(source: Path, target: Path) -> set[str]:
 def _write(path: Path, content: IO[bytes]) -> None:
     read = content.read(MAX_BYTES + 1)
     if len(read) > MAX_BYTES:
-        raise ModelError(f"model {path.name}: has more than {MAX_BYTES} bytes")
+        raise ModelError(f"model {path}: has more than {MAX_BYTES} bytes")
     path.parent.mkdir(exist_ok=True)
     with path.open("xb") as file:
         file.write(read)

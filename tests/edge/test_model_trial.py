@@ -179,6 +179,9 @@ def test_a_release_is_fetched_from_a_server_and_only_if_it_is_of_a_models_size(
     monkeypatch.setattr("edge.commands.model_install.MAX_BYTES", 100)
     with pytest.raises(DownloadError, match="has more than 100 bytes"):
         list(install(f"{server}/grey.tar.gz", None))
+    (tmp_path / "damaged.tar").write_bytes(b"x")
+    with pytest.raises(ModelError, match=rf"^model {server}/damaged\.tar: is not a whole tar archive"):
+        list(install(f"{server}/damaged.tar", None))
     with pytest.raises(DownloadError, match="absent cannot be fetched"):
         list(install(f"{server}/absent", None))
 

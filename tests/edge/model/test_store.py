@@ -127,6 +127,17 @@ def test_an_absent_archive_is_named(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["", "https://models.example/mine.tar"])
+def test_an_archive_and_the_file_in_it_are_named_as_the_user_does(tmp_path: Path, name: str) -> None:
+    members = [("release/model.json", (TINY / "grey" / "model.json").read_bytes()), ("release/model.tflite", b"x")]
+    path = archive(tmp_path / "mine.tar", *members)
+
+    with pytest.raises(ModelError) as caught, unpacked(path, name) as folder:
+        load_release(folder)
+
+    assert str(caught.value).startswith(f"model {name or path}/model.tflite: sha256 of its 1 bytes is ")
+
+
 def test_one_current_and_one_previous_release_are_kept(store: Store, manifest: Manifest) -> None:
     first = store.adopt(TINY / "grey", manifest)
     second = store.adopt(TINY / "grey", manifest)
