@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 from edge.commands.check import check_release
 from edge.config import Config
@@ -14,7 +15,7 @@ from edge.config_file import load
 from edge.errors import ConfigError, ModelError
 from edge.host.systemd import restart, running_units
 from edge.model.download import SYSTEM_FOLDER, download
-from edge.model.store import MAX_BYTES, Part, own_store, unpacked
+from edge.model.store import MAX_BYTES, Part, find_store, own_store, unpacked
 from edge.model.trial import TRIAL_FILE, read_trial
 from edge.parts import installable, trial_path
 
@@ -58,11 +59,19 @@ def roll_back(part: Part) -> Iterator[str]:
     """Make the release before the current one current, and restart the services; what was done.
 
     Raises:
-        ModelError: there was none.
+        ModelError: there was none; the message names the command for what can be gone back from.
         ConfigError: the store cannot be written.
     """
     try:
         release = own_store(part).roll_back()
+    except ModelError as error:
+        able = [each for each in get_args(Part) if find_store(each).can_roll_back]
+        if not able:
+            raise
+        commands = (
+            f"{'' if own_store(each).can_roll_back else 'sudo '}fer-edge model rollback {each}" for each in able
+        )
+        raise ModelError(f"{error}. Run: {', or '.join(commands)}") from error
     except OSError as error:
         raise ConfigError(f"{part}: cannot be changed ({error}); run sudo fer-edge model rollback") from error
     yield f"{part}: {release or 'the release in the package'} is current"

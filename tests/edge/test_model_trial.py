@@ -137,6 +137,29 @@ def test_a_rollback_makes_the_one_before_current(store: Store) -> None:
     assert store.current is None
 
 
+@pytest.mark.parametrize("sudo", ["", "sudo "])
+def test_a_rollback_of_the_other_kind_names_the_command_for_what_was_installed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, sudo: str
+) -> None:
+    list(install(str(TINY / "face"), None))
+    if sudo:
+        monkeypatch.setattr(stores, "folders", lambda: (folder / "home", folder))
+
+    with pytest.raises(ModelError) as caught:
+        list(roll_back("classifier"))
+
+    assert str(caught.value) == (
+        "classifier: no model was installed before; there is none to go back to. "
+        f"Run: {sudo}fer-edge model rollback detector"
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_rollback_without_any_installed_model_names_no_command() -> None:
+    with pytest.raises(ModelError, match=r"there is none to go back to$"):
+        list(roll_back("classifier"))
+
+
 def test_a_damaged_release_is_not_installed(tmp_path: Path, store: Store) -> None:
     release = tmp_path / "release"
     release.mkdir()
