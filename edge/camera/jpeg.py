@@ -18,7 +18,7 @@ MAX_JPEG_MP = 16
 
 _START = b"\xff\xd8\xff"
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 class JpegReader:
@@ -79,7 +79,7 @@ class JpegReader:
         length = int.from_bytes(self._buffer[at + 2 : at + 4], "big")
         if length < 2:
             return None
-        if marker in _FRAME_HEADERS:
+        if marker in FRAME_HEADERS:
             height, width = (int.from_bytes(self._buffer[at + i : at + i + 2], "big") for i in (5, 7))
             if width * height > MAX_JPEG_MP * 10**6:
                 raise CameraError(f"sends images of {width}x{height}; expected at most {MAX_JPEG_MP} megapixels")

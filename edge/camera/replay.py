@@ -130,11 +130,12 @@ class ReplayCamera:
         count, told = 0, set[Path]()
         while readable:
             for path in tuple(readable):
-                pixels = read_image(path)
-                if pixels is None:
+                try:
+                    pixels = read_image(path)
+                except CameraError as error:
                     readable.remove(path)
                     self.bad_frames += 1
-                    log.warning("replay %s: skipped, it is not a readable image", shown_name(path))
+                    log.warning("replay %s: skipped, it %s", shown_name(path), error)
                     continue
                 if path not in told and (lacks := shortcoming(path)):
                     log.warning("replay %s: %s", shown_name(path), lacks)

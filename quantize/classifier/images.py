@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ from edge.records import Pixels
 from train.data import fer2013
 from train.data.fer2013 import FaceSet
 from train.data.names import label_of
-from train.data.source import PICTURES
+from train.data.source import PICTURES, read_picture
 from train.run.progress import silent
 
 MAX_SAMPLE = 200
@@ -72,7 +71,7 @@ def read_images(source: Path | None, size_px: int, cache: Path) -> tuple[Images,
         masks = [golden_input(seed, (1, size_px, size_px, 1))[0, :, :, 0] for seed in range(2 * MAX_SAMPLE)]
         sample, others = _halves(_unlabelled(masks, size_px))
     elif (found := _in_one_folder(source)) is not None:
-        sample, others = _halves(_unlabelled([_read_image(path) for path in _some(found)], size_px))
+        sample, others = _halves(_unlabelled([read_picture(path) for path in _some(found)], size_px))
     else:
         splits = [_labelled(each, size_px) for each in fer2013.load(source, None, cache, silent, size_px).values()]
         sample, others = splits[0], splits[min(1, len(splits) - 1)]  # Training and PublicTest, where there is one
@@ -126,10 +125,3 @@ def _choose(count: int, most: int) -> npt.NDArray[np.intp]:
 
 def _some(paths: list[Path]) -> list[Path]:
     return [paths[i] for i in _choose(len(paths), 2 * MAX_SAMPLE)]
-
-
-def _read_image(path: Path) -> Pixels:
-    pixels = cast("Pixels | None", cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
-    if pixels is None:
-        raise DataError(f"image {path}: cannot be read, expected a JPEG or PNG")
-    return np.asarray(pixels, np.uint8)

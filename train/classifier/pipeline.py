@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import cv2
 import numpy as np
 
 from edge.errors import DataError
@@ -20,6 +19,7 @@ from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
 from train.data.names import label_of
+from train.data.source import read_picture
 from train.run.progress import Progress, silent
 
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
@@ -102,7 +102,7 @@ def read_photographs(
     """
     labelled, answers = list(_photographs(folder, classifier.manifest.labels)), []
     for done, (path, emotion) in enumerate(labelled, 1):
-        answers.append(Answer(path, emotion, _answer(detector, classifier, _read(path))))
+        answers.append(Answer(path, emotion, _answer(detector, classifier, read_picture(path))))
         progress(done, len(labelled))
     return answers
 
@@ -141,13 +141,6 @@ def _label_among(name: str, labels: tuple[str, ...]) -> str | None:
     if named == "contempt" and named not in labels:
         named = "neutral"
     return next((label for label in labels if label_of(label) == named), None)
-
-
-def _read(path: Path) -> Pixels:
-    pixels = cast("Pixels | None", cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
-    if pixels is None:
-        raise DataError(f"photograph {path}: is not a readable picture")
-    return pixels
 
 
 def _answer(detector: FaceDetector, classifier: EmotionClassifier, pixels: Pixels) -> str | None:

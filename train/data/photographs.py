@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.vision.detector.decode import Floats
+from train.data.source import read_picture
 from train.run.progress import Progress, silent
 
 BOX_COLUMNS = ("image", "left_px", "top_px", "width_px", "height_px")
@@ -113,13 +113,11 @@ def _names(folder: Path) -> list[str]:
 
 def _read(folder: Path, boxes: Mapping[str, _Rows], progress: Progress) -> Iterator[Photograph]:
     for done, (name, rows) in enumerate(boxes.items(), 1):
-        pixels = cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)
-        if pixels is None:
-            raise DataError(f"image {folder / name}: cannot be read; give a JPEG or PNG file")
+        pixels = read_picture(folder / name)
         sides = np.array(rows, np.float32).reshape(-1, 4)
         sides[:, 2:] += sides[:, :2]
         progress(done, len(boxes))
-        yield Photograph(name, np.asarray(pixels, np.uint8), sides)
+        yield Photograph(name, pixels, sides)
 
 
 def _read_boxes(path: Path) -> dict[str, list[tuple[float, ...]]]:

@@ -15,8 +15,8 @@ from typing import IO, Self, cast
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from edge.camera.luma import too_large
 from edge.errors import DataError
 from edge.records import Pixels
 
@@ -32,9 +32,6 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 MAX_BYTES = 200_000_000
 """Of one picture or label file."""
-
-MAX_PIXELS = 200_000_000
-"""Of one picture, known before it is decoded: the largest cameras of phones have as many."""
 
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"})
 
@@ -125,26 +122,32 @@ class Source:
         """One of the pictures in grey, turned upright as its EXIF says.
 
         Raises:
-            DataError: it cannot be read or decoded, or has more than ``MAX_PIXELS``.
+            DataError: it cannot be read or decoded, or has too many pixels.
         """
         place = f"picture {name}"
         if ending(name) in UNREADABLE:
             raise DataError(f"{place}: is in {ending(name)[1:].upper()}, which is not read; save it as JPEG")
-        content = self.read(name)
-        try:
-            with Image.open(io.BytesIO(content)) as image:
-                width, height = image.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-            width = height = 0  # a format that OpenCV alone reads, or none at all
-        if width * height > MAX_PIXELS:
-            raise DataError(f"{place}: has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
+        return _decoded(self.read(name), place)
+
+
+def read_picture(path: Path) -> Pixels:
+    """The picture at ``path``, see ``Source.picture``."""
+    try:
+        return _decoded(path.read_bytes(), f"picture {path}")
+    except OSError as error:
+        raise DataError(f"picture {path}: cannot be read ({error.strerror})") from error
+
+
+def _decoded(content: bytes, place: str) -> Pixels:
+    pixels, why = None, "is no picture that can be decoded"
+    if content:
         try:
             pixels = cast("Pixels | None", cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE))
-        except cv2.error:
-            pixels = None
-        if pixels is None:
-            raise DataError(f"{place}: is no picture that can be decoded")
-        return pixels
+        except cv2.error as error:
+            why = too_large(error, io.BytesIO(content)) or why
+    if pixels is None:
+        raise DataError(f"{place}: {why}")
+    return pixels
 
 
 def ending(name: str) -> str:

@@ -106,7 +106,6 @@ UNREADABLE = {
     "empty.jpg": b"",
     "noise.png": bytes(range(256)) * 4,
     "signature.png": b"\x89PNG\r\n\x1a\n",
-    "bomb.png": black_png(60000, 60000, rows=1),
     "text.gif": b"not an image",
 }
 
@@ -125,6 +124,34 @@ def test_an_unreadable_image_is_skipped_once_and_counted(
     assert camera.bad_frames == 1
     assert [record.getMessage() for record in caplog.records] == [
         f"replay {folder / name}: skipped, it is not a readable image"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("large.jpg", " (8000x7000 pixels)"),
+        ("large.png", " (8000x7000 pixels)"),
+        ("bomb.png", " (60000x60000 pixels)"),
+        ("large.tif", ""),
+    ],
+)
+def test_an_image_of_more_pixels_than_are_read_is_called_too_large(
+    folder: Path, name: str, size: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if name == "bomb.png":
+        (folder / name).write_bytes(black_png(60000, 60000, rows=1))
+    else:
+        cv2.imwrite(str(folder / name), np.zeros((7000, 8000), np.uint8))
+
+    with caplog.at_level(logging.WARNING):
+        camera = ReplayCamera(folder, pace="fast", loop=False)
+        while camera.read() is not None:
+            pass
+
+    assert camera.bad_frames == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"replay {folder / name}: skipped, it is too large{size}; make it smaller, at most 50 megapixels are read"
     ]
 
 

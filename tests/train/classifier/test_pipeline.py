@@ -92,7 +92,7 @@ def test_a_broken_photograph_is_named(tmp_path: Path) -> None:
     (tmp_path / "happy").mkdir()
     (tmp_path / "happy" / "a.png").write_bytes(b"no picture")
 
-    with pytest.raises(DataError, match=r"a\.png: is not a readable picture"):
+    with pytest.raises(DataError, match=r"a\.png: is no picture that can be decoded"):
         evaluate_pipeline(BrightDetector(), GreyClassifier(), tmp_path)
 
 

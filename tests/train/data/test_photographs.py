@@ -44,7 +44,7 @@ def test_boxes_become_sides_and_an_image_without_a_row_has_no_face(folder: Path,
         (HEADER + "a.jpg,1,2\n", "are not four numbers"),
         (HEADER + "a.jpg,1,2,nan,4\n", "line 2: the box is nan wide and 4 high"),
         (HEADER + "a.jpg,1,2,3,0\n", "line 2: the box is 3 wide and 0 high; both must be more than 0"),
-        (HEADER + "absent.jpg,1,2,3,4\n", "absent.jpg: cannot be read; give a JPEG or PNG file"),
+        (HEADER + "absent.jpg,1,2,3,4\n", "absent.jpg: cannot be read (No such file or directory)"),
     ],
 )
 def test_an_error_in_a_csv_names_the_line(folder: Path, tmp_path: Path, content: str, message: str) -> None:
