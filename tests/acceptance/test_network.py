@@ -10,11 +10,8 @@ import pytest
 
 from tests.acceptance.machine import BOOTS_MACHINES, Machine, make_root
 from tests.acceptance.test_life import APT, build
-from tests.support.paths import ROOT
+from tests.support.virtual_machine import VM, first_files
 
-VM = ROOT / "build" / "vm"
-"""A kernel of Debian with its modules, as ``make build/vm/boot`` unpacks it."""
-MODULES = ("drivers/virtio", "drivers/block", "fs", "net/9p", "lib", "crypto", "arch/x86/crypto")
 NEEDED = ("qemu-system-x86_64", "cpio", "mkfs.ext4")
 OUTSIDE = "203.0.113.7"
 """An address that is reserved for documentation (RFC 5737), on the loopback of the machine."""
@@ -66,22 +63,6 @@ pytestmark = [
 ]
 
 
-def first_files(folder: Path, release: str) -> Path:
-    """What the kernel unpacks first: a shell, modules, and the program that the machine begins with."""
-    for name in ("bin", "proc", "sys", "dev", "disk"):
-        (folder / name).mkdir(parents=True)
-    shutil.copy(VM / "bin" / "busybox", folder / "bin")
-    shutil.copy(Path(__file__).with_name("init"), folder)
-    modules = Path("lib/modules") / release / "kernel"
-    for name in MODULES:
-        shutil.copytree(VM / modules / name, folder / modules / name)
-    subprocess.run([VM / "bin" / "busybox", "depmod", "-b", folder, release], check=True)
-    archive = folder.with_suffix(".cpio")
-    with archive.open("wb") as file:
-        subprocess.run("find . | cpio -o -H newc --quiet", shell=True, cwd=folder, stdout=file, check=True)
-    return archive
-
-
 def with_package(package: Path, disk: Path) -> Path:
     """A disk with Trixie and the package, which is installed here, where that is faster."""
     machine = Machine(make_root("trixie"), disk.with_suffix(".machine"))
@@ -117,7 +98,9 @@ def run(disk: Path, share: Path, first: Path, kernel: Path) -> str:
 
 def test_a_broker_outside_the_local_network_is_reached_once_its_address_is_allowed(tmp_path: Path) -> None:
     kernel = sorted(VM.glob("boot/vmlinuz-*"))[-1]
-    first = first_files(tmp_path / "first", kernel.name.removeprefix("vmlinuz-"))
+    first = first_files(
+        tmp_path / "first", kernel.name.removeprefix("vmlinuz-"), Path(__file__).with_name("init"), "disk"
+    )
     share = tmp_path / "share"
     share.mkdir()
     for name, text in (("broker.conf", BROKER), ("answers.toml", ANSWERS), ("steps", STEPS)):

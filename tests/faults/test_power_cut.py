@@ -27,12 +27,12 @@ from tests.faults.witness import Witness
 from tests.support.daemon import READY, StartDaemon, last_seq, replay
 from tests.support.mosquitto import Mosquitto
 from tests.support.paths import ROOT
+from tests.support.virtual_machine import VM, first_files
 
 pytestmark = [pytest.mark.faults]
 
-VM, GUEST = ROOT / "build" / "vm", ROOT / "tests" / "faults" / "vm"
-"""A kernel of Debian with its modules, as ``make build/vm/boot`` unpacks it; and what runs on it."""
-MODULES = ("drivers/virtio", "drivers/block", "drivers/md", "fs", "net/9p", "lib", "crypto", "arch/x86/crypto")
+GUEST = ROOT / "tests" / "faults" / "vm"
+"""What runs on the virtual machine."""
 DISK_BYTES, LOG_BYTES = 8 * 2**20, 2**30
 WINDOWS, CUTS = 80, 300
 DISCARD, MARK = 4, 8
@@ -59,7 +59,8 @@ def record(tmp_path: Path) -> Record:
         pytest.skip(f"needs {', '.join(missing)} (apt-get install qemu-system-x86 cpio dmsetup e2fsprogs)")
     if not (kernels := sorted((VM / "boot").glob("vmlinuz-*"))):
         pytest.skip("needs a kernel: make build/vm/boot")
-    first_files = _first_files(tmp_path / "first", kernels[-1].name.removeprefix("vmlinuz-"))
+    release = kernels[-1].name.removeprefix("vmlinuz-")
+    first = first_files(tmp_path / "first", release, GUEST / "init", "host", ["drivers/md"])
     disk, log = tmp_path / "disk", tmp_path / "log"
 
     def run(windows: int, *, synced: bool) -> list[Entry]:
@@ -71,7 +72,7 @@ def record(tmp_path: Path) -> Record:
             [
                 *("qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "1024"),
                 *("-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", "-nic", "none"),
-                *("-kernel", kernels[-1], "-initrd", first_files),
+                *("-kernel", kernels[-1], "-initrd", first),
                 *(
                     "-append",
                     f"console=ttyS0 panic=-1 no_timer_check -- /usr/bin/env PYTHONPATH={ROOT} {program}",
@@ -88,22 +89,6 @@ def record(tmp_path: Path) -> Record:
         return list(_entries(log))
 
     return run
-
-
-def _first_files(folder: Path, release: str) -> Path:
-    """What the kernel unpacks first: a shell, the modules, and the program that the machine begins with."""
-    for name in ("bin", "proc", "sys", "dev", "host", "lib/modules"):
-        (folder / name).mkdir(parents=True)
-    shutil.copy(VM / "bin" / "busybox", folder / "bin")
-    shutil.copy(GUEST / "init", folder)
-    modules = Path("lib/modules") / release / "kernel"
-    for name in MODULES:
-        shutil.copytree(VM / modules / name, folder / modules / name)
-    subprocess.run([VM / "bin" / "busybox", "depmod", "-b", folder, release], check=True)
-    archive = folder.with_suffix(".cpio")
-    with archive.open("wb") as file:
-        subprocess.run("find . | cpio -o -H newc --quiet", shell=True, cwd=folder, stdout=file, check=True)
-    return archive
 
 
 def _entries(log: Path) -> Iterator[Entry]:
