@@ -11,8 +11,10 @@ import pytest
 from keras import layers
 
 from edge.records import Pixels
+from train.data.fer2013 import FaceSet
 from train.data.photographs import Photograph
 from train.detector.development import Frame
+from train.detector.sources import Sources
 from train.detector.synthesis.sprites import NO_FACES, Collection
 
 HEIGHT, WIDTH, STRIDES = 96, 128, (8, 16, 32)
@@ -99,3 +101,15 @@ def run(spots: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     spots.save(folder / "model.keras")
     (folder / "run.json").write_text('{"recipe": {"name": "spots"}}')
     return folder
+
+
+@pytest.fixture
+def data_options(
+    collection: Collection, development: dict[str, list[Frame]], faces: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Options of fer-quantize detector that name its data; it reads ``collection``, ``development`` and ``faces``."""
+    split = FaceSet("PublicTest", faces, np.zeros(len(faces), np.uint8), np.arange(len(faces), dtype=np.int32))
+    monkeypatch.setattr("train.data.fer2013.load", lambda *_: {"PublicTest": split})
+    monkeypatch.setattr("train.detector.sources.read_sources", lambda *_: Sources(collection, collection, []))
+    monkeypatch.setattr("train.detector.development.compose", lambda *_: development)
+    return ["--faces", "faces", "--data", "fer2013.csv"]

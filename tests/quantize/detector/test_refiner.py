@@ -22,10 +22,8 @@ from quantize.detector.refiner import open_refiner, quantise_refiner
 from quantize.detector.release import Outcome, release
 from quantize.release import check_release
 from tests.quantize.detector.conftest import frame
-from train.data.fer2013 import FaceSet
 from train.detector.candidates import proposer, release_candidate
 from train.detector.development import Frame
-from train.detector.sources import Sources
 from train.detector.synthesis.sprites import Collection
 
 
@@ -140,25 +138,14 @@ def test_a_classifier_is_no_refiner(quarters: Any, tmp_path: Path) -> None:
 
 
 def test_the_command_shows_what_both_find_and_cost(
-    run: Path,
-    refiner_run: Path,
-    collection: Collection,
-    development: dict[str, list[Frame]],
-    faces: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Path, refiner_run: Path, data_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    split = FaceSet("PublicTest", faces, np.zeros(len(faces), np.uint8), np.arange(len(faces), dtype=np.int32))
-    monkeypatch.setattr("train.data.fer2013.load", lambda *_: {"PublicTest": split})
-    monkeypatch.setattr("train.detector.sources.read_sources", lambda *_: Sources(collection, collection, []))
-    monkeypatch.setattr("train.detector.development.compose", lambda *_: development)
-    options = ["--faces", "faces", "--data", "fer2013.csv", "--out", str(tmp_path / "out")]
+    out = tmp_path / "out"
 
-    status = main(["detector", str(run), "--refiner", str(refiner_run), *options])
+    status = main(["detector", str(run), "--refiner", str(refiner_run), *data_options, "--out", str(out)])
 
     assert status == 0
     shown = capsys.readouterr().out
     assert re.search(r"refiner: \d kB, 50 parameters and .* for each of 0\.\d candidates in a frame", shown)
     assert shown.count("Edge TPU, predicted:") == 2
-    assert load_detector(tmp_path / "out").refiner
+    assert load_detector(out).refiner

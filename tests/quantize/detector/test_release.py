@@ -19,11 +19,9 @@ from quantize.release import check_release
 from quantize.tflite.convert import convert_float, convert_int8
 from quantize.tflite.verify import detector_requirements, verify
 from tests.quantize.detector.conftest import HEIGHT, STRIDES, WIDTH, frame
-from train.data.fer2013 import FaceSet
 from train.detector.development import Frame
 from train.detector.network import build
 from train.detector.recipe import Shape
-from train.detector.sources import Sources
 from train.detector.synthesis.sprites import Collection
 from train.tflite.graph import read_graph
 from train.tflite.run import run_float
@@ -190,21 +188,11 @@ def test_a_folder_that_is_no_run_is_refused(
 
 
 def test_the_command_shows_what_was_measured(
-    run: Path,
-    collection: Collection,
-    development: dict[str, list[Frame]],
-    faces: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Path, data_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    split = FaceSet("PublicTest", faces, np.zeros(len(faces), np.uint8), np.arange(len(faces), dtype=np.int32))
-    monkeypatch.setattr("train.data.fer2013.load", lambda *_: {"PublicTest": split})
-    monkeypatch.setattr("train.detector.sources.read_sources", lambda *_: Sources(collection, collection, []))
-    monkeypatch.setattr("train.detector.development.compose", lambda *_: development)
     out = tmp_path / "out"
 
-    status = main(["detector", str(run), "--faces", "faces", "--data", "fer2013.csv", "--out", str(out)])
+    status = main(["detector", str(run), *data_options, "--out", str(out)])
 
     assert status == 0
     shown = capsys.readouterr().out
