@@ -22,6 +22,10 @@ from train.run.progress import Progress, silent
 THING_PX = 200
 """Longer side of an object in memory."""
 
+SHOW_FACES = frozenset({"neg-1637.jpg", "neg-1639.jpg"})
+"""Photographs that show faces all the same, of people in the dark behind candles, and are left out of ``noface``: it
+usually comes from JoakimSoderberg/haarcascade-negatives, which has them. Neither would be held back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -43,8 +47,8 @@ def read_sources(
     """Read all images into memory.
 
     Args:
-        folder: ``portraits/`` with ``portraits.csv``, ``noface/``, ``masks/`` with ``masks.csv`` if there are heads
-            with masks, and, for clips, ``dev/`` with ``dev.csv``.
+        folder: ``portraits/`` with ``portraits.csv``, ``noface/`` (without ``SHOW_FACES``), ``masks/`` with
+            ``masks.csv`` if there are heads with masks, and, for clips, ``dev/`` with ``dev.csv``.
         wider: label files of WIDER FACE, each with the folder of its images.
         faces: FER2013; heads for training wear the faces of Training, those held back the faces of PublicTest.
         more: other folders of images without faces.
@@ -61,7 +65,8 @@ def read_sources(
     worn = held_back_faces = np.empty((0, INPUT_SIZE_PX, INPUT_SIZE_PX), np.uint8)
     if faces:
         worn, held_back_faces = training_faces(faces).pixels, require_split(faces, "PublicTest").pixels
-    empty = [each for where in (folder / "noface", *more) for each in read_empty(where, progress)]
+    empty = [each for each in read_empty(folder / "noface", progress) if each.name not in SHOW_FACES]
+    empty += [each for where in more for each in read_empty(where, progress)]
     tight = read_labelled(folder / "masks", folder / "masks.csv", progress) if (folder / "masks").is_dir() else []
     objects = read_things(things) if things else []
     training, held_back = Collection(photographs, empty, worn, tight, objects).split(held_back_faces)

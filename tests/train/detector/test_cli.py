@@ -18,7 +18,7 @@ from train import cli
 from train.detector import count, development, reach
 from train.detector.recipe import RECIPES, Shape, Synthesis
 from train.detector.refiner import recipe as refiner
-from train.detector.sources import read_sources
+from train.detector.sources import SHOW_FACES, read_sources
 from train.detector.synthesis.sprites import Collection
 
 
@@ -41,6 +41,16 @@ def test_a_folder_becomes_what_to_learn_from_and_what_is_held_back(folder: Path)
     assert len(sources.training.empty) + len(sources.held_back.empty) == 30
     assert len(sources.training.faces) == 0
     assert sources.clips == []
+
+
+@pytest.mark.parametrize("name", sorted(SHOW_FACES))
+def test_a_photograph_that_is_known_to_show_faces_is_not_among_those_without(folder: Path, name: str) -> None:
+    (folder / "noface" / "view0.png").rename(folder / "noface" / name)
+
+    sources = read_sources(folder)
+
+    assert name not in {each.name for each in (*sources.training.empty, *sources.held_back.empty)}
+    assert len(sources.training.empty) + len(sources.held_back.empty) == 29
 
 
 def test_a_detector_is_trained_and_measured(
