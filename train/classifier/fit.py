@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from train.data.fer2013 import FaceSet
 from train.data.selection import require_split, training_faces
 from train.run.backend import jit_compile
 from train.run.checkpoints import History, WeightAverage, finished_epochs, load_state
+from train.run.epochs import train_epochs
 from train.run.folder import MODEL_FILE, STATE_FILE, RunOptions, check_folder, locked, read_settings, write_settings
 from train.run.layers import multiply_adds
 from train.run.plots import save_curves
@@ -119,20 +119,17 @@ def _fit(
     data = {"name": training.data, "sha256": sha256}
     write_settings(folder, {**settings, "labels": training.classes, "data": data})
 
-    model.fit(
+    train_epochs(
+        model,
         batches(pixels, targets, recipe.batch, options.seed, done),
-        steps_per_epoch=steps,
-        shuffle=False,  # batches shuffles, by seed and epoch
-        initial_epoch=done,
-        epochs=epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
+        steps,
+        range(done, epochs),
+        [
             *callbacks,
             average,
             StopMixup(recipe, epochs),
             SaveAndEvaluate(folder, recipe, average, held_out),
             History(folder, HISTORY_COLUMNS, save_curves),
-            keras.callbacks.TerminateOnNaN(),
         ],
     )
     return folder / MODEL_FILE

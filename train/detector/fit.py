@@ -6,11 +6,11 @@ epoch on, ``model.keras``: the averaged weights in float32, for the input size o
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import keras
@@ -28,6 +28,7 @@ from train.detector.synthesis.sprites import Collection
 from train.detector.training_model import TrainingModel, batches
 from train.run.backend import jit_compile
 from train.run.checkpoints import History, WeightAverage, load_state
+from train.run.epochs import train_epochs
 from train.run.folder import MODEL_FILE, STATE_FILE, RunOptions, check_folder, write_settings
 from train.run.layers import multiply_adds
 from train.run.saved import open_model
@@ -73,19 +74,8 @@ def fit(
     keras.utils.set_random_seed(options.seed)
     keras.mixed_precision.set_dtype_policy(options.precision)
     model = TrainingModel(build(recipe.canvas_px, recipe.network), recipe, _open_teacher(teacher, recipe))
-    model.compile(
-        optimizer(
-            model.network,
-            epochs * recipe.steps,
-            learning_rate=recipe.learning_rate,
-            warmup_steps=recipe.warmup_steps,
-            weight_decay=recipe.weight_decay,
-        ),
-        jit_compile=jit_compile(),
-    )
-    cells = len(model.cells)
-    model((np.zeros((1, *recipe.canvas_px, 1), np.uint8), np.zeros((1, cells, 5), np.float32)))
-    model.optimizer.build(model.network.trainable_variables)
+    model((np.zeros((1, *recipe.canvas_px, 1), np.uint8), np.zeros((1, len(model.cells), 5), np.float32)))
+    compile_model(model, recipe, epochs)
     if start is not None and not resume:
         load_weights(model.network, start)
     average = WeightAverage(recipe.average)
@@ -94,18 +84,15 @@ def fit(
     generator = SceneGenerator(collection, recipe.canvas_px, recipe.synthesis)
     write_settings(folder, _settings(recipe, options, epochs, teacher, model.network, collection))
 
-    model.fit(
+    train_epochs(
+        model,
         batches(generator, recipe, options.seed, done, hard.before, workers),
-        steps_per_epoch=recipe.steps,
-        shuffle=False,  # batches shuffles, by seed and epoch
-        initial_epoch=done,
-        epochs=epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
+        recipe.steps,
+        range(done, epochs),
+        [
             average,
             SaveAndEvaluate(folder, recipe, options.seed, average, generator, hard, development),
             History(folder, HISTORY_COLUMNS, save_curves),
-            keras.callbacks.TerminateOnNaN(),
         ],
     )
     return folder / MODEL_FILE
@@ -146,19 +133,32 @@ def _open_teacher(path: Path | None, recipe: Recipe) -> keras.Model | None:
     return teacher
 
 
-def optimizer(
-    network: keras.Model, steps: int, *, learning_rate: float, warmup_steps: int, weight_decay: float
-) -> keras.optimizers.Optimizer:
-    """AdamW, which warms up linearly to ``learning_rate`` and falls as a cosine to zero after ``steps``."""
+class _Course(Protocol):
+    """What the recipe of a detector and that of a refiner both say of the optimizer."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup_steps(self) -> int: ...
+    @property
+    def weight_decay(self) -> float: ...
+
+
+def compile_model(model: keras.Model, recipe: _Course, epochs: int) -> None:
+    """Give ``model``, a network with its loss, AdamW with the recipe's schedule for ``epochs``, ready to be resumed."""
     schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=learning_rate / 100,
-        decay_steps=max(1, steps - warmup_steps),
-        warmup_target=learning_rate,
-        warmup_steps=warmup_steps,
+        initial_learning_rate=recipe.learning_rate / 100,
+        decay_steps=max(1, epochs * recipe.steps - recipe.warmup_steps),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=recipe.warmup_steps,
     )
-    adamw = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=5.0)
-    adamw.exclude_from_weight_decay([v for v in network.trainable_variables if len(v.shape) == 1])
-    return adamw
+    adamw = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
+    weights = model.network.trainable_variables
+    adamw.exclude_from_weight_decay([each for each in weights if len(each.shape) == 1])
+    model.compile(adamw, jit_compile=jit_compile())
+    adamw.build(weights)
 
 
 def _settings(

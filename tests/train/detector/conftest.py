@@ -7,6 +7,7 @@ import pytest
 
 from edge.model.golden import golden_input
 from train.data.photographs import Photograph
+from train.detector.development import Frame, compose
 from train.detector.synthesis.occlusions import Thing
 from train.detector.synthesis.sprites import Collection
 
@@ -45,3 +46,22 @@ def collection() -> Collection:
     tight = [tight_head(f"{kind}_{n}.jpg", n) for kind in ("with_mask", "without_mask") for n in range(5)]
     things = [Thing(f"thing{n}.png", drawn_face(200 + n), np.full((48, 48), 255, np.uint8)) for n in range(3)]
     return Collection([portrait(n) for n in range(40)], [view(n) for n in range(30)], faces, tight, things)
+
+
+@pytest.fixture(scope="session")
+def development(collection: Collection) -> dict[str, list[Frame]]:
+    """A fiftieth of the development set that ``collection`` makes."""
+    return dict(compose(collection, [], share=0.02))
+
+
+@pytest.fixture
+def quick_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run steps without tracing them, which takes longer than a few steps do, and draw no curves."""
+    import keras
+
+    compiled = keras.Model.compile
+    monkeypatch.setattr(
+        keras.Model, "compile", lambda model, optimizer, **_: compiled(model, optimizer, run_eagerly=True)
+    )
+    for module in ("train.detector.fit", "train.detector.refiner.fit"):
+        monkeypatch.setattr(f"{module}.save_curves", lambda history, png: None)

@@ -12,15 +12,13 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError, DataError, ModelError  # noqa: E402
 from train.detector import checkpoints  # noqa: E402
-from train.detector import fit as fit_module  # noqa: E402
 from train.detector import recipe as recipe_module  # noqa: E402
-from train.detector.development import Frame, compose  # noqa: E402
+from train.detector.development import Frame  # noqa: E402
 from train.detector.fit import fit, load_weights, save_weights  # noqa: E402
 from train.detector.network import build  # noqa: E402
 from train.detector.plots import save_curves  # noqa: E402
 from train.detector.recipe import Recipe, Shape, Synthesis  # noqa: E402
 from train.detector.synthesis.sprites import Collection  # noqa: E402
-from train.detector.training_model import TrainingModel  # noqa: E402
 from train.run.checkpoints import History  # noqa: E402
 from train.run.folder import RunOptions  # noqa: E402
 
@@ -40,19 +38,8 @@ TINY = Recipe(
 
 
 @pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fast(quick_runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "HARD_SHARE", 2)
-    monkeypatch.setattr(fit_module, "save_curves", lambda history, png: None)  # takes long
-    compiled = TrainingModel.compile
-    # Tracing three steps takes longer than running them.
-    monkeypatch.setattr(
-        TrainingModel, "compile", lambda model, optimizer, **_: compiled(model, optimizer, run_eagerly=True)
-    )
-
-
-@pytest.fixture(scope="module")
-def development(collection: Collection) -> dict[str, list[Frame]]:
-    return dict(compose(collection, [], share=0.02))
 
 
 def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(

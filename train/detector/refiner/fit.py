@@ -7,7 +7,6 @@ The run folder holds ``run.json``, ``history.csv``, ``curves.png``, ``state.npz`
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,7 @@ from edge.errors import ConfigError
 from train.detector.candidates import SMALLEST_PX, Find, proposer
 from train.detector.checkpoints import HISTORY_COLUMNS, figures
 from train.detector.development import SETS_WITH_FACES, SETS_WITHOUT_FACES, Frame
-from train.detector.fit import load_weights, optimizer, save_weights
+from train.detector.fit import compile_model, load_weights, save_weights
 from train.detector.metrics import match_boxes
 from train.detector.plots import save_curves
 from train.detector.refiner.crops import CropGenerator
@@ -31,8 +30,8 @@ from train.detector.refiner.recipe import Recipe
 from train.detector.refiner.refine import cut_candidates, refine
 from train.detector.refiner.training_model import TrainingModel, batches
 from train.detector.synthesis.sprites import Collection
-from train.run.backend import jit_compile
 from train.run.checkpoints import History, WeightAverage, in_float32, load_state, save_model, save_state
+from train.run.epochs import train_epochs
 from train.run.folder import (
     MODEL_FILE,
     STATE_FILE,
@@ -93,18 +92,8 @@ def fit(
     keras.utils.set_random_seed(options.seed)
     keras.mixed_precision.set_dtype_policy(options.precision)
     model = TrainingModel(build(recipe.network, recipe.size_px), recipe)
-    model.compile(
-        optimizer(
-            model.network,
-            epochs * recipe.steps,
-            learning_rate=recipe.learning_rate,
-            warmup_steps=recipe.warmup_steps,
-            weight_decay=recipe.weight_decay,
-        ),
-        jit_compile=jit_compile(),
-    )
     model((np.zeros((1, recipe.size_px, recipe.size_px, 1), np.uint8), np.zeros((1, 6), np.float32)))
-    model.optimizer.build(model.network.trainable_variables)
+    compile_model(model, recipe, epochs)
     if options.start is not None and not resume:
         load_weights(model.network, options.start)
     average = WeightAverage(recipe.average)
@@ -127,14 +116,13 @@ def fit(
             "multiply_adds": multiply_adds(model.network),
         },
     )
-    model.fit(
-        batches(kept, draw, recipe, options.seed, range(done, epochs)),
-        steps_per_epoch=recipe.steps,
-        shuffle=False,  # batches shuffles, by seed and epoch
-        initial_epoch=done,
-        epochs=epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[average, save, History(folder, HISTORY_COLUMNS, save_curves), keras.callbacks.TerminateOnNaN()],
+    ahead = range(done, epochs)
+    train_epochs(
+        model,
+        batches(kept, draw, recipe, options.seed, ahead),
+        recipe.steps,
+        ahead,
+        [average, save, History(folder, HISTORY_COLUMNS, save_curves)],
     )
     return folder / MODEL_FILE
 

@@ -14,14 +14,12 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 
 from edge.errors import ConfigError, ModelError  # noqa: E402
 from tests.support.paths import TINY  # noqa: E402
-from train.detector.development import Frame, compose  # noqa: E402
+from train.detector.development import Frame  # noqa: E402
 from train.detector.fit import load_weights  # noqa: E402
 from train.detector.recipe import Synthesis  # noqa: E402
-from train.detector.refiner import fit as fit_module  # noqa: E402
 from train.detector.refiner.fit import fit  # noqa: E402
 from train.detector.refiner.network import build  # noqa: E402
 from train.detector.refiner.recipe import Recipe, Shape  # noqa: E402
-from train.detector.refiner.training_model import TrainingModel  # noqa: E402
 from train.detector.synthesis.sprites import Collection  # noqa: E402
 from train.run.checkpoints import History  # noqa: E402
 from train.run.folder import RunOptions  # noqa: E402
@@ -40,19 +38,7 @@ SMALL = Recipe(
 )
 
 
-@pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_module, "save_curves", lambda history, png: None)  # takes long
-    compiled = TrainingModel.compile
-    # Tracing two steps takes longer than running them.
-    monkeypatch.setattr(
-        TrainingModel, "compile", lambda model, optimizer, **_: compiled(model, optimizer, run_eagerly=True)
-    )
-
-
-@pytest.fixture(scope="module")
-def development(collection: Collection) -> dict[str, list[Frame]]:
-    return dict(compose(collection, [], share=0.02))
+pytestmark = pytest.mark.usefixtures("quick_runs")
 
 
 def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
