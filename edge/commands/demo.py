@@ -34,6 +34,7 @@ WINDOW_S = 3.0
 _DAEMON = (sys.executable, "-m", "edge.commands.demo_sensor")
 ADDRESS_FILE = "page"
 """Where the daemon leaves the address of its page, beside its configuration."""
+_STILL = "; faces count once they have moved, as those on photographs hardly do: play a film to see people"
 _POLL_S = 0.05
 _STOP_TIMEOUT_S = 10.0
 _LAST_LINES = 15
@@ -76,7 +77,7 @@ def run_demo(
                 while not address.exists():
                     running.check()
                     time.sleep(_POLL_S)
-                note = _offer(address.read_text("ascii"), browse=browse)
+                note = _offer(address.read_text("ascii"), browse=browse) + (_STILL if clip and _is_still(clip) else "")
                 if not sys.stdout.isatty():
                     count = f"{windows} window{'s' * (windows != 1)}"
                     until = f"; the demo ends after {count}, --windows N shows more" if windows else ""
@@ -104,6 +105,13 @@ def _playable(clip: Path) -> Path:
             f"--clip {shown_name(path)}: is not UTF-8, which a configuration has to be; rename it"
         ) from error
     return path
+
+
+def _is_still(clip: Path) -> bool:
+    """Whether it may be of photographs: an image, or a folder of images."""
+    from edge.camera.replay import IMAGE_SUFFIXES
+
+    return clip.is_dir() or clip.suffix.lower() in IMAGE_SUFFIXES - {".gif"}
 
 
 def _offer(address: str, *, browse: bool) -> str:

@@ -41,11 +41,14 @@ class Mood:
     dominant: str | None
     withheld: str | None
     basis: str = ""
+    still: int = 0
 
     @property
     def counted(self) -> str:
-        """The number of people in words."""
-        return {0: "nobody", 1: "1 person"}.get(self.people, f"{self.people} people")
+        """The number of people in words, and of faces that are none because they never moved."""
+        people = {0: "nobody", 1: "1 person"}.get(self.people, f"{self.people} people")
+        faces = {0: "", 1: ", and 1 face that never moved"}
+        return people + faces.get(self.still, f", and {self.still} faces that never moved")
 
     @classmethod
     def of(cls, record: Aggregate | Live) -> Mood:
@@ -64,7 +67,8 @@ class Mood:
                 withheld = f"emotions withheld: {gathering.visits} of {gathering.needed} visits have ended"
             if record.basis is not None:
                 basis = _BASIS.get(record.basis.kind, _printable(record.basis.kind)).format(record.basis.people)
-        return cls(people, shares, max(shares, key=shares.__getitem__) if shares else None, withheld, basis)
+        still = record.faces.still if isinstance(record, Aggregate) else 0
+        return cls(people, shares, max(shares, key=shares.__getitem__) if shares else None, withheld, basis, still)
 
 
 @dataclass(frozen=True, slots=True)

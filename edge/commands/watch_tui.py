@@ -317,7 +317,9 @@ def _why_empty(window: Window | None, *, brief: bool = False) -> str:
         return "? withheld" if brief else window.mood.withheld
     if window.analysed == 0:
         return "× no data" if brief else "no data: the camera delivered no image"
-    return "· nobody" if brief else "no face was seen in this window"
+    if brief:
+        return "· nobody"
+    return "faces that never move are not counted" if window.mood.still else "no face was seen in this window"
 
 
 def _message(sentence: str, height: int) -> list[RenderableType]:

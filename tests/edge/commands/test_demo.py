@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.commands.demo import run_demo
@@ -66,6 +68,22 @@ def test_exactly_the_windows_asked_for_reach_the_standard_output_as_json(
     )
     assert {json.loads(line)["dominant"] for line in lines} == {"happy"}
     assert [json.loads(line)["device"] for line in lines] == ["fer-demo"] * 3
+
+
+@pytest.mark.parametrize("name", ["portrait.png", ""], ids=["an image", "a folder"])
+def test_photographs_are_said_to_show_nobody_and_what_to_play_instead(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "portrait.png"), np.zeros((120, 160), np.uint8))
+
+    run_demo(windows=1, json=True, clip=tmp_path / name, daemon=[sys.executable, "-c", PUBLISHING_DAEMON])
+    of_photographs = capsys.readouterr().err
+    run_demo(windows=1, json=True, clip=CLIP, daemon=[sys.executable, "-c", PUBLISHING_DAEMON])
+    of_a_film = capsys.readouterr().err
+
+    told = "faces count once they have moved, as those on photographs hardly do: play a film to see people"
+    assert told in of_photographs
+    assert told not in of_a_film
 
 
 def test_a_daemon_that_ends_is_reported_with_its_last_lines() -> None:

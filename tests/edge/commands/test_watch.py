@@ -87,6 +87,8 @@ def test_a_json_line_stays_one_line_that_moves_no_cursor(running: Mosquitto, dev
         ({}, "7 people: neutral 55%, happy 30%, surprise 5%, sad 5%, fear 5%"),
         ({"emotions": None, "uncertain": None, "suppressed": "too_few_people", "people": 1}, "1 person (emotions"),
         ({"emotions": None, "uncertain": None, "people": 0}, "nobody"),
+        ({"emotions": None, "uncertain": None, "people": 0, "still": 2}, "nobody, and 2 faces that never moved"),
+        ({"still": 1}, "7 people, and 1 face that never moved: neutral 55%"),
     ],
 )
 def test_a_pipe_gets_one_line_per_window(

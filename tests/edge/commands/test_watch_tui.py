@@ -101,6 +101,7 @@ def test_a_room_shows_a_bar_and_a_percentage_for_every_emotion() -> None:
     [
         (a_room(), "waiting for the first window"),
         (a_room(NOBODY), "no face was seen in this window"),
+        (a_room(replace(NOBODY, still=2)), "faces that never move are not counted"),
         (a_room(NOBODY, analysed=0), "no data: the camera delivered no image"),
         (a_room(WITHHELD), "too few people for privacy"),
         (a_room(online=False, state="running"), "○ fer-1a2b3c4d/cam0  offline"),
