@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from edge.errors import CameraError
+from edge.image_limit import FRAME_HEADERS
 
 MAX_JPEG_BYTES = 8 * 2**20
 MAX_BETWEEN_BYTES = 64 * 1024
@@ -18,7 +19,6 @@ MAX_JPEG_MP = 16
 
 _START = b"\xff\xd8\xff"
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 class JpegReader:

@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from edge import MAX_IMAGE_PIXELS
-from edge.camera.jpeg import FRAME_HEADERS
 from edge.errors import CameraError
+from edge.image_limit import PNG_START, too_large
 from edge.records import Pixels
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jpeg", ".jpg"})
 MAX_SIDE_PX = 1920
 """Longer sides are reduced: a detector works on far fewer pixels, and a frame stays below 4 MB."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _GIF_FRAME = b"\x21\xf9\x04"
 """How the block begins that every picture of an animation has in front of it."""
 
@@ -77,32 +75,6 @@ def read_image(path: Path) -> Pixels:
     return as_luma(image)
 
 
-def too_large(error: cv2.error, file: IO[bytes]) -> str:
-    """What to say of an image ``file`` that OpenCV refused with ``error``; empty if it is not too large.
-
-    JPEGs and PNGs are told with the size that their header announces.
-    """
-    if "CV_IO_MAX_IMAGE" not in str(error):
-        return ""
-    size = _announced_px(file)
-    told = " ({}x{} pixels)".format(*size) if size else ""
-    return f"is too large{told}; make it smaller, at most {MAX_IMAGE_PIXELS / 10**6:g} megapixels are read"
-
-
-def _announced_px(file: IO[bytes]) -> tuple[int, int] | None:
-    head = file.read(24)
-    if head.startswith(_PNG):
-        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-    at = 2
-    while head.startswith(b"\xff") and len(head) > 8:
-        file.seek(at)
-        head = file.read(9)
-        if head[1] in FRAME_HEADERS:
-            return int.from_bytes(head[7:9], "big"), int.from_bytes(head[5:7], "big")
-        at += 2 + int.from_bytes(head[2:4], "big")
-    return None
-
-
 def shortcoming(path: Path) -> str:
     """What a picture made of this file lacks, although ``read_image`` reads it; empty if nothing is known."""
     suffix = path.suffix.lower()
@@ -148,7 +120,7 @@ def _harms_opencv(path: Path) -> bool:
         head = file.read(21)
         if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X":
             return bool(head[20:] and head[20] & 2)
-        if head[:8] != _PNG:
+        if head[:8] != PNG_START:
             return False
         left = path.stat().st_size - file.seek(8)
         while left > 0:

@@ -16,8 +16,8 @@ from typing import IO, Self, cast
 import cv2
 import numpy as np
 
-from edge.camera.luma import too_large
 from edge.errors import DataError
+from edge.image_limit import too_large
 from edge.records import Pixels
 
 PICTURES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", ".webp"})
