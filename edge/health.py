@@ -45,12 +45,16 @@ class Meter:
         self.windows = 0
         """Windows that were finished."""
 
+    def now_s(self) -> float:
+        """The clock that stages are timed with."""
+        return time.perf_counter()
+
     @contextmanager
     def time(self, stage: Stage) -> Iterator[None]:
         """Measure one pass through ``stage``."""
-        begun_s = time.perf_counter()
+        begun_s = self.now_s()
         yield
-        self._durations_s.setdefault(stage, deque(maxlen=_SAMPLES)).append(time.perf_counter() - begun_s)
+        self._durations_s.setdefault(stage, deque(maxlen=_SAMPLES)).append(self.now_s() - begun_s)
 
     def frame_done(self) -> None:
         """One more frame went all the way."""

@@ -56,9 +56,10 @@ class Looks:
 class Benchmark:
     """One run over a clip.
 
-    ``start_s`` is from the start of the process to the first frame, ``start_cpu_s`` its processor time.
-    ``cpu_ms_per_frame`` is the processor time of the whole process after that, for each of ``frames``; ``stage_ms`` is
-    what each stage takes of it. ``faces_per_frame`` are all boxes that the detector found or the tracker carries,
+    ``start_s`` is from the start of the process to the first frame, ``start_cpu_s`` its processor time, and
+    ``frames_per_s`` the rate after that. ``cpu_ms_per_frame`` is the processor time of the whole process for each of
+    the frames after the first; ``stage_ms`` is what each stage takes of it, ``detect_ms`` and ``classify_ms`` what one
+    pass takes. ``faces_per_frame`` are all boxes that the detector found or the tracker carries,
     ``people_per_frame`` those that count: confirmed, and seen to move. ``allocated_kb`` is what Python and numpy
     allocate at most at once for one frame with a detection; ``rss_mb`` is the resident memory at the end, in 10^6
     bytes. ``looks`` is None for a detector that looks once at every frame, whatever its size.
@@ -88,23 +89,29 @@ class Benchmark:
     def lines(self) -> Iterator[str]:
         """The same for a terminal."""
         yield f"{self.clip}, {self.detector}, {self.model}: {self.frames} frame{'s' * (self.frames != 1)}"
-        yield (
-            f"  {self.cpu_ms_per_frame:8.2f} ms of processor time a frame, {self.frames_per_s:.1f} frames/s, of which"
-        )
-        for stage, spent_ms in self.stage_ms.items():
-            yield f"  {spent_ms:8.2f} ms {stage}"
-        for stage, duration in (("detect", self.detect_ms), ("classify", self.classify_ms)):
+        rate = f"{self.frames_per_s:.1f} frames/s, " * (self.frames > 1)
+        yield f"  time that passed: {rate}{self.start_s or 0:.2f} s to the first frame"
+        yield "  processor time:"
+        yield f"  {self.start_cpu_s:8.2f} s to the first frame"
+        if self.frames > 1:
+            yield f"  {self.cpu_ms_per_frame:8.2f} ms for each frame after it, of which"
+            rest_ms = max(0.0, self.cpu_ms_per_frame - sum(self.stage_ms.values()))
+            for stage, spent_ms in (self.stage_ms | {"all else": rest_ms}).items():
+                yield f"    {spent_ms:8.2f} ms {stage}"
+        for stage, duration in (("detection", self.detect_ms), ("classification", self.classify_ms)):
             if duration is None:
-                yield f"         – ms {stage}: too few to time; give a clip that is longer, or has faces that move"
+                yield f"         – ms a {stage}: too few to time; give a clip that is longer, or has faces that move"
             else:
-                yield f"  {duration.p50:8.2f} ms each {stage} (median; 95 % under {duration.p95:.2f} ms)"
+                rare = f"median; 95 % under {duration.p95:.2f} ms; not on every frame"
+                yield f"  {duration.p50:8.2f} ms a {stage} ({rare})"
         if looks := self.looks:
-            if looks.whole > looks.at_once:
-                yield f"  {looks.at_once:8} of {looks.whole} parts of a frame in each detection (detector.max_looks)"
             share = 2 * looks.whole_ms / 10
-            yield f"  {looks.whole_ms:8.2f} ms to detect in a whole frame; twice a second takes {share:.1f} % of a core"
+            told = "to detect in all of the last frame, many times in a row; twice a second takes"
+            yield f"  {looks.whole_ms:8.2f} ms {told} {share:.1f} % of a core"
+        yield "  results and memory:"
+        if looks and looks.whole > looks.at_once:
+            yield f"  {looks.at_once:8} of {looks.whole} parts of a frame in each detection (detector.max_looks)"
         yield f"  {self.faces_per_frame:8.2f} faces a frame, {self.people_per_frame:.2f} people{self._why_nobody()}"
-        yield f"  {self.start_s or 0:8.2f} s to the first frame, {self.start_cpu_s:.2f} s of processor time"
         yield f"  {self.allocated_kb:8.0f} kB allocated for a frame at most"
         yield f"  {self.rss_mb or 0:8.1f} MB resident"
 
@@ -117,11 +124,23 @@ class Benchmark:
 
 
 class StageMeter(Meter):
-    """Adds up the processor time of each stage, decoding included, which another thread does."""
+    """Measures processor time instead of the time that passes, and adds it up by stage.
+
+    Decoding is one of them, which another thread does.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.cpu_s: defaultdict[str, float] = defaultdict(float, decode=0.0)
+
+    def begin(self) -> None:
+        """Add up from now on."""
+        for stage in self.cpu_s:
+            self.cpu_s[stage] = 0.0
+
+    def now_s(self) -> float:
+        """What this thread has taken of a processor."""
+        return time.thread_time()
 
     @contextmanager
     def time(self, stage: Stage) -> Iterator[None]:
@@ -132,9 +151,9 @@ class StageMeter(Meter):
     @contextmanager
     def processor_time(self, stage: str) -> Iterator[None]:
         """The processor time of this thread."""
-        begun_s = time.thread_time()
+        begun_s = self.now_s()
         yield
-        self.cpu_s[stage] += time.thread_time() - begun_s
+        self.cpu_s[stage] += self.now_s() - begun_s
 
 
 class TimedCamera:
@@ -162,8 +181,8 @@ class TimedCamera:
 class Witness:
     """Stands where results leave and where the preview looks on: puts windows into an outbox, and counts."""
 
-    def __init__(self, device: Device, outbox: Outbox) -> None:
-        self._device, self._outbox = device, outbox
+    def __init__(self, device: Device, outbox: Outbox, meter: StageMeter) -> None:
+        self._device, self._outbox, self._meter = device, outbox, meter
         self._clock = WallClock(is_set=lambda _: False)
         self.faces = self.people = 0
         self.ready_s: float | None = None
@@ -182,6 +201,7 @@ class Witness:
         """Count the faces; measuring begins after the first frame."""
         if self.last is None:
             give_back()  # as the daemon does when it is ready
+            self._meter.begin()
             self.ready_s, self.cpu_s, self.begun_s = process_age_s(), time.process_time(), time.perf_counter()
         self.last = frame
         self.faces += len(tracks)
@@ -202,7 +222,7 @@ def bench(config: Config) -> Benchmark:
     capture.start()
     with tempfile.TemporaryDirectory() as folder:
         outbox = Outbox(Path(folder) / "outbox.sqlite", device.id)
-        witness = Witness(device, outbox)
+        witness = Witness(device, outbox, meter)
         pipeline = build_pipeline(config, capture, detector, classifier, witness, meter, Throttle(), witness)
         try:
             pipeline.run(threading.Event())
@@ -211,20 +231,21 @@ def bench(config: Config) -> Benchmark:
             capture.stop()
             outbox.close()
     rss_mb = resident_mb()
-    frames, detect_ms = meter.analysed, meter.percentiles_ms("detect")
+    frames = meter.analysed
+    after = max(1, frames - 1)  # the first, which are measured
     return Benchmark(
         clip=capture.name,
         detector=detector.name,
         model=classifier.manifest.id,
         frames=frames,
-        frames_per_s=frames / elapsed_s,
+        frames_per_s=(frames - 1) / elapsed_s,
         start_s=witness.ready_s,
         start_cpu_s=witness.cpu_s,
-        cpu_ms_per_frame=1000 * cpu_s / frames,
-        stage_ms={stage: 1000 * spent_s / frames for stage, spent_s in meter.cpu_s.items()},
+        cpu_ms_per_frame=1000 * cpu_s / after,
+        stage_ms={stage: 1000 * spent_s / after for stage, spent_s in meter.cpu_s.items()},
         faces_per_frame=witness.faces / frames,
         people_per_frame=witness.people / frames,
-        detect_ms=detect_ms,
+        detect_ms=meter.percentiles_ms("detect"),
         looks=_looks(detector, witness.last),
         classify_ms=meter.percentiles_ms("classify"),
         allocated_kb=_allocated_kb(pipeline, witness.last),
