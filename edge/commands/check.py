@@ -203,7 +203,10 @@ def _more_frames(camera: Camera) -> Iterator[Pixels]:
 
 
 def _find(config: Config, frames: list[Pixels], turn: int) -> list[tuple[Face, ...]]:
-    """The faces of each frame, turned clockwise by ``turn`` degrees; the detector remembers none of another turn."""
+    """The faces of each frame, turned clockwise by ``turn`` degrees.
+
+    The detector is a new one, as it remembers faces from one frame to the next.
+    """
     from edge.camera.turn import turned
 
     detector, _ = open_detector(replace(config.detector, min_face_px=_SMALLEST_PX), config.inference)

@@ -40,7 +40,6 @@ def portraits(shared: Path, count: int) -> list[tuple[Pixels, Face]]:
             box = [float(row[side]) for side in ("left_px", "top_px", "width_px", "height_px")]
             if box[3] >= 50 and len(found) < count:
                 image = read_image(folder / "portraits" / row["image"])
-                assert image is not None
                 face = clip_box(image, from_opencv(box)[0], 1.0)
                 assert face is not None
                 found.append((image, face))
