@@ -12,6 +12,7 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 from edge.vision.detector.decode import decode  # noqa: E402
 from train.detector.network import RARE, build  # noqa: E402
 from train.detector.recipe import INPUT_SIZE_PX, STRIDES  # noqa: E402
+from train.run.layers import multiply_adds  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,8 @@ def test_it_gives_a_map_of_logits_and_one_of_boxes_per_stride(model: Any) -> Non
 
     assert model.input_shape == (None, rows, columns, 1)
     assert model.output_shape == shapes
-    assert 300_000 < model.count_params() < 450_000
+    assert 200_000 < model.count_params() < 300_000
+    assert 43e6 < multiply_adds(model) < 45e6
 
 
 def test_it_holds_only_what_an_edge_tpu_maps(model: Any) -> None:
