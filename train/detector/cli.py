@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.data.options import fer2013_options, load_faces, photograph_options
 from train.detector.recipe import RECIPES
+from train.detector.refiner.recipe import RECIPES as REFINER_RECIPES
 from train.run.backend import start_backend
 from train.run.folder import MODEL_FILE, RunOptions, check_folder, is_resumable, read_settings
 from train.run.options import epochs_option, precision_option, run_options, whole_number
@@ -46,12 +47,19 @@ def add_commands(detector: argparse.ArgumentParser) -> None:
 
     refiner = commands.add_parser(
         "refiner",
-        parents=[*data, run_options(None, "runs/refiner-SEED"), epochs_option(), precision_option(), _fit_options()],
+        parents=[*data, run_options(None, "runs/RECIPE-SEED"), epochs_option(), precision_option(), _fit_options()],
         help="train the second network, which looks again at what a detector proposes",
         description="Train a refiner on what a detector proposes in such scenes. It belongs to that detector: both are "
         "released together, by fer-quantize detector with --refiner.",
     )
     refiner.add_argument("detector", type=Path, metavar="DETECTOR", help="a run folder of fit, or a release of it")
+    refiner.add_argument("--recipe", choices=sorted(REFINER_RECIPES), help="(default: refiner)")
+    refiner.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="RUN",
+        help="a run folder, .keras or .npz file of refiner-wide to distil from (default: none)",
+    )
     refiner.set_defaults(command=_refiner)
 
     evaluate = commands.add_parser(
@@ -123,7 +131,6 @@ def _fit(options: argparse.Namespace) -> int:
     folder = options.run or RUNS / f"{options.recipe or 'detector'}-{options.seed}"
     if options.resume and is_resumable(folder):
         before = read_settings(folder)
-        options.recipe = options.recipe or before["recipe"]["name"]
         if not options.teacher and before["options"].get("teacher"):
             options.teacher = Path(before["options"]["teacher"])
         _go_on(options, before)
@@ -152,12 +159,11 @@ def _refiner(options: argparse.Namespace) -> int:
     start_backend()
     from train.detector.development import compose
     from train.detector.refiner.fit import fit
-    from train.detector.refiner.recipe import Recipe
 
-    folder = options.run or RUNS / f"refiner-{options.seed}"
+    folder = options.run or RUNS / f"{options.recipe or 'refiner'}-{options.seed}"
     if options.resume and is_resumable(folder):
         _go_on(options, read_settings(folder))
-    recipe = Recipe()
+    recipe = REFINER_RECIPES[options.recipe or "refiner"]
     recipe = replace(recipe, steps=options.steps or recipe.steps)
     check_folder(folder, resume=options.resume)
     sources = _read(options)
@@ -169,6 +175,7 @@ def _refiner(options: argparse.Namespace) -> int:
         folder,
         RunOptions(options.seed, options.epochs, options.precision, options.start),
         resume=options.resume,
+        teacher=options.teacher,
         workers=options.workers,
     )
     print(f"{model}: trained; release it with the detector's run: fer-quantize detector RUN --refiner {folder}")
@@ -177,6 +184,7 @@ def _refiner(options: argparse.Namespace) -> int:
 
 def _go_on(options: argparse.Namespace, before: Mapping[str, Any]) -> None:
     """Fill in what ``options`` leave out with the settings that a resumed run had ``before``."""
+    options.recipe = options.recipe or before["recipe"]["name"]
     options.steps = options.steps or before["recipe"]["steps"]
     options.seed = options.seed or before["options"]["seed"]
     options.epochs = options.epochs or before["options"]["epochs"]

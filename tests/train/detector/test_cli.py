@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -104,8 +104,7 @@ def test_a_wide_detector_teaches_the_other_and_a_resumed_run_remembers_it(
 def test_a_refiner_is_trained_for_a_release_and_a_resumed_run_remembers_its_steps(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tiny = partial(refiner.Recipe, network=refiner.Shape(4, (4, 4), (1, 1)), batch=4, scenes=2, scenes_px=((120, 160),))
-    monkeypatch.setattr(refiner, "Recipe", partial(tiny, synthesis=Synthesis(smallest_px=18, largest_px=80, nobody=0)))
+    _make_refiners_tiny(monkeypatch)
     monkeypatch.setattr(development, "COMPOSED", 4)
     monkeypatch.chdir(tmp_path)
     train = ["detector", "refiner", str(TINY / "face"), "--faces", str(folder), "--workers", "1", "--seed", "3"]
@@ -120,6 +119,40 @@ def test_a_refiner_is_trained_for_a_release_and_a_resumed_run_remembers_its_step
     shown = capsys.readouterr().out
     assert "runs/refiner-3/model.keras: trained; release it with the detector's run" in shown
     assert "crops_per_s: " in shown
+
+
+def _make_refiners_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    synthesis, wide = Synthesis(smallest_px=18, largest_px=80, nobody=0), refiner.Shape(6, (6, 6), (1, 1))
+    for name, recipe in refiner.RECIPES.items():
+        shape = wide if name == "refiner-wide" else refiner.Shape(4, (4, 4), (1, 1))
+        tiny = replace(recipe, network=shape, teacher=wide, steps=2, batch=4, scenes=2, scenes_px=((120, 160),))
+        monkeypatch.setitem(refiner.RECIPES, name, replace(tiny, synthesis=synthesis))
+
+
+def test_a_wide_refiner_teaches_the_other_and_a_resumed_run_remembers_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _make_refiners_tiny(monkeypatch)
+    monkeypatch.setattr(development, "COMPOSED", 4)
+    monkeypatch.chdir(tmp_path)
+    train = ["detector", "refiner", str(TINY / "face"), "--faces", str(folder), "--workers", "1"]
+    wide = ["--recipe", "refiner-wide", "--epochs", "1", "--seed", "3"]
+    taught = ["--run", "runs/taught", "--epochs", "1", "--teacher"]
+
+    assert cli.main([*train, *wide]) == 0
+    assert "taught_loss: " not in capsys.readouterr().out
+    assert cli.main([*train, *taught, "runs/refiner-wide-3"]) == 0
+    assert cli.main([*train, "--run", "runs/taught", "--resume", "--epochs", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert cli.main([*train, "--run", "runs/other", "--teacher", "runs/absent"]) == 78
+
+    run = json.loads((tmp_path / "runs/taught/run.json").read_text("utf-8"))
+    teacher = tmp_path / "runs/refiner-wide-3/model.keras"
+    sha256 = hashlib.sha256(teacher.read_bytes()).hexdigest()
+    assert run["teacher"] == {"file": "runs/refiner-wide-3/model.keras", "sha256": sha256}
+    assert run["recipe"]["name"] == "refiner"
+    assert shown.count("taught_loss: ") == 2
+    assert "fer-train: weights runs/absent: cannot be read" in capsys.readouterr().err
 
 
 def test_an_absent_folder_ends_with_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

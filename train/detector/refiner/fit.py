@@ -34,6 +34,7 @@ from train.run.checkpoints import History, WeightAverage, in_float32, load_state
 from train.run.epochs import train_epochs
 from train.run.folder import (
     MODEL_FILE,
+    SETTINGS_FILE,
     STATE_FILE,
     RunOptions,
     check_folder,
@@ -55,6 +56,7 @@ def fit(
     options: RunOptions,
     *,
     resume: bool,
+    teacher: Path | None = None,
     workers: int = 1,
 ) -> Path:
     """Train on what ``detector`` proposes in scenes made from ``collection``; measure on ``development``.
@@ -67,31 +69,40 @@ def fit(
         folder: the run folder; must not hold a run unless ``resume``.
         options: seed, length, precision and what to start from: ``weights.npz`` or a ``.keras`` file.
         resume: continue from ``state.npz``.
+        teacher: such a file with weights of the recipe's teacher, or the folder of its run, to learn from. A resumed
+            run keeps its own.
         workers: threads that draw scenes.
 
     Returns:
         The path of ``model.keras``.
 
     Raises:
-        ConfigError: a run would be overwritten, there is nothing to resume, or it belongs to another network or
-            detector.
-        ModelError: the detector cannot be read or proposes nothing, or the weights to start from are of another
-            network.
+        ConfigError: a run would be overwritten, there is nothing to resume, or it belongs to another network,
+            detector or teacher.
+        ModelError: the detector cannot be read or proposes nothing, or ``start`` or ``teacher`` cannot be read, or
+            holds another network's weights.
     """
     check_folder(folder, resume=resume)
     file, find = proposer(detector)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    if resume and read_settings(folder)["detector"]["sha256"] != sha256:
-        raise ConfigError(
-            f"run {folder}: learns from another detector than {file}; resume with that, or start a new run"
-        )
+    before = read_settings(folder) if resume else {}
+    if teacher is None and before.get("teacher"):
+        teacher = Path(before["teacher"]["file"])
+    elif teacher is not None and teacher.is_dir():
+        teacher /= MODEL_FILE
+    keras.utils.set_random_seed(options.seed)
+    keras.mixed_precision.set_dtype_policy(options.precision)
+    model = TrainingModel(build(recipe.network, recipe.size_px), recipe, _open_teacher(teacher, recipe))
+    sources = {"detector": _source(file), "teacher": teacher and _source(teacher)}
+    for name, source in sources.items():
+        if resume and source and source["sha256"] != (before.get(name) or {}).get("sha256"):
+            raise ConfigError(
+                f"run {folder}: {source['file']} is not the {name} that it began with; give the file whose sha256 is "
+                f"in {SETTINGS_FILE}, or start a new run"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     epochs = options.epochs or recipe.epochs
     cv2.setNumThreads(1)  # scenes are drawn in parallel instead
 
-    keras.utils.set_random_seed(options.seed)
-    keras.mixed_precision.set_dtype_policy(options.precision)
-    model = TrainingModel(build(recipe.network, recipe.size_px), recipe)
     model((np.zeros((1, recipe.size_px, recipe.size_px, 1), np.uint8), np.zeros((1, 6), np.float32)))
     compile_model(model, recipe, epochs)
     if options.start is not None and not resume:
@@ -111,7 +122,7 @@ def fit(
         {
             "recipe": asdict(recipe),
             "options": asdict(options) | {"epochs": epochs, "start": options.start and str(options.start)},
-            "detector": {"file": str(file), "sha256": sha256},
+            **sources,
             "parameters": model.network.count_params(),
             "multiply_adds": multiply_adds(model.network),
         },
@@ -125,6 +136,18 @@ def fit(
         [average, save, History(folder, HISTORY_COLUMNS, save_curves)],
     )
     return folder / MODEL_FILE
+
+
+def _open_teacher(path: Path | None, recipe: Recipe) -> keras.Model | None:
+    if path is None:
+        return None
+    teacher = build(recipe.teacher, recipe.size_px)
+    load_weights(teacher, path)
+    return teacher
+
+
+def _source(file: Path) -> dict[str, str]:
+    return {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
 class SaveAndEvaluate(keras.callbacks.Callback):  # type: ignore[misc]

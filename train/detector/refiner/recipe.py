@@ -1,11 +1,14 @@
 """What decides a refiner's run, besides the data and the detector whose candidates it learns from.
 
-``weights/refiner-0.npz`` were measured by a run in PyTorch with this network, loss, crops and weights of sizes: 4.3
-million crops in batches of 256, drawn from 2.7 million candidates in 148,000 scenes, in 73 minutes of one core; for the
-last 3.0 million weights and activations were rounded to int8 in every step, which is not part of the code here, and a
-half of the last 0.6 million came from scenes with people drawn from behind. What it gains is in
-``train.detector.recipe``, by the number of crops (development set, float, with ``detector-2`` at 320x256, at 0.05 false
-faces per image without any):
+``refiner`` has 0.12 million parameters and 5.4 million multiply-adds. ``refiner-wide``, its teacher, has 0.15 million
+and 9.5 million.
+
+``weights/refiner-0.npz`` were measured by a run in PyTorch with the network of ``refiner-wide`` and this loss, crops
+and weights of sizes, without a teacher: 4.3 million crops in batches of 256, drawn from 2.7 million candidates in
+148,000 scenes, in 73 minutes of one core; for the last 3.0 million weights and activations were rounded to int8 in
+every step, which is not part of the code here, and a half of the last 0.6 million came from scenes with people drawn
+from behind. What it gains is in ``train.detector.recipe``, by the number of crops (development set, float, with
+``detector-2`` at 320x256, at 0.05 false faces per image without any):
 
 ============== ========== ========== ==========
 crops          from 40 px from 20 px real masks
@@ -15,8 +18,7 @@ none           95.8 %     90.0 %     75 %
 1.2 million    98.3 %     96.4 %     93 %
 ============== ========== ========== ==========
 
-One of 5.4 instead of 9.5 million multiply-adds (channels 24 and 48, blocks 1 and 2) reached 96.1, 92.8 and 86 % after
-0.5 million.
+The network of ``refiner``, without a teacher, reached 96.1, 92.8 and 86 % after 0.5 million.
 """
 
 from __future__ import annotations
@@ -39,12 +41,13 @@ class Shape:
     ``blocks`` at each.
     """
 
-    stem: int = 16
-    channels: tuple[int, ...] = (32, 48)
-    blocks: tuple[int, ...] = (2, 2)
+    stem: int
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
 
 
-USUAL = Shape()
+SLIM = Shape(16, (24, 48), (1, 2))
+WIDE = Shape(16, (32, 48), (2, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,14 @@ class Recipe:
     A crop is a square of ``side`` heights of the candidate's box, resized to ``size_px``. AdamW warms up linearly to
     ``learning_rate`` and falls as a cosine to zero. ``average`` is the momentum of the weight average that is evaluated
     and kept.
+
+    A run may have a teacher of the shape ``teacher`` that answers every crop of a step too. ``taught_scores`` and
+    ``taught_boxes`` weigh the difference from its scores and boxes.
     """
 
     name: str = "refiner"
-    network: Shape = USUAL
+    network: Shape = SLIM
+    teacher: Shape = WIDE
     side: float = 1.5
     size_px: int = CROP_PX
     epochs: int = 40
@@ -79,6 +86,8 @@ class Recipe:
     weight_decay: float = 0.02
     average: float = 0.998
     box_weight: float = 1.0
+    taught_scores: float = 2.0
+    taught_boxes: float = 0.5
     synthesis: Synthesis = field(
         default_factory=lambda: Synthesis(
             smallest_px=18.0,
@@ -92,3 +101,6 @@ class Recipe:
             margins=0.0,
         )
     )
+
+
+RECIPES = {recipe.name: recipe for recipe in (Recipe(), Recipe("refiner-wide", WIDE))}

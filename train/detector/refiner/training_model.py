@@ -89,27 +89,39 @@ def _moved(pixels: Pixels, sides: Floats, zoom: float, shift: Any) -> tuple[Pixe
 
 
 class TrainingModel(keras.Model):  # type: ignore[misc]
-    """The network with the loss around it.
+    """The network with the loss around it, and the teacher that it learns from besides the labels, if there is one.
 
-    Its logit is added to the detector's, so it learns what is left to say, as in boosting.
+    Its logit is added to the detector's, so it learns what is left to say, as in boosting. The teacher's is too.
     """
 
-    def __init__(self, network: keras.Model, recipe: Recipe) -> None:
+    def __init__(self, network: keras.Model, recipe: Recipe, teacher: keras.Model | None = None) -> None:
         super().__init__(dtype="float32")
-        self.network, self.recipe = network, recipe
-        self.means = {name: keras.metrics.Mean(name) for name in ("loss", "score_loss", "box_loss")}
+        self.network, self.recipe, self.teacher = network, recipe, teacher
+        names = ["loss", "score_loss", "box_loss"]
+        if teacher is not None:
+            teacher.trainable = False
+            names.append("taught_loss")
+        self.means = {name: keras.metrics.Mean(name) for name in names}
 
     def call(self, batch: Any, training: bool = False) -> Any:
-        """(crops, targets) -> (logits (batch,), sides (batch, 4), targets)."""
+        """(crops, targets) -> (logits (batch,), sides (batch, 4), targets).
+
+        In training with a teacher its logits and sides follow.
+        """
         pixels, targets = batch
-        logits, sides = self.network(pixels, training=training)
-        return logits[:, 0] + targets[:, 0], sides, targets
+        answers = (*_added(self.network(pixels, training=training), targets), targets)
+        if training and self.teacher is not None:
+            return (*answers, *map(ops.stop_gradient, _added(self.teacher(pixels, training=False), targets)))
+        return answers
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The loss of scores, weighted by their error, and of the boxes on faces, in heights of the face."""
-        logits, sides, targets = y_pred
+        """The loss of scores, weighted by their error, and of the boxes on faces, in heights of the face.
+
+        With a teacher, the difference from its scores, in all crops, and from its boxes is added.
+        """
+        logits, sides, targets, *taught = y_pred
         overlap, theirs = targets[:, 1], targets[:, 2:]
         is_face = ops.cast(overlap >= FACE_IOU, "float32")
         known = ops.cast((overlap >= FACE_IOU) | (overlap < NOTHING_IOU), "float32")
@@ -118,12 +130,16 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         score_loss = _mean(weight * ops.binary_crossentropy(score, logits, from_logits=True), known)
         on_face = ops.cast(overlap >= BOX_IOU, "float32")
         height = ops.maximum(theirs[:, 3:] - theirs[:, 1:2], 0.1)
-        error = ops.abs(sides - theirs) / height
-        smooth = ops.where(error < SMALL_ERROR, error**2 / (2 * SMALL_ERROR), error - SMALL_ERROR / 2)
-        box_loss = _mean(on_face * ops.sum(smooth, axis=-1), on_face)
+        box_loss = _mean(on_face * _box_errors(sides, theirs, height), on_face)
+        losses = {"score_loss": score_loss, "box_loss": box_loss}
         loss = score_loss + self.recipe.box_weight * box_loss
-        for mean, value in zip(self.means.values(), (loss, score_loss, box_loss), strict=True):
-            mean.update_state(value)
+        if taught:
+            taught_loss = self.recipe.taught_scores * ops.mean(_divergences(logits, taught[0]))
+            taught_loss += self.recipe.taught_boxes * _mean(on_face * _box_errors(sides, taught[1], height), on_face)
+            losses["taught_loss"] = taught_loss
+            loss += taught_loss
+        for name, value in {"loss": loss, **losses}.items():
+            self.means[name].update_state(value)
         return loss
 
     def compute_metrics(self, *_: Any, **__: Any) -> dict[str, Any]:
@@ -134,6 +150,27 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
     def metrics(self) -> list[Any]:
         """What Keras resets at the start of every epoch."""
         return list(self.means.values())
+
+
+def _added(answers: Any, targets: Any) -> tuple[Any, Any]:
+    """A network's logits (batch,) with the detector's added, and its sides (batch, 4)."""
+    logits, sides = answers
+    return logits[:, 0] + targets[:, 0], sides
+
+
+def _divergences(logits: Any, taught: Any) -> Any:
+    """Kullback-Leibler divergence (batch,) of the scores from a teacher's, by the logits of both; 0 where equal."""
+    cross_entropy, entropy = (
+        ops.binary_crossentropy(ops.sigmoid(taught), each, from_logits=True) for each in (logits, taught)
+    )
+    return cross_entropy - entropy
+
+
+def _box_errors(ours: Any, theirs: Any, height: Any) -> Any:
+    """The loss (batch,) of sides (batch, 4), in heights (batch, 1) of the face."""
+    error = ops.abs(ours - theirs) / height
+    smooth = ops.where(error < SMALL_ERROR, error**2 / (2 * SMALL_ERROR), error - SMALL_ERROR / 2)
+    return ops.sum(smooth, axis=-1)
 
 
 def _mean(losses: Any, counted: Any) -> Any:

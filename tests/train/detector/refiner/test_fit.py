@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ keras = pytest.importorskip("keras", reason="needs the extra train")
 from edge.errors import ConfigError, ModelError  # noqa: E402
 from tests.support.paths import TINY  # noqa: E402
 from train.detector.development import Frame  # noqa: E402
-from train.detector.fit import load_weights  # noqa: E402
+from train.detector.fit import load_weights, save_weights  # noqa: E402
 from train.detector.recipe import Synthesis  # noqa: E402
 from train.detector.refiner.fit import fit  # noqa: E402
 from train.detector.refiner.network import build  # noqa: E402
@@ -24,9 +25,10 @@ from train.detector.synthesis.sprites import Collection  # noqa: E402
 from train.run.checkpoints import History  # noqa: E402
 from train.run.folder import RunOptions  # noqa: E402
 
-SHAPE = Shape(4, (4, 4), (1, 1))
+SHAPE, WIDE = Shape(4, (4, 4), (1, 1)), Shape(6, (6, 6), (1, 1))
 SMALL = Recipe(
     network=SHAPE,
+    teacher=WIDE,
     epochs=3,
     steps=2,
     batch=4,
@@ -77,8 +79,67 @@ def test_a_run_goes_on_with_its_own_detector_only(tmp_path: Path, collection: Co
     (tmp_path / "run/state.npz").touch()
     (tmp_path / "run/run.json").write_text(json.dumps({"detector": {"sha256": manifest["sha256"][::-1]}}))
 
-    with pytest.raises(ConfigError, match=r"learns from another detector than .*other/model\.tflite; resume with that"):
+    with pytest.raises(ConfigError, match=r"other/model\.tflite is not the detector that it began with; give the"):
         fit(SMALL, tmp_path / "other", collection, {}, tmp_path / "run", RunOptions(), resume=True)
+
+
+def test_a_taught_run_resumes_as_if_it_had_not_stopped_and_with_its_own_teacher_only(
+    tmp_path: Path, collection: Collection, development: dict[str, list[Frame]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher, other = tmp_path / "teacher.npz", tmp_path / "other.npz"
+    for path in (teacher, other):
+        save_weights(build(WIDE), path)
+    before = teacher.read_bytes()
+
+    def run(folder: str, *, resume: bool = False, teacher: Path | None = None) -> Path:
+        run_folder = tmp_path / folder
+        options = RunOptions()
+        return fit(SMALL, TINY / "face", collection, development, run_folder, options, resume=resume, teacher=teacher)
+
+    whole, untaught = run("whole", teacher=teacher), run("untaught")
+
+    def stop(callback: History, epoch: int, logs: object) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run("broken", teacher=teacher)
+    for folder in ("broken", "untaught"):
+        with pytest.raises(ConfigError, match=r"other\.npz is not the teacher that it began with; give the file whose"):
+            run(folder, resume=True, teacher=other)
+    resumed = run("broken", resume=True)
+
+    weights, again, alone = (keras.saving.load_model(path).get_weights() for path in (whole, resumed, untaught))
+    for ours, theirs in zip(again, weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(weights[0], alone[0], atol=1e-5)
+    assert teacher.read_bytes() == before
+    assert json.loads((tmp_path / "untaught/run.json").read_text("utf-8"))["teacher"] is None
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda path: save_weights(build(WIDE, 64), path), r"teacher\.npz: are of another network; give those of one"),
+        (lambda path: save_weights(build(SHAPE), path), r"teacher\.npz: are of another network; give those of one"),
+        (lambda path: path.write_text("?"), r"teacher\.npz: cannot be read"),
+        (lambda path: path.mkdir(), r"teacher\.npz/model\.keras: does not exist; give the model\.keras of a run"),
+        (lambda path: None, r"teacher\.npz: cannot be read"),
+    ],
+    ids=["other crops", "other channels", "damaged", "unfinished run", "absent"],
+)
+def test_a_teacher_that_cannot_teach_is_refused_before_anything_is_written(
+    tmp_path: Path, collection: Collection, prepare: Callable[[Path], object], said: str
+) -> None:
+    teacher = tmp_path / "teacher.npz"
+    prepare(teacher)
+
+    with pytest.raises(ModelError, match=said):
+        fit(SMALL, TINY / "face", collection, {}, tmp_path / "run", RunOptions(), resume=False, teacher=teacher)
+
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_starts_from_weights_of_the_same_network_only(
