@@ -65,7 +65,7 @@ def chart(comparison: Comparison, layers: Sequence[LayerError]) -> bytes:
         ("sets", "Recall by set", original.sets, quantised.sets),
     ):
         known = measured(after)
-        draw_shares(axes[name], list(known), [before[each] for each in known], list(known.values()), title)
+        draw_shares(axes[name], list(known), [before[each] for each in known], list(known.values()), title, size=8)
     axes["sets"].legend(frameon=False, labelcolor=INK, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     draw_layers(axes["layers"], layers)
     title = f"Average precision: float {percent(original.average_precision)}"

@@ -18,6 +18,7 @@ from tests.support.paths import TINY  # noqa: E402
 from train.detector.development import Frame  # noqa: E402
 from train.detector.fit import load_weights, save_weights  # noqa: E402
 from train.detector.recipe import Synthesis  # noqa: E402
+from train.detector.refiner import recipe  # noqa: E402
 from train.detector.refiner.fit import fit  # noqa: E402
 from train.detector.refiner.network import build  # noqa: E402
 from train.detector.refiner.recipe import Recipe, Shape  # noqa: E402
@@ -41,6 +42,15 @@ SMALL = Recipe(
 
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
+
+
+@pytest.mark.parametrize(("shape", "file"), [(recipe.SLIM, "refiner-1.npz"), (recipe.WIDE, "refiner-wide-0.npz")])
+def test_the_weights_in_the_repository_fit_the_networks_that_they_are_of(shape: Shape, file: str) -> None:
+    network = build(shape)
+
+    load_weights(network, Path(recipe.__file__).parents[1] / "weights" / file)
+
+    assert float(np.abs(network.get_layer("logit").get_weights()[0]).max()) > 0.05  # far from the first values
 
 
 def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
