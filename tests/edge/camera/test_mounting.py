@@ -106,10 +106,10 @@ def test_check_tells_how_to_turn_a_camera_whose_faces_are_not_upright(
         (
             1,
             2,
-            r"1 face in view, \d+ px high; faces are found more surely when the picture is turned: "
+            r"\d faces? in view, [\d, ]+ px high; faces are found more surely when the picture is turned: "
             r"set camera\.rotate = 180",
         ),
-        (2, 1, r"2 faces in view, \d+, \d+ px high"),
+        (2, 1, r"\d faces in view, [\d, ]+ px high"),
     ],
 )
 def test_check_says_whether_faces_are_upright_or_turned_or_both(
