@@ -8,7 +8,7 @@ const MARGIN_GREY = 128;
 const CANDIDATES = 400;
 const USUAL_PX = [480, 640]; // height and width of the frame that one look is enough for
 const USUAL_FACE_PX = 40;
-const PART = 0.8; // share of a box that lies in a better one of the same look from which it shows a part of that face
+const PART = 0.8; // share of a box in one of the same look, over twice as high, from which it is a part of that face
 const SAME_FACE_SHARE = 0.6; // share of the smaller of two boxes of different looks that show the same face
 const CUT = 0.1; // share of its height by which a box may cross an inner border of a tile
 const BEYOND = 0.5; // share of the frame by which a box may leave it
@@ -60,7 +60,7 @@ export class Detector {
     if (!this.#refiner) return boxes;
     const refined = await this.#refiner.refine(image, boxes, LEAST_SHARE * this.#minFacePx);
     const kept = refined.filter(({ confidence }) => confidence >= manifest.keep_threshold);
-    return suppress(byConfidence(kept), (a, b) => overlap(a, b) > manifest.max_overlap || share(a, b) > PART);
+    return suppress(byConfidence(kept), (a, b) => overlap(a, b) > manifest.max_overlap || isPart(a, b));
   }
 }
 
@@ -128,6 +128,12 @@ export function overlap(a, b) {
 
 /** What both have in common, as a share of the smaller one. */
 const share = (a, b) => common(a, b) / Math.min(area(a), area(b));
+
+/** Whether one shows a part of the other, an eye or an ear. */
+function isPart(a, b) {
+  const [lower, higher] = [a.bottom - a.top, b.bottom - b.top].sort((x, y) => x - y);
+  return lower < higher / 2 && share(a, b) > PART;
+}
 
 /** The looks that faces of `minFacePx` take: the whole image, and tiles of a large one; see tiles.py. */
 export function planLooks(image, input, minFacePx) {

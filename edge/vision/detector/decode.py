@@ -82,13 +82,15 @@ def suppress(boxes: Boxes, most: float = SAME_FACE_IOU, most_share: float = 1.0)
     Args:
         boxes: best first.
         most: highest intersection over union that the boxes of two faces may have.
-        most_share: highest share of the smaller one that they may have in common.
+        most_share: highest share of the smaller one that they may have in common, if it is less than half as high.
     """
     if len(boxes) < 2:
         return boxes
     same = overlaps(boxes.sides, boxes.sides) > most
     if most_share < 1:
-        same |= shares(boxes.sides) > most_share
+        heights = boxes.sides[:, 3] - boxes.sides[:, 1]
+        uneven = np.minimum(heights[:, None], heights) < np.maximum(heights[:, None], heights) / 2
+        same |= uneven & (shares(boxes.sides) > most_share)
     kept: list[int] = []
     left = np.ones(len(boxes), bool)
     for index in range(len(boxes)):

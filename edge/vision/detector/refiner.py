@@ -34,7 +34,9 @@ SCORE_RANGE = 0.02, 0.98
 """A detector's score counts as at least and at most this: beyond it the refiner could not overrule the detector."""
 
 PART = 0.8
-"""Share of a box that lies in a better one from which it shows a part of that face: an eye, an ear."""
+"""Share of a box that lies in a better one, over twice as high, from which it shows a part of that face: an eye.
+
+A face in front of another one is nearer, and so no smaller than that; a small child's is over half as high."""
 
 MEAN_GREY, SPREAD, LEAST_SPREAD = 128, 50, 5
 """Mean and standard deviation of a square as the refiner sees it; a flatter one than the last becomes less spread."""

@@ -83,13 +83,14 @@ def test_a_suppressed_box_suppresses_nothing() -> None:
     np.testing.assert_array_equal(kept.sides, sides[[0, 2]])
 
 
-def test_a_part_of_a_better_face_is_no_face_and_a_face_is_no_part_of_it() -> None:
-    face, eye = [0, 0, 100, 120], [20, 40, 40, 64]
+def test_a_part_of_a_better_face_is_no_face_and_a_child_before_it_is_one() -> None:
+    face, eye, child = [0, 0, 100, 120], [20, 40, 40, 64], [25, 55, 80, 121]
     behind = [80, 0, 120, 48]  # half hidden
 
-    kept = suppress(Boxes(np.array([face, eye, behind], np.float32), np.array([0.9, 0.8, 0.7], np.float32)), 0.4, 0.8)
+    found = Boxes(np.array([face, eye, child, behind], np.float32), np.array([0.9, 0.8, 0.7, 0.6], np.float32))
+    kept = suppress(found, 0.4, 0.8)
 
-    np.testing.assert_array_equal(kept.sides, [face, behind])
+    np.testing.assert_array_equal(kept.sides, [face, child, behind])
 
 
 def test_overlap_is_intersection_over_union() -> None:
