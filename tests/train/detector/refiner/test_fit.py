@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,20 @@ SMALL = Recipe(
 pytestmark = pytest.mark.usefixtures("quick_runs")
 
 
+@contextmanager
+def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The run inside is stopped at the end of its second epoch."""
+
+    def stop(callback: History, epoch: int, logs: object) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "on_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
 @pytest.mark.parametrize(("shape", "file"), [(recipe.SLIM, "refiner-1.npz"), (recipe.WIDE, "refiner-wide-0.npz")])
 def test_the_weights_in_the_repository_fit_the_networks_that_they_are_of(shape: Shape, file: str) -> None:
     network = build(shape)
@@ -61,14 +76,8 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
 
     whole = run("whole")
 
-    def stop(callback: History, epoch: int, logs: object) -> None:
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(History, "on_epoch_end", stop)
-        with pytest.raises(KeyboardInterrupt):
-            run("broken")
+    with stopped(monkeypatch):
+        run("broken")
     resumed = run("broken", resume=True)
 
     network = keras.saving.load_model(whole)
@@ -108,14 +117,8 @@ def test_a_taught_run_resumes_as_if_it_had_not_stopped_and_with_its_own_teacher_
 
     whole, untaught = run("whole", teacher=teacher), run("untaught")
 
-    def stop(callback: History, epoch: int, logs: object) -> None:
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(History, "on_epoch_end", stop)
-        with pytest.raises(KeyboardInterrupt):
-            run("broken", teacher=teacher)
+    with stopped(monkeypatch):
+        run("broken", teacher=teacher)
     for folder in ("broken", "untaught"):
         with pytest.raises(ConfigError, match=r"other\.npz is not the teacher that it began with; give the file whose"):
             run(folder, resume=True, teacher=other)
