@@ -103,8 +103,14 @@ def parser() -> argparse.ArgumentParser:
         description="Try everything that the daemon needs, one line each, without starting it. The exit status is "
         "that of the worst line; a daemon starts without its broker all the same, and waits for it.",
     )
-    what = check.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", type=Path, metavar="FILE", help="try everything that this file names")
+    what = check.add_mutually_exclusive_group()
+    what.add_argument(
+        "--config",
+        type=Path,
+        default=CONFIG,
+        metavar="FILE",
+        help="try everything that this file names (default: %(default)s)",
+    )
     what.add_argument(
         "--model", type=Path, metavar="FOLDER|FILE", help="try only this release folder, or archive, of fer-quantize"
     )

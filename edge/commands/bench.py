@@ -111,7 +111,8 @@ class Benchmark:
         yield "  results and memory:"
         if looks and looks.whole > looks.at_once:
             yield f"  {looks.at_once:8} of {looks.whole} parts of a frame in each detection (detector.max_looks)"
-        yield f"  {self.faces_per_frame:8.2f} faces a frame, {self.people_per_frame:.2f} people{self._why_nobody()}"
+        people = f"{self.people_per_frame:.2f} people{self._why_nobody()}"
+        yield f"  {self.faces_per_frame:8.2f} faces a frame on average, {people}"
         yield f"  {self.allocated_kb:8.0f} kB allocated for a frame at most"
         yield f"  {self.rss_mb or 0:8.1f} MB resident"
 

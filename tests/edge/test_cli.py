@@ -33,7 +33,7 @@ def replay(folder: Path, extra: str = "") -> Path:
         [],
         ["run"],
         ["walk"],
-        ["check"],
+        ["check", "--config", "a.toml", "--model", "b"],
         ["watch", "--port", "x"],
         ["watch", "--host", "a:b"],
         ["demo", "--windows", "0"],
@@ -210,6 +210,17 @@ def test_a_camera_without_its_library_ends_with_78(tmp_path: Path, capsys: pytes
     error = capsys.readouterr().err
     assert "fer-edge: camera csi: picamera2 cannot be imported" in error
     assert "Traceback" not in error
+
+
+def test_check_tries_the_file_of_the_service_unless_it_is_told_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edge.commands.arguments.CONFIG", tmp_path / "of-the-service.toml")
+
+    status = main(["check"])
+
+    assert status == 78
+    assert "of-the-service.toml: cannot be read (No such file or directory)" in capsys.readouterr().err
 
 
 def test_check_names_everything_and_ends_with_the_worst(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

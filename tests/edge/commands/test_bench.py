@@ -93,7 +93,7 @@ def test_bench_of_one_image_says_why_it_times_nothing(tmp_path: Path, capsys: py
     assert printed.splitlines()[0].endswith(": 1 frame")
     assert "detection: too few to time; give a clip that is longer" in printed
     assert "frames/s" not in printed
-    assert "0.00 faces a frame, 0.00 people: no face was found; faces have to be upright" in printed
+    assert "0.00 faces a frame on average, 0.00 people: no face was found; faces have to be upright" in printed
 
 
 def test_bench_of_a_face_that_never_moves_says_why_nobody_was_counted(
