@@ -184,10 +184,15 @@ def _notice(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> int:
-    from edge.commands.catalog import list_models
+    from edge.commands.catalog import chosen, list_models
 
-    for entry in list_models():
-        print(f"{entry.part:10} {entry.kind:7} {entry.sentence}")
+    path = options.config or (CONFIG if CONFIG.exists() else None)
+    config = load(path) if path else Config()
+    runs = chosen(config)
+    for entry in list_models(config):
+        mark = "*" if runs[entry.part] == entry.kind else " "
+        print(f"{mark} {entry.part:10} {entry.kind:7} {entry.sentence}")
+    print(f"* chosen by {path}" if path else "* chosen where the configuration names no other")
     return 0
 
 

@@ -239,11 +239,18 @@ def parser() -> argparse.ArgumentParser:
         help="list, install, roll back or download models",
         description="List the models that this machine can run, or change what runs.",
     )
-    model.set_defaults(command="model")
+    model.set_defaults(command="model", config=None)
     actions = model.add_subparsers(metavar="list|install|rollback|fetch")
-    actions.add_parser("list", help="the models of this machine, and which run (the default)").set_defaults(
-        command="model list"
+    listing = actions.add_parser(
+        "list",
+        help="the models of this machine, and which the configuration chooses (the default)",
+        description="List every model that this machine can run: packaged, installed, downloaded, or named by the "
+        "configuration. A star marks what the configuration chooses.",
     )
+    listing.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"the configuration (default: {CONFIG}, if it exists)"
+    )
+    listing.set_defaults(command="model list")
     install = actions.add_parser(
         "install",
         help="install a release, and go back to the one before it if it fails",

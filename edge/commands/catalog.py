@@ -10,10 +10,12 @@ from typing import Any
 
 import cv2
 
+from edge.config import LIGHT, Config
 from edge.errors import ModelError
 from edge.model.download import DOWNLOADS, Download
 from edge.model.release import Release
 from edge.model.store import Part, find_store
+from edge.parts import installable
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, load_release
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, load_detector
 from edge.vision.detector.haar import HaarDetector
@@ -23,17 +25,33 @@ from edge.vision.detector.haar import HaarDetector
 class Entry:
     """One model: the part that runs it, its name in the configuration, and what it is or why it is missing."""
 
-    part: str
+    part: Part
     kind: str
     sentence: str
 
 
-def list_models() -> Iterator[Entry]:
-    """What is in the package or was installed, and every kind of detector; files are checked against their sha256."""
+def chosen(config: Config) -> dict[Part, str]:
+    """The kind of entry that ``config`` lets each part run."""
+    installed = {part: "current" if find_store(part).current else "builtin" for part in installable(config)}
+    detector = "own" if config.detector.kind == "builtin" else config.detector.kind
+    classifier = LIGHT if config.model.folder == LIGHT else "own"
+    return {"detector": detector, "classifier": classifier} | installed
+
+
+def list_models(config: Config) -> Iterator[Entry]:
+    """What is in the package, was installed or is named by ``config``, and every kind of detector.
+
+    Files are checked against their sha256.
+    """
     yield Entry("classifier", "builtin", _describe(partial(_release, load_release, PACKAGED_MODEL)))
     yield Entry("classifier", "light", _describe(partial(_release, load_release, PACKAGED_LIGHT_MODEL)))
     yield Entry("detector", "builtin", _describe(partial(_release, load_detector, PACKAGED_DETECTOR)))
     yield from _installed()
+    runs = chosen(config)
+    if runs["classifier"] == "own":
+        yield Entry("classifier", "own", _describe(partial(_release, load_release, Path(config.model.folder))))
+    if runs["detector"] == "own":
+        yield Entry("detector", "own", _describe(partial(_release, load_detector, Path(config.detector.model))))
     yield Entry("detector", "haar", f"{HaarDetector.name}, part of OpenCV {cv2.__version__}")
     for download in DOWNLOADS.values():
         yield Entry("detector", download.name, _describe(partial(_downloaded, download)))

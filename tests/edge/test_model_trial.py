@@ -6,6 +6,7 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from edge.commands.catalog import list_models
+from edge.commands.catalog import chosen, list_models
 from edge.commands.model_install import install, roll_back
+from edge.config import Config, DetectorConfig, ModelConfig
 from edge.errors import DownloadError, ModelError
 from edge.model import store as stores
 from edge.model.store import Store
@@ -122,10 +124,24 @@ def test_what_is_installed_is_listed() -> None:
     list(install(str(PACKAGED_LIGHT_MODEL), None))
     list(install(str(TINY / "grey"), None))
 
-    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models()}
+    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models(Config())}
 
     assert listed["classifier", "current"].startswith("grey, sha256 ")
     assert listed["classifier", "previous"].startswith(f"{load_release(PACKAGED_LIGHT_MODEL).manifest.id}, sha256 ")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_list_knows_what_a_configuration_chooses() -> None:
+    list(install(str(TINY / "grey"), None))
+    light = replace(Config(), model=ModelConfig("light"), detector=DetectorConfig("haar"))
+    own = replace(Config(), model=ModelConfig("/nowhere"), detector=DetectorConfig(model="/nowhere"))
+
+    assert chosen(Config()) == {"detector": "builtin", "classifier": "current"}
+    assert chosen(light) == {"detector": "haar", "classifier": "light"}
+    assert chosen(own) == {"detector": "own", "classifier": "own"}
+    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models(own)}
+    assert listed["classifier", "own"].startswith("missing: model /nowhere/model.json")
+    assert listed["detector", "own"].startswith("missing: ")
 
 
 def test_a_rollback_makes_the_one_before_current(store: Store) -> None:
@@ -217,10 +233,10 @@ def test_a_detector_is_installed_with_its_refiner_and_rolled_back(folder: Path) 
     store = stores.own_store("detector")
     assert store.current is not None
     assert load_detector(store.current).refiner is not None
-    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models()}
+    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models(Config())}
     assert listed["detector", "current"].startswith("refined with refiner refiner, sha256 ")
     (store.current / "refiner" / "model.tflite").unlink()
-    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models()}
+    listed = {(entry.part, entry.kind): entry.sentence for entry in list_models(Config())}
     assert "refiner/model.tflite: cannot be read" in listed["detector", "current"]
     list(roll_back("detector"))
     assert store.current is not None
