@@ -212,7 +212,7 @@ def _load_features(
 
 
 def _optimizer(recipe: Recipe, network: keras.Model, steps: int, epochs: int) -> keras.optimizers.Optimizer:
-    warmup = recipe.warmup_epochs * steps
+    warmup = min(recipe.warmup_epochs * steps, epochs * steps // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=recipe.learning_rate / 10,
         decay_steps=max(1, epochs * steps - warmup),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import re
@@ -68,6 +69,16 @@ def test_a_stopped_run_ends_at_the_same_weights_as_an_uninterrupted_one(
 
     for ours, theirs in zip(weights(resumed), weights(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_shorter_than_its_warm_up_still_ends_at_a_low_learning_rate(
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
+) -> None:
+    fit(replace(recipe, warmup_epochs=9), splits, tmp_path / "run", RunOptions(), resume=False)
+
+    with (tmp_path / "run" / "history.csv").open(encoding="ascii") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    assert rates[-1] < 0.1 * recipe.learning_rate <= rates[0]
 
 
 def test_a_run_is_not_overwritten(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:

@@ -41,10 +41,10 @@ class Recipe:
     """Everything that decides a run, besides the data.
 
     ``label_share`` of the loss is of the head for FER2013's labels, the rest of that for FER+'s votes. Stochastic
-    gradient descent with Nesterov momentum warms up linearly to ``learning_rate`` and falls as a cosine to zero.
-    ``weight_decay`` is decoupled: ten times the classical figure at momentum 0.9. ``average`` is the momentum of the
-    weight average that is evaluated and kept. Pairs of pictures are mixed with a share drawn from Beta(``mixup``,
-    ``mixup``), except in the last ``calm_share`` of the epochs; 0 mixes none.
+    gradient descent with Nesterov momentum warms up linearly to ``learning_rate``, in at most half of the epochs,
+    and falls as a cosine to zero. ``weight_decay`` is decoupled: ten times the classical figure at momentum 0.9.
+    ``average`` is the momentum of the weight average that is evaluated and kept. Pairs of pictures are mixed with a
+    share drawn from Beta(``mixup``, ``mixup``), except in the last ``calm_share`` of the epochs; 0 mixes none.
 
     A recipe with ``teachers``, names of other recipes, is distilled: they answer every picture as it is augmented in
     that step, see ``train.classifier.training_model``, and the mean of their probabilities is ``teacher_share`` of the
