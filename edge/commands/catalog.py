@@ -32,10 +32,13 @@ class Entry:
 
 def chosen(config: Config) -> dict[Part, str]:
     """The kind of entry that ``config`` lets each part run."""
-    installed = {part: "current" if find_store(part).current else "builtin" for part in installable(config)}
-    detector = "own" if config.detector.kind == "builtin" else config.detector.kind
-    classifier = LIGHT if config.model.folder == LIGHT else "own"
-    return {"detector": detector, "classifier": classifier} | installed
+    runs: dict[Part, str] = {
+        "detector": "own" if config.detector.kind == "builtin" else config.detector.kind,
+        "classifier": LIGHT if config.model.folder == LIGHT else "own",
+    }
+    for part in installable(config):
+        runs[part] = "current" if find_store(part).current else "builtin"
+    return runs
 
 
 def list_models(config: Config) -> Iterator[Entry]:
