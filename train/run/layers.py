@@ -8,6 +8,11 @@ import keras
 import numpy as np
 from keras import layers
 
+_MOMENTUM = 0.95
+"""Of the statistics that inference uses. With Keras' 0.99 they follow the weights over hundreds of steps: after one
+epoch of ``first`` the same weights are right on 25 % of PublicTest, and on 37 % with this.
+"""
+
 
 def convolution(
     x: Any, channels: int, *, stride: int = 1, separable: bool = False, activation: bool = True, side: int = 3
@@ -15,12 +20,12 @@ def convolution(
     """A convolution with a square kernel of ``side``, batch normalisation and, unless switched off, ReLU."""
     kind = layers.SeparableConv2D if separable else layers.Conv2D
     x = kind(channels, side, stride, padding="same", use_bias=False)(x)
-    return normalised(x) if activation else layers.BatchNormalization()(x)
+    return normalised(x) if activation else layers.BatchNormalization(momentum=_MOMENTUM)(x)
 
 
 def normalised(x: Any) -> Any:
     """Batch normalisation and ReLU."""
-    return layers.ReLU()(layers.BatchNormalization()(x))
+    return layers.ReLU()(layers.BatchNormalization(momentum=_MOMENTUM)(x))
 
 
 def multiply_adds(model: keras.Model) -> int:
