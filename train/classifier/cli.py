@@ -42,7 +42,8 @@ def add_commands(commands: Commands) -> None:
         type=Path,
         metavar="FILE",
         help=f"start from the weights of this .keras file, or from the package's with the word {SHIPPED} "
-        "(default: as the recipe says, unless --teacher is given)",
+        "(default: as the recipe says, unless --teacher is given); without --teacher the recipe's teachers are trained "
+        "too",
     )
     fit.set_defaults(command=_fit)
 

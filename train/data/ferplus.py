@@ -72,7 +72,8 @@ def read_votes(path: Path) -> Votes:
                 usages.append(row["Usage"])
                 counts.append(_counts(row, f"votes {path} row {rows.line_num}"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"votes {path}: cannot be read ({error}); give FER+'s fer2013new.csv") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"votes {path}: cannot be read ({reason}); give FER+'s fer2013new.csv") from error
     if not counts:
         raise DataError(f"votes {path}: has no rows; it needs one for each row of fer2013.csv")
     return Votes(tuple(usages), np.array(counts, np.uint8))

@@ -58,6 +58,8 @@ def check_folder(folder: Path, *, resume: bool) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Make the run folder and keep other runs out of it; the lock is on the folder itself and leaves no file.
 
+    A folder that is empty in the end is removed.
+
     Raises:
         ConfigError: another run has it, or it cannot be made.
     """
@@ -71,7 +73,11 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(f"run {folder}: is being trained by another process; name another with --run") from error
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                folder.rmdir()  # which fails unless the run ended before it wrote anything
     finally:
         os.close(number)
 

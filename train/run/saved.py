@@ -34,6 +34,8 @@ def open_model(path: Path) -> Any:
 
     if not path.is_file():
         raise ModelError(f"model {path}: does not exist; give the model.keras of a run folder")
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise ModelError(f"model {path}: is not a Keras model; give a .keras file of fer-train")
     try:
         if path.suffix == ".keras":
             _check_sums(path)

@@ -15,7 +15,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the extra train")
 
-from edge.errors import ConfigError  # noqa: E402
+from edge.errors import ConfigError, ModelError  # noqa: E402
 from train.classifier import recipes  # noqa: E402
 from train.classifier.fit import fit  # noqa: E402
 from train.classifier.network import Stage, build  # noqa: E402
@@ -79,6 +79,17 @@ def test_a_run_shorter_than_its_warm_up_still_ends_at_a_low_learning_rate(
     with (tmp_path / "run" / "history.csv").open(encoding="ascii") as file:
         rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
     assert rates[-1] < 0.1 * recipe.learning_rate <= rates[0]
+
+
+def test_a_start_that_is_no_keras_file_is_named_and_leaves_no_folder(
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
+) -> None:
+    for name in ("faces.csv", "model.tflite"):
+        (tmp_path / name).write_bytes(b"x")
+        with pytest.raises(ModelError) as error:
+            fit(recipe, splits, tmp_path / "run", RunOptions(start=tmp_path / name), resume=False)
+        assert str(error.value) == f"model {tmp_path / name}: is not a Keras model; give a .keras file of fer-train"
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_not_overwritten(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:
@@ -189,13 +200,12 @@ def test_a_run_resumes_only_with_its_own_data_and_is_left_alone_when_it_is_finis
 
 
 def test_two_trainings_do_not_share_a_folder(recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path) -> None:
-    with (
-        locked(tmp_path / "run"),
-        pytest.raises(ConfigError, match="is being trained by another process; name another with --run"),
-    ):
-        fit(recipe, splits, tmp_path / "run", RunOptions(), resume=False)
+    with locked(tmp_path / "run"):
+        with pytest.raises(ConfigError, match="is being trained by another process; name another with --run"):
+            fit(recipe, splits, tmp_path / "run", RunOptions(), resume=False)
+        assert list((tmp_path / "run").iterdir()) == []
 
-    assert list((tmp_path / "run").iterdir()) == []
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_full_disk_ends_a_run_in_one_sentence_and_leaves_nothing_half_written(
