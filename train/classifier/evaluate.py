@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from edge.model.classifier_manifest import ClassifierManifest
 from edge.model.int8 import dequantize, quantize
 from edge.model.interpreter import Interpreter
 from edge.model.probabilities import softmax
+from edge.model.release import MANIFEST_FILE, MODEL_FILE
 from edge.records import Pixels
 from train.classifier.metrics import Metrics, compute_metrics, wilson
 from train.data.fer2013 import FaceSet
@@ -38,6 +39,9 @@ class Evaluation:
     ``ferplus_contempt`` compare the first head with the majority of FER+'s annotators, on the faces that have one:
     contempt counts as neutral in the first (7 classes) and as wrong in the second (8 classes). Both are None without
     votes; the second also when only some emotions are evaluated.
+
+    ``temperatures`` divided the logits of each head, and so decide log losses and calibration errors: those of a
+    device, or 1 for what has not been released.
     """
 
     model: str
@@ -47,6 +51,7 @@ class Evaluation:
     fer2013: Metrics
     ferplus: Metrics | None
     ferplus_contempt: Metrics | None
+    temperatures: tuple[float, ...] = ()
 
     @property
     def labels_key(self) -> str:
@@ -73,7 +78,9 @@ def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = (), predicte
         DataError: no face shows one of ``emotions``.
     """
     logits = predict(model, faces.pixels) if predicted is None else predicted
-    return evaluate_logits(str(model), logits, faces, emotions)
+    temperatures = temperatures_of(model, logits.shape[1])
+    result = evaluate_logits(str(model), logits / np.array(temperatures)[:, np.newaxis], faces, emotions)
+    return replace(result, temperatures=tuple(temperatures))
 
 
 def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequence[str] = ()) -> Evaluation:
@@ -133,8 +140,8 @@ def temperatures_of(model: Path, heads: int = len(HEADS)) -> list[float]:
     Raises:
         ModelError: the manifest cannot be read.
     """
-    manifest = model.with_name("model.json")
-    if not manifest.is_file():
+    manifest = model.with_name(MANIFEST_FILE)
+    if model.name != MODEL_FILE or not manifest.is_file():
         return [1.0] * heads
     return [head.temperature for head in ClassifierManifest.from_json(manifest.read_bytes(), manifest).heads]
 
@@ -155,7 +162,12 @@ def table(result: Evaluation) -> str:
                 f"{metrics.calibration_error:8.3f}"
             )
     low, high = result.fer2013.interval
-    lines += ["", f"The accuracy on {result.data} lies between {low:.1%} and {high:.1%} (95 % interval)."]
+    if set(result.temperatures) <= {1.0}:
+        lines += ["", "ECE is that of the logits as they are; a release has temperatures, which lower it."]
+    else:
+        divided = " and ".join(f"{each:g}" for each in result.temperatures)
+        lines += ["", f"ECE is that of a device, which divides the logits by {divided}."]
+    lines += [f"The accuracy on {result.data} lies between {low:.1%} and {high:.1%} (95 % interval)."]
     lines += ["", f"{result.data:{wide}}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
     lines += [
         f"{each.name:{wide}}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"

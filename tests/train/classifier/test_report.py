@@ -19,7 +19,7 @@ from edge.model.golden import golden_input  # noqa: E402
 from tests.support.paths import TINY  # noqa: E402
 from tests.train.classifier.brightness import save_brightness_classifier  # noqa: E402
 from tests.train.faces import face_set  # noqa: E402
-from train.classifier.evaluate import evaluate  # noqa: E402
+from train.classifier.evaluate import evaluate, table  # noqa: E402
 from train.classifier.report import write_report  # noqa: E402
 from train.data.fer2013 import FaceSet  # noqa: E402
 
@@ -94,10 +94,15 @@ def test_a_released_model_is_reported_with_its_temperature(run: Path, faces: Fac
 
     page = write_report(run, run / "model.tflite", faces, sample=2)
 
-    reported, plain = figures(page)["evaluation"]["fer2013"], evaluate(run / "model.tflite", faces).fer2013
+    alone = Path(shutil.copy(GREY / "model.tflite", run / "alone.tflite"))
+    reported, plain = figures(page)["evaluation"]["fer2013"], evaluate(alone, faces).fer2013
+    measured = evaluate(run / "model.tflite", faces)
     assert "temperatures [4.0] before" in page.read_text("utf-8")
     assert reported["accuracy"] == plain.accuracy
     assert reported["log_loss"] != pytest.approx(plain.log_loss)
+    assert measured.fer2013.log_loss == pytest.approx(reported["log_loss"])
+    assert "ECE is that of a device, which divides the logits by 4." in table(measured)
+    assert "ECE is that of the logits as they are" in table(evaluate(alone, faces))
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, faces: FaceSet) -> None:
