@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -34,6 +35,16 @@ def make_faces() -> MakeFaces:
 def splits(make_faces: MakeFaces) -> dict[str, FaceSet]:
     """Training and PublicTest with nine and three faces of each emotion."""
     return {"Training": make_faces("Training", 63), "PublicTest": make_faces("PublicTest", 21)}
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    """Seven PublicTest faces, one of each emotion."""
+    random = np.random.default_rng(1)
+    rows = [f"{label},{' '.join(map(str, random.integers(0, 256, 48 * 48)))},PublicTest" for label in range(7)]
+    file = tmp_path / "fer2013.csv"
+    file.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n", "ascii")
+    return file
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import PurePosixPath
 from statistics import NormalDist
 from typing import Any, Literal, TypeAlias
 
@@ -157,17 +157,17 @@ def measure_photographs(
     column: str,
     values: Mapping[str, str],
     answers: Sequence[Answer],
-    folder: Path,
     classes: tuple[str, ...] = EMOTIONS,
 ) -> Fairness:
-    """Compare the groups of photographs below ``folder``, by their paths in it or their names alone.
+    """Compare the groups of photographs, by their paths in their folder or their names alone.
 
     ``classes`` are what the model tells apart.
 
     Raises:
         DataError: see ``measure``.
     """
-    groups = [values.get(str(each.path.relative_to(folder)), values.get(each.path.name)) for each in answers]
+    answers = [each for each in answers if not each.left_out]
+    groups = [values.get(each.name, values.get(PurePosixPath(each.name).name)) for each in answers]
     labels = np.array([classes.index(each.emotion) for each in answers], np.int64)
     named = np.array([classes.index(each.named) if each.named else MISSED for each in answers], np.int64)
     return measure(model, column, groups, labels, named, classes, detected=True)

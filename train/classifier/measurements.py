@@ -9,8 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.config import LIGHT
 from edge.errors import ConfigError
 from edge.labels import INPUT_SIZE_PX
+from edge.model.release import MANIFEST_FILE
 from edge.model.release import MODEL_FILE as RELEASED_MODEL
 from train.data import fer2013
 from train.data.options import fer2013_options, load_faces
@@ -22,6 +24,7 @@ from train.run.options import whole_number
 from train.run.progress import progress_bar
 
 if TYPE_CHECKING:
+    from edge.vision.classifier import EmotionClassifier
     from train.classifier.fairness import Fairness
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -42,17 +45,9 @@ def add_commands(commands: Commands, command: Callable[[argparse.Namespace], int
         nargs="?",
         metavar="MODEL",
         help="a release folder, a .keras, .h5 or .tflite file of any input size, or what else fer-quantize convert "
-        "takes; with --pipeline a release folder (default: the packaged one)",
+        "takes; with --pipeline a release folder, or light (default: the packaged one)",
     )
-    evaluate.add_argument(
-        "--pipeline",
-        type=Path,
-        metavar="DIR",
-        help="measure detector, crop and classifier on the photographs in these class folders; a missed face is wrong",
-    )
-    evaluate.add_argument(
-        "--head", default="", metavar="NAME", help="with --pipeline: the head to ask (default: the first, ferplus)"
-    )
+    _add_pipeline(evaluate)
     evaluate.add_argument("--emotions", nargs="+", metavar="LABEL", help="measure only these labels (default: all)")
     evaluate.add_argument(
         "--labels",
@@ -118,7 +113,7 @@ def _add_fairness(
         type=Path,
         nargs="?",
         metavar="MODEL",
-        help="what evaluate takes; with --pipeline a release folder (default: the packaged one)",
+        help="what evaluate takes; with --pipeline a release folder, or light (default: the packaged one)",
     )
     fairness.add_argument("--labels", type=Path, metavar="FILE", help="labels of a model of others, as of evaluate")
     fairness.add_argument("--by", required=True, metavar="COLUMN", help="the column that names the groups")
@@ -128,16 +123,21 @@ def _add_fairness(
         metavar="FILE",
         help="a csv with that column and one named row (of --data) or file (of --pipeline; default: --data itself)",
     )
-    fairness.add_argument(
-        "--pipeline",
-        type=Path,
-        metavar="DIR",
-        help="measure detector, crop and classifier on the photographs in these class folders; a missed face is wrong",
-    )
-    fairness.add_argument("--head", default="", metavar="NAME", help="with --pipeline: the head to ask")
+    _add_pipeline(fairness)
     fairness.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     fairness.add_argument("--plot", type=Path, metavar="PNG", help="also draw the groups into this file")
     fairness.set_defaults(command=command, measure=_fairness)
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pipeline",
+        type=Path,
+        metavar="DIR",
+        help="measure detector, crop and classifier on the photographs in these class folders, or in an archive of "
+        "them; a missed face is wrong",
+    )
+    parser.add_argument("--head", metavar="NAME", help="with --pipeline: the head to ask (default: the first, ferplus)")
 
 
 def add_crop_rule(commands: Commands, command: Callable[[argparse.Namespace], int]) -> None:
@@ -162,12 +162,43 @@ def _load_split(options: argparse.Namespace, size_px: int = INPUT_SIZE_PX) -> fe
     return require_split(load_faces(options, size_px), options.split)
 
 
-def _evaluate(options: argparse.Namespace) -> str:
+def _check_options(command: str, options: argparse.Namespace) -> None:
+    """Refuse what would be ignored beside ``--pipeline`` or without it, and ask for what is missing.
+
+    Raises:
+        ConfigError: an option does not apply, or is needed.
+    """
     if options.pipeline:
-        return _evaluate_pipeline(options)
+        unused = {"data", "votes", "labels", "emotions", "input_range", "size", "sizes"}
+        if command == "evaluate":
+            unused.add("plot")
+        for name in sorted(unused):
+            if getattr(options, name, None):
+                raise ConfigError(f"{command} --pipeline: --{name.replace('_', '-')} has no effect here; leave it out")
+        return
+    if options.head:
+        raise ConfigError(f"{command}: --head has an effect with --pipeline only; leave it out, all heads are measured")
     for given, name in ((options.model, "MODEL"), (options.data, "--data")):
         if given is None:
-            raise ConfigError(f"evaluate needs {name}; give a model file and --data, or --pipeline")
+            raise ConfigError(f"{command} needs {name}; give a model file and --data, or --pipeline")
+
+
+def _open_classifier(options: argparse.Namespace) -> EmotionClassifier:
+    """The packaged classifier, ``light``, or the one in a release folder, which a file in it names too."""
+    from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, EmotionClassifier, load_release
+
+    folder = options.model or PACKAGED_MODEL
+    if folder == Path(LIGHT) and not folder.exists():
+        folder = PACKAGED_LIGHT_MODEL
+    if folder.name in (RELEASED_MODEL, MANIFEST_FILE):
+        folder = folder.parent
+    return EmotionClassifier(load_release(folder), head=options.head or "")
+
+
+def _evaluate(options: argparse.Namespace) -> str:
+    _check_options("evaluate", options)
+    if options.pipeline:
+        return _evaluate_pipeline(options)
     from train.classifier.evaluate import evaluate, table, temperatures_of
     from train.classifier.face_size import measure_sizes
     from train.classifier.face_size import table as size_table
@@ -194,12 +225,10 @@ def _evaluate(options: argparse.Namespace) -> str:
 
 
 def _evaluate_pipeline(options: argparse.Namespace) -> str:
-    from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
     from train.classifier.crop_rule import open_detector
     from train.classifier.pipeline import evaluate_pipeline, table
 
-    classifier = EmotionClassifier(load_release(options.model or PACKAGED_MODEL), head=options.head)
-    detector = open_detector("builtin", None)
+    classifier, detector = _open_classifier(options), open_detector("builtin", None)
     with progress_bar("reading photographs") as progress:
         result = evaluate_pipeline(detector, classifier, options.pipeline, progress)
     return json.dumps(result.to_dict(), indent=1) if options.json else table(result)
@@ -209,6 +238,7 @@ def _fairness(options: argparse.Namespace) -> str:
     from train.classifier.fairness import table
     from train.classifier.plots import save_fairness
 
+    _check_options("fairness", options)
     result = _fairness_of_photographs(options) if options.pipeline else _fairness_of_faces(options)
     if options.plot:
         save_fairness(result, options.plot)
@@ -220,9 +250,6 @@ def _fairness_of_faces(options: argparse.Namespace) -> Fairness:
     from train.classifier.foreign import open_model
     from train.data.attributes import read_column
 
-    for given, name in ((options.model, "MODEL"), (options.data, "--data")):
-        if given is None:
-            raise ConfigError(f"fairness needs {name}; give a model file and --data, or --pipeline")
     if options.attributes is None and options.data.is_dir():
         raise ConfigError("fairness needs --attributes; a folder says nothing of its images beside their labels")
     values = read_column(options.attributes or options.data, options.by)
@@ -235,7 +262,6 @@ def _fairness_of_faces(options: argparse.Namespace) -> Fairness:
 
 
 def _fairness_of_photographs(options: argparse.Namespace) -> Fairness:
-    from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
     from train.classifier.crop_rule import open_detector
     from train.classifier.fairness import measure_photographs
     from train.classifier.pipeline import read_photographs
@@ -244,11 +270,11 @@ def _fairness_of_photographs(options: argparse.Namespace) -> Fairness:
     if options.attributes is None:
         raise ConfigError("fairness needs --attributes beside --pipeline; give a csv with the column file")
     values = read_column(options.attributes, options.by)
-    classifier = EmotionClassifier(load_release(options.model or PACKAGED_MODEL), head=options.head)
+    classifier = _open_classifier(options)
     with progress_bar("reading photographs") as progress:
         answers = read_photographs(open_detector("builtin", None), classifier, options.pipeline, progress)
     manifest = classifier.manifest
-    return measure_photographs(manifest.id, options.by, values, answers, options.pipeline, manifest.labels)
+    return measure_photographs(manifest.id, options.by, values, answers, manifest.labels)
 
 
 def _report(options: argparse.Namespace) -> str:

@@ -6,7 +6,8 @@ by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,10 @@ from edge.records import Pixels
 from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
+from train.data.layouts import Labelled, find_labelled
 from train.data.names import label_of
-from train.data.source import read_picture
+from train.data.source import VIDEOS, Source, ending
 from train.run.progress import Progress, silent
-
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class PipelineResult:
 
     ``found`` is the share of them on which the detector found a face, ``accuracy`` the share that was named right, both
     0..1 and of all photographs. ``recall`` is by emotion, for those that occur; ``macro_f1`` and ``mean_recall`` are
-    the plain means over the same.
+    the plain means over the same. ``absent`` are the labels of which there is no photograph, ``left_out`` counts the
+    pictures that could not be read, by the reason.
     """
 
     photographs: int
@@ -40,6 +41,8 @@ class PipelineResult:
     macro_f1: float
     mean_recall: float
     recall: dict[str, float]
+    absent: tuple[str, ...]
+    left_out: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, ready for JSON."""
@@ -48,31 +51,38 @@ class PipelineResult:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A photograph, the emotion that it is labelled with, and the one that the device named; None without a face."""
+    """A photograph by its path in the folder, the emotion that it is labelled with, and the one that the device named,
+    None without a face.
 
-    path: Path
+    ``left_out`` says why the picture could not be read, else it is empty.
+    """
+
+    name: str
     emotion: str
     named: str | None
+    left_out: str = ""
 
 
 def evaluate_pipeline(
     detector: FaceDetector, classifier: EmotionClassifier, folder: Path, progress: Progress = silent
 ) -> PipelineResult:
-    """Run ``detector`` and ``classifier`` over the class folders of ``folder``.
+    """Run ``detector`` and ``classifier`` over the labelled photographs of ``folder``.
 
     Of several faces the largest is read. Photographs are grey there, as the camera's frames are.
 
     Args:
         detector: finds the faces and says how they are cut.
         classifier: names the expression.
-        folder: holds a folder of JPEG, PNG, WebP or BMP files for each label of the classifier, at any depth below it.
-            Other sets' names such as ``anger`` are understood; ``contempt`` counts as neutral where it is no label.
+        folder: a folder or archive with a folder for each label of the classifier, or in another layout that
+            ``train.data.layouts`` knows. Other sets' names such as ``anger`` are understood; ``contempt`` counts as
+            neutral where it is no label.
         progress: told of every photograph.
 
     Raises:
-        DataError: there are no photographs, one cannot be read, or a class folder has another name.
+        DataError: there are no photographs, none can be read, or a class folder has another name.
     """
-    answers = read_photographs(detector, classifier, folder, progress)
+    everything = read_photographs(detector, classifier, folder, progress)
+    answers = [answer for answer in everything if not answer.left_out]
     labels = classifier.manifest.labels
     confusion = np.zeros((len(labels), len(labels) + 1), np.int64)  # the last column: no face found
     for answer in answers:
@@ -89,6 +99,8 @@ def evaluate_pipeline(
         macro_f1=float(f1.mean()),
         mean_recall=float(recall.mean()),
         recall=dict(zip(names, recall.tolist(), strict=True)),
+        absent=tuple(label for label in labels if label not in names),
+        left_out=dict(Counter(answer.left_out for answer in everything if answer.left_out)),
     )
 
 
@@ -98,41 +110,58 @@ def read_photographs(
     """What the device makes of each photograph in ``folder``; the same arguments as ``evaluate_pipeline``.
 
     Raises:
-        DataError: there are no photographs, one cannot be read, or a class folder has another name.
+        DataError: there are no photographs, none can be read, or a class folder has another name.
     """
-    labelled, answers = list(_photographs(folder, classifier.manifest.labels)), []
-    for done, (path, emotion) in enumerate(labelled, 1):
-        answers.append(Answer(path, emotion, _answer(detector, classifier, read_picture(path))))
-        progress(done, len(labelled))
+    source, answers = Source.open(folder), []
+    try:
+        labelled = find_labelled(source)
+        meant = _meant(folder, labelled, classifier.manifest.labels)
+        for done, each in enumerate(labelled, 1):
+            named, left_out = None, ""
+            try:
+                named = _answer(detector, classifier, _picture(source, each.name))
+            except DataError as error:
+                left_out = str(error).removeprefix(f"picture {each.name}: ")
+            answers.append(Answer(each.name, meant[each.label], named, left_out))
+            progress(done, len(labelled))
+    finally:
+        source.close()
+    if all(answer.left_out for answer in answers):
+        raise DataError(f"photographs {folder}: none can be read; the first, {answers[0].name}, {answers[0].left_out}")
     return answers
 
 
 def table(result: PipelineResult) -> str:
     """The figures for a terminal."""
     lines = [
-        f"{result.photographs} photographs: a face found on {result.found:.2%}, {result.accuracy:.2%} named right "
-        "(a missed face is wrong)",
+        f"{result.photographs} photograph{'s' * (result.photographs != 1)}: a face found on {result.found:.2%}, "
+        f"{result.accuracy:.2%} named right (a missed face is wrong)",
         f"macro F1 {result.macro_f1:.3f}, mean recall {result.mean_recall:.2%}",
         *(f"{emotion:16}{share:10.2%}" for emotion, share in result.recall.items()),
+        *(f"{emotion:16}{'no photographs':>10}" for emotion in result.absent),
+        *(f"left out: {count} ({reason})" for reason, count in result.left_out.items()),
     ]
     return "\n".join(lines)
 
 
-def _photographs(folder: Path, labels: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if not classes:
-        raise DataError(f"photographs {folder}: no class folders, expected {', '.join(labels)}")
-    some = False
-    for each in classes:
-        label = _label_among(each.name, labels)
+def _meant(folder: Path, labelled: Sequence[Labelled], labels: tuple[str, ...]) -> dict[str, str]:
+    """Which of the classifier's ``labels`` each label of the photographs stands for."""
+    meant = {}
+    for each in labelled:
+        label = _label_among(each.label, labels)
         if label is None:
-            raise DataError(f"photographs {each}: is no label of the model, expected class folders {', '.join(labels)}")
-        for path in sorted(each.rglob("*")):
-            if path.suffix.lower() in _SUFFIXES:
-                some = True
-                yield path, label
-    if not some:
-        raise DataError(f"photographs {folder}: hold no picture, expected {', '.join(sorted(_SUFFIXES))} files")
+            raise DataError(
+                f"photographs {folder}: {each.name} is called {each.label}, which is no label of the model; expected "
+                f"class folders {', '.join(labels)}"
+            )
+        meant[each.label] = label
+    return meant
+
+
+def _picture(source: Source, name: str) -> Pixels:
+    if ending(name) in VIDEOS:
+        raise DataError(f"picture {name}: is a video; fer-train import takes pictures out of it")
+    return source.picture(name)
 
 
 def _label_among(name: str, labels: tuple[str, ...]) -> str | None:

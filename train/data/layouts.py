@@ -249,6 +249,8 @@ def _of_folders(source: Source, pictures: Sequence[str]) -> list[Labelled]:
     folders = {name: [p for p in PurePosixPath(name).parts[:-1] if not split_of(p)] for name in pictures}
     some = [parts for parts in folders.values() if parts]
     while some and all(len(parts) > 1 for parts in some) and len({parts[0] for parts in some}) == 1:
+        if label_of(some[0][0]) in CLASSES:
+            break
         for parts in some:
             del parts[0]
     level = next(filter(lambda level: _are_known(some, level), range(min(map(len, some), default=0))), 0)

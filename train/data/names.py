@@ -95,6 +95,6 @@ def numbering_of(names: Collection[str], hint: str, chosen: str | None, place: s
         found = ", ".join(sorted(names, key=numbers.__getitem__))
         raise DataError(
             f"{place}: the labels are the numbers {found}, which mean different things in "
-            f"{', '.join(fitting or NUMBERINGS)}; say which with --numbering, or give names"
+            f"{', '.join(fitting or NUMBERINGS)}; say which with --numbering of fer-train import, or give names"
         )
     return {name: NUMBERINGS[chosen][number] for name, number in numbers.items()}

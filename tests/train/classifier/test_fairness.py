@@ -165,14 +165,15 @@ def test_with_votes_the_faces_that_annotators_agree_on_are_compared_with_their_h
 
 
 def test_photographs_are_named_by_path_or_by_name() -> None:
-    folder = Path("photographs")
     answers = [
-        Answer(folder / "happy" / "1.jpg", "happy", "happy"),
-        Answer(folder / "sad" / "1.jpg", "sad", None),
-        Answer(folder / "sad" / "2.jpg", "sad", "sad"),
+        Answer("happy/1.jpg", "happy", "happy"),
+        Answer("sad/1.jpg", "sad", None),
+        Answer("sad/2.jpg", "sad", "sad"),
+        Answer("sad/3.jpg", "sad", None, "is no picture that can be decoded"),
     ]
+    values = {"happy/1.jpg": "x", "sad/1.jpg": "y", "2.jpg": "y", "3.jpg": "y"}
 
-    result = measure_photographs("m", "c", {"happy/1.jpg": "x", "sad/1.jpg": "y", "2.jpg": "y"}, answers, folder)
+    result = measure_photographs("m", "c", values, answers)
 
     assert [(group.name, group.accuracy.value, group.found) for group in result.groups] == [
         ("x", 1.0, 1.0),
