@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.config import LIGHT
 from edge.errors import ConfigError
 from edge.labels import INPUT_SIZE_PX
 from edge.model.release import MANIFEST_FILE
@@ -188,7 +187,7 @@ def _open_classifier(options: argparse.Namespace) -> EmotionClassifier:
     from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, EmotionClassifier, load_release
 
     folder = options.model or PACKAGED_MODEL
-    if folder == Path(LIGHT) and not folder.exists():
+    if folder == Path(PACKAGED_LIGHT_MODEL.name) and not folder.exists():
         folder = PACKAGED_LIGHT_MODEL
     if folder.name in (RELEASED_MODEL, MANIFEST_FILE):
         folder = folder.parent
