@@ -81,6 +81,26 @@ def test_a_run_shorter_than_its_warm_up_still_ends_at_a_low_learning_rate(
     assert rates[-1] < 0.1 * recipe.learning_rate <= rates[0]
 
 
+def test_a_short_run_is_measured_by_what_it_has_learnt(
+    recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
+) -> None:
+    halves = {}
+    for split, faces in splits.items():
+        labels = (np.arange(len(faces)) % 2).astype(np.uint8)
+        pixels = np.random.default_rng(len(faces)).integers(0, 120, faces.pixels.shape, np.uint8)
+        pixels[labels == 0, :24] += 100
+        pixels[labels == 1, 24:] += 100
+        halves[split] = replace(
+            faces, pixels=pixels, labels=labels, votes=None, classes=("up", "down"), data="mine", distinct=True
+        )
+
+    fit(replace(recipe, epochs=12, batch=16), halves, tmp_path / "run", RunOptions(), resume=False)
+
+    with (tmp_path / "run" / "history.csv").open(encoding="ascii") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert float(last["val_accuracy"]) > 0.8
+
+
 def test_a_start_that_is_no_keras_file_is_named_and_leaves_no_folder(
     recipe: Recipe, splits: dict[str, FaceSet], tmp_path: Path
 ) -> None:
