@@ -19,7 +19,8 @@ from edge.model.interpreter import Interpreter
 from edge.model.probabilities import softmax
 from edge.model.release import MANIFEST_FILE, MODEL_FILE
 from edge.records import Pixels
-from train.classifier.metrics import Metrics, compute_metrics, wilson
+from train.classifier.metrics import Metrics, compute_metrics, reliability, wilson
+from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
 from train.run.saved import open_classifier, predict_logits
@@ -40,6 +41,10 @@ class Evaluation:
     contempt counts as neutral in the first (7 classes) and as wrong in the second (8 classes). Both are None without
     votes; the second also when only some emotions are evaluated.
 
+    ``votes_calibration_error`` is the calibration error of the first head against what share of the annotators chose
+    each emotion, over all faces. It is what the temperature is chosen for, since a device publishes mean probabilities;
+    a majority is surer than people are, so the errors against it are larger.
+
     ``temperatures`` divided the logits of each head, and so decide log losses and calibration errors: those of a
     device, or 1 for what has not been released.
     """
@@ -51,6 +56,7 @@ class Evaluation:
     fer2013: Metrics
     ferplus: Metrics | None
     ferplus_contempt: Metrics | None
+    votes_calibration_error: float | None = None
     temperatures: tuple[float, ...] = ()
 
     @property
@@ -90,15 +96,16 @@ def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequen
     """
     (annotated, labels), of_votes, of_labels = labels_of(faces), logits[:, 0], logits[:, -1]
     emotions = emotions or faces.classes
-    ferplus = ferplus_contempt = None
+    ferplus = ferplus_contempt = to_votes = None
     if faces.votes is not None:
         ferplus = _measure(of_votes, annotated, emotions, faces.classes)
         if tuple(emotions) == EMOTIONS == faces.classes:
             agreed = majority(faces.votes)
             voted = agreed >= 0
             ferplus_contempt = compute_metrics(softmax(of_votes[voted]), agreed[voted], CLASSES)
+            to_votes = reliability(softmax(of_votes), soft_targets(faces)[:, 0]).calibration_error
     measured = _measure(of_labels, labels, emotions, faces.classes)
-    return Evaluation(model, faces.data, faces.split, tuple(emotions), measured, ferplus, ferplus_contempt)
+    return Evaluation(model, faces.data, faces.split, tuple(emotions), measured, ferplus, ferplus_contempt, to_votes)
 
 
 def labels_of(faces: FaceSet) -> npt.NDArray[np.int64]:
@@ -167,6 +174,11 @@ def table(result: Evaluation) -> str:
     else:
         divided = " and ".join(f"{each:g}" for each in result.temperatures)
         lines += ["", f"ECE is that of a device, which divides the logits by {divided}."]
+    if result.votes_calibration_error is not None:
+        lines += [
+            f"Against the annotators' votes instead of their majority, FER+'s is {result.votes_calibration_error:.3f}: "
+            "a majority is surer than people are."
+        ]
     lines += [f"The accuracy on {result.data} lies between {low:.1%} and {high:.1%} (95 % interval)."]
     lines += ["", f"{result.data:{wide}}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
     lines += [

@@ -64,6 +64,17 @@ def test_each_head_is_compared_with_its_own_labels() -> None:
     assert evaluation.ferplus.accuracy == 1
 
 
+def test_who_is_as_unsure_as_the_annotators_is_calibrated_to_their_votes() -> None:
+    logits = np.full((2, 2, 7), -20, np.float32)
+    logits[:, :, [HAPPY, SAD]] = 0
+
+    evaluation = evaluate_logits("a model", logits, face_set([HAPPY, HAPPY], [{"happiness": 6, "sadness": 4}] * 2))
+
+    assert evaluation.votes_calibration_error == pytest.approx(0.1)
+    assert evaluation.ferplus is not None
+    assert evaluation.ferplus.calibration_error == pytest.approx(0.5)
+
+
 def test_contempt_is_neutral_among_seven_classes_and_wrong_among_eight() -> None:
     votes = [{"contempt": 10}, {"neutral": 10}]
 
