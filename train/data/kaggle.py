@@ -54,7 +54,7 @@ class Row:
 def read_csv(path: Path, raw: IO[bytes], size: int, progress: Progress) -> Iterator[Row]:
     """Read an open csv with the columns emotion, pixels and, if there are splits, Usage, in any order and case.
 
-    The header counts as row 1; ``progress`` counts the ``size`` bytes.
+    The header counts as row 1, empty rows are passed over; ``progress`` counts the ``size`` bytes.
 
     Raises:
         DataError: the file cannot be read to its end or a row is invalid.
@@ -69,6 +69,8 @@ def read_csv(path: Path, raw: IO[bytes], size: int, progress: Progress) -> Itera
         assert emotion is not None and pixels is not None  # noqa: PT018 - for the type checker
         usage = column(header, "usage", "split", "set")
         for number, fields in enumerate(rows, 2):
+            if not fields:  # as editors leave at the end
+                continue
             place = f"data {path} row {number}"
             if len(fields) != len(header):
                 raise DataError(f"{place}: has {len(fields)} columns, but row 1 has {len(header)}")
