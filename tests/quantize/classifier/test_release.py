@@ -57,6 +57,7 @@ def test_a_release_folder_documents_itself(released: tuple[Path, Outcome]) -> No
     card = (folder / "MODEL_CARD.md").read_text()
     page = (folder / "comparison.md").read_text()
     assert outcome.manifest.id in card
+    assert "`model.json`.\n\nInput: int8" in card
     assert "| FER2013 accuracy | 100.00 % | 100.00 % | +0.00 |" in card
     assert [line.split("|")[1].strip() for line in card.splitlines() if " px | " in line] == [
         "48 px",
