@@ -67,8 +67,9 @@ function listen(dialled) {
   dialled.on("connect", () => {
     disconnectedAt = null;
     registry.resetSequences();
-    dialled.subscribe("fer/v1/+/#", { qos: 1 });
-    showConnection("connected", "connected");
+    dialled.subscribe("fer/v1/+/#", { qos: 1 }, (error) => {
+      if (!error && dialled === client) showConnection("connected", "connected"); // before, messages would be missed
+    });
   });
   dialled.on("close", () => {
     if (dialled === client) disconnectedAt ??= Date.now();
