@@ -19,11 +19,12 @@ from edge.parts import installable
 from edge.vision.classifier import PACKAGED_LIGHT_MODEL, PACKAGED_MODEL, load_release
 from edge.vision.detector.builtin import PACKAGED_DETECTOR, load_detector
 from edge.vision.detector.haar import HaarDetector
+from edge.vision.detector.yunet import YuNetDetector
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model: the part that runs it, its name in the configuration, and what it is or why it is missing."""
+    """One model: the part that runs it, its name in the configuration, and what it is or why it cannot run."""
 
     part: Part
     kind: str
@@ -46,43 +47,45 @@ def list_models(config: Config) -> Iterator[Entry]:
 
     Files are checked against their sha256.
     """
+    runs = chosen(config)
     yield Entry("classifier", "builtin", _describe(partial(_release, load_release, PACKAGED_MODEL)))
     yield Entry("classifier", "light", _describe(partial(_release, load_release, PACKAGED_LIGHT_MODEL)))
-    yield Entry("detector", "builtin", _describe(partial(_release, load_detector, PACKAGED_DETECTOR)))
-    yield from _installed()
-    runs = chosen(config)
+    yield from _installed("classifier", load_release)
     if runs["classifier"] == "own":
         yield Entry("classifier", "own", _describe(partial(_release, load_release, Path(config.model.folder))))
+    yield Entry("detector", "builtin", _describe(partial(_release, load_detector, PACKAGED_DETECTOR)))
+    yield from _installed("detector", load_detector)
     if runs["detector"] == "own":
         yield Entry("detector", "own", _describe(partial(_release, load_detector, Path(config.detector.model))))
     yield Entry("detector", "haar", f"{HaarDetector.name}, part of OpenCV {cv2.__version__}")
     for download in DOWNLOADS.values():
-        yield Entry("detector", download.name, _describe(partial(_downloaded, download)))
+        named = config.detector.model if config.detector.kind == download.name else ""
+        describe = partial(_yunet, Path(named)) if named else partial(_downloaded, download)
+        yield Entry("detector", download.name, _describe(describe))
 
 
-def _installed() -> Iterator[Entry]:
+def _installed(part: Part, load: Callable[[Path], Release[Any]]) -> Iterator[Entry]:
     """What ``fer-edge model install`` put here; the current one runs unless the configuration names another."""
-    kinds: tuple[tuple[Part, Callable[[Path], Release[Any]]], ...] = (
-        ("classifier", load_release),
-        ("detector", load_detector),
-    )
-    for part, load in kinds:
-        store = find_store(part)
-        for kind, folder in (("current", store.current), ("previous", store.previous)):
-            if folder is not None:
-                yield Entry(part, kind, _describe(partial(_release, load, folder)))
+    store = find_store(part)
+    for kind, folder in (("current", store.current), ("previous", store.previous)):
+        if folder is not None:
+            yield Entry(part, kind, _describe(partial(_release, load, folder)))
 
 
 def _describe(model: Callable[[], str]) -> str:
     try:
         return model()
     except ModelError as error:
-        return f"missing: {error}"
+        return f"cannot run: {error}"
 
 
 def _release(load: Callable[[Path], Release[Any]], folder: Path) -> str:
     release = load(folder)
     return f"{release.name}, sha256 {release.manifest.sha256}, {folder}"
+
+
+def _yunet(path: Path) -> str:
+    return f"{YuNetDetector(path).name}, {path}"
 
 
 def _downloaded(download: Download) -> str:

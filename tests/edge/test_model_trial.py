@@ -134,14 +134,17 @@ def test_what_is_installed_is_listed() -> None:
 def test_the_list_knows_what_a_configuration_chooses() -> None:
     list(install(str(TINY / "grey"), None))
     light = replace(Config(), model=ModelConfig("light"), detector=DetectorConfig("haar"))
+    yunet = replace(Config(), detector=DetectorConfig("yunet", model="/nowhere/yunet.onnx"))
     own = replace(Config(), model=ModelConfig("/nowhere"), detector=DetectorConfig(model="/nowhere"))
 
     assert chosen(Config()) == {"detector": "builtin", "classifier": "current"}
     assert chosen(light) == {"detector": "haar", "classifier": "light"}
     assert chosen(own) == {"detector": "own", "classifier": "own"}
     listed = {(entry.part, entry.kind): entry.sentence for entry in list_models(own)}
-    assert listed["classifier", "own"].startswith("missing: model /nowhere/model.json")
-    assert listed["detector", "own"].startswith("missing: ")
+    assert listed["classifier", "own"].startswith("cannot run: model /nowhere/model.json")
+    named = {(entry.part, entry.kind): entry.sentence for entry in list_models(yunet)}
+    assert named["detector", "yunet"].startswith("cannot run: yunet /nowhere/yunet.onnx: cannot be read")
+    assert listed["detector", "own"].startswith("cannot run: ")
 
 
 def test_a_rollback_makes_the_one_before_current(store: Store) -> None:

@@ -273,7 +273,7 @@ def test_the_command_fetches_into_the_users_folder_and_the_list_shows_it(
     assert fetched
     assert "* classifier builtin " in before
     assert "  detector   haar    haar-alt2, part of OpenCV" in before
-    assert "  detector   yunet   missing: yunet: net.onnx is not in" in before
+    assert "  detector   yunet   cannot run: yunet: net.onnx is not in" in before
     assert f"detector   yunet   sha256 {net.sha256}, {own_home}/net.onnx" in after
 
 
