@@ -23,7 +23,7 @@ from train.classifier.metrics import Metrics, compute_metrics, reliability, wils
 from train.classifier.targets import soft_targets
 from train.data.fer2013 import FaceSet
 from train.data.ferplus import CLASSES, CONTEMPT, NEUTRAL, majority
-from train.run.saved import open_classifier, predict_logits
+from train.run.saved import OWN_HEAD, open_classifier, predict_logits
 
 WIDE = 0.4
 """A 95 % interval of a share that is wider than this says nothing of use."""
@@ -81,7 +81,7 @@ def evaluate(model: Path, faces: FaceSet, emotions: Sequence[str] = (), predicte
 
     Raises:
         ModelError: the file cannot be run, or does not map 48x48 grey to seven logits.
-        DataError: no face shows one of ``emotions``.
+        DataError: no face shows one of ``emotions``, or one is no label of the data.
     """
     logits = predict(model, faces.pixels) if predicted is None else predicted
     temperatures = temperatures_of(model, logits.shape[1])
@@ -95,7 +95,11 @@ def evaluate_logits(model: str, logits: Logits, faces: FaceSet, emotions: Sequen
     They stand for the first of ``faces.classes``; without ``emotions``, all count.
     """
     (annotated, labels), of_votes, of_labels = labels_of(faces), logits[:, 0], logits[:, -1]
-    emotions = emotions or faces.classes
+    for each in emotions:
+        if each not in faces.classes:
+            raise DataError(f"emotion {each!r} is none of {', '.join(faces.classes)}")
+    # In one order, as the first of equal logits counts.
+    emotions = [each for each in faces.classes if each in emotions] or faces.classes
     ferplus = ferplus_contempt = to_votes = None
     if faces.votes is not None:
         ferplus = _measure(of_votes, annotated, emotions, faces.classes)
@@ -172,19 +176,22 @@ def table(result: Evaluation) -> str:
     if set(result.temperatures) <= {1.0}:
         lines += ["", "ECE is that of the logits as they are; a release has temperatures, which lower it."]
     else:
-        divided = " and ".join(f"{each:g}" for each in result.temperatures)
+        names = HEADS if len(result.temperatures) == len(HEADS) else (OWN_HEAD,)
+        divided = " and ".join(f"{each:g} ({name})" for each, name in zip(result.temperatures, names, strict=False))
         lines += ["", f"ECE is that of a device, which divides the logits by {divided}."]
     if result.votes_calibration_error is not None:
         lines += [
-            f"Against the annotators' votes instead of their majority, FER+'s is {result.votes_calibration_error:.3f}: "
-            "a majority is surer than people are."
+            f"Against the annotators' votes instead of their majority, FER+'s is {result.votes_calibration_error:.3f}; "
+            "the temperature is chosen for these, since annotators disagree and shares should say so."
         ]
     lines += [f"The accuracy on {result.data} lies between {low:.1%} and {high:.1%} (95 % interval)."]
-    lines += ["", f"{result.data:{wide}}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
-    lines += [
-        f"{each.name:{wide}}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
-        for each in result.fer2013.classes
-    ]
+    for name, metrics in (("FER+ 7 classes", result.ferplus), (result.data, result.fer2013)):
+        if metrics is not None:
+            lines += ["", f"{name:{wide}}{'faces':>7}{'precision':>10}{'recall':>10}{'F1':>8}"]
+            lines += [
+                f"{each.name:{wide}}{each.support:7}{each.precision:10.2%}{each.recall:10.2%}{each.f1:8.3f}"
+                for each in metrics.classes
+            ]
     return "\n".join(lines)
 
 

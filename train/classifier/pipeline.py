@@ -6,7 +6,6 @@ by it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge.records import Pixels
 from edge.vision.classifier import EmotionClassifier
 from edge.vision.crop import crop_face
 from edge.vision.detector import FaceDetector
+from train.classifier.metrics import wilson
 from train.data.layouts import Labelled, find_labelled
 from train.data.names import label_of
 from train.data.source import VIDEOS, Source, ending
@@ -27,22 +27,24 @@ from train.run.progress import Progress, silent
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """What a device would make of ``photographs`` labelled photographs.
+    """What a device with ``head`` of ``model`` would make of ``photographs`` labelled photographs.
 
     ``found`` is the share of them on which the detector found a face, ``accuracy`` the share that was named right, both
     0..1 and of all photographs. ``recall`` is by emotion, for those that occur; ``macro_f1`` and ``mean_recall`` are
-    the plain means over the same. ``absent`` are the labels of which there is no photograph, ``left_out`` counts the
+    the plain means over the same. ``support`` counts the photographs of each label, ``left_out`` has the names of the
     pictures that could not be read, by the reason.
     """
 
+    model: str
+    head: str
     photographs: int
     found: float
     accuracy: float
     macro_f1: float
     mean_recall: float
     recall: dict[str, float]
-    absent: tuple[str, ...]
-    left_out: dict[str, int]
+    support: dict[str, int]
+    left_out: dict[str, list[str]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, ready for JSON."""
@@ -83,7 +85,7 @@ def evaluate_pipeline(
     """
     everything = read_photographs(detector, classifier, folder, progress)
     answers = [answer for answer in everything if not answer.left_out]
-    labels = classifier.manifest.labels
+    labels = classifier.labels
     confusion = np.zeros((len(labels), len(labels) + 1), np.int64)  # the last column: no face found
     for answer in answers:
         confusion[labels.index(answer.emotion), labels.index(answer.named) if answer.named else -1] += 1
@@ -92,15 +94,21 @@ def evaluate_pipeline(
     recall = hits[shown] / support[shown]
     f1 = 2 * hits[shown] / (answered + support)[shown]
     names = [label for label, some in zip(labels, shown, strict=True) if some]
+    left_out: dict[str, list[str]] = {}
+    for answer in everything:
+        if answer.left_out:
+            left_out.setdefault(answer.left_out, []).append(answer.name)
     return PipelineResult(
+        model=classifier.manifest.id,
+        head=classifier.head.name,
         photographs=len(answers),
         found=float(answered.sum() / len(answers)),
         accuracy=float(hits.sum() / len(answers)),
         macro_f1=float(f1.mean()),
         mean_recall=float(recall.mean()),
         recall=dict(zip(names, recall.tolist(), strict=True)),
-        absent=tuple(label for label in labels if label not in names),
-        left_out=dict(Counter(answer.left_out for answer in everything if answer.left_out)),
+        support=dict(zip(labels, support.tolist(), strict=True)),
+        left_out=left_out,
     )
 
 
@@ -115,7 +123,7 @@ def read_photographs(
     source, answers = Source.open(folder), []
     try:
         labelled = find_labelled(source)
-        meant = _meant(folder, labelled, classifier.manifest.labels)
+        meant = _meant(folder, labelled, classifier.labels)
         for done, each in enumerate(labelled, 1):
             named, left_out = None, ""
             try:
@@ -133,14 +141,20 @@ def read_photographs(
 
 def table(result: PipelineResult) -> str:
     """The figures for a terminal."""
+    count = result.photographs
+    low, high = wilson(round(result.accuracy * count), count)
     lines = [
-        f"{result.photographs} photograph{'s' * (result.photographs != 1)}: a face found on {result.found:.2%}, "
-        f"{result.accuracy:.2%} named right (a missed face is wrong)",
+        f"{result.model}, {result.head}: {count} photograph{'s' * (count != 1)}, a face found on {result.found:.2%}",
+        f"{result.accuracy:.2%} named right, where a missed face is wrong (with chance between {low:.1%} and "
+        f"{high:.1%}, 95 % interval)",
         f"macro F1 {result.macro_f1:.3f}, mean recall {result.mean_recall:.2%}",
-        *(f"{emotion:16}{share:10.2%}" for emotion, share in result.recall.items()),
-        *(f"{emotion:16}{'no photographs':>10}" for emotion in result.absent),
-        *(f"left out: {count} ({reason})" for reason, count in result.left_out.items()),
+        "",
+        f"{'':16}{'photographs':>12}{'recall':>10}",
     ]
+    for emotion, some in result.support.items():
+        lines.append(f"{emotion:16}{some:12}{f'{result.recall[emotion]:.2%}' if some else '-':>10}")
+    for reason, names in result.left_out.items():
+        lines.append(f"left out: {len(names)}, such as {names[0]}, which {reason}")
     return "\n".join(lines)
 
 

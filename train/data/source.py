@@ -77,7 +77,7 @@ class Source:
                 tar = tarfile.open(path)  # noqa: SIM115 - stays open with the source
                 return cls(path, {m.name: m.size for m in tar if m.isfile() and _is_content(m.name)}, stamp, tar)
         except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
-            reason = str(getattr(error, "strerror", None) or error).partition("\n")[0]
+            reason = str(getattr(error, "strerror", None) or error).partition("\n")[0].rstrip(":")
             raise DataError(
                 f"data {path}: cannot be read ({reason}); give a folder, or a whole .zip or .tar"
             ) from error

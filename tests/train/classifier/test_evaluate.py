@@ -95,7 +95,7 @@ def test_a_subset_of_emotions_leaves_out_other_faces_and_predictions() -> None:
 
     evaluation = evaluate_logits("a model", logits, face_set([HAPPY, SAD, NEUTRAL], votes), ("sad", "happy"))
 
-    assert evaluation.emotions == ("sad", "happy")
+    assert evaluation.emotions == ("happy", "sad")
     assert evaluation.fer2013.faces == 2
     assert evaluation.fer2013.accuracy == 1.0
     assert evaluation.fer2013.confusion == ((1, 0), (0, 1))
@@ -105,8 +105,21 @@ def test_a_subset_of_emotions_leaves_out_other_faces_and_predictions() -> None:
 
 
 def test_a_split_without_any_of_the_emotions_is_refused() -> None:
-    with pytest.raises(DataError, match="none of the 2 faces shows fear or disgust"):
+    with pytest.raises(DataError, match="none of the 2 faces shows disgust or fear"):
         evaluate_logits("a model", logits_for(HAPPY, SAD), face_set([HAPPY, SAD]), ("fear", "disgust"))
+
+
+def test_the_order_of_emotions_and_one_named_twice_change_nothing() -> None:
+    faces = face_set([HAPPY, SAD])
+
+    one, other = (
+        evaluate_logits("a model", np.zeros((2, 2, 7), np.float32), faces, emotions)
+        for emotions in (("sad", "happy", "sad"), ("happy", "sad"))
+    )
+
+    assert one == other
+    with pytest.raises(DataError, match=r"^emotion 'joy' is none of angry, disgust"):
+        evaluate_logits("a model", logits_for(HAPPY, SAD), faces, ("joy",))
 
 
 def test_an_evaluation_prints_as_json() -> None:

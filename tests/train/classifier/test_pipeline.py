@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
+from edge.labels import EMOTIONS
 from edge.records import EmotionScores, Face, Pixels
 from edge.vision.classifier import PACKAGED_MODEL, EmotionClassifier, load_release
 from edge.vision.crop import CropRule
@@ -62,6 +64,7 @@ def test_a_missed_face_counts_as_wrong(tmp_path: Path) -> None:
     assert result.mean_recall == 0.5
     assert result.macro_f1 == pytest.approx((2 / 4 + 2 / 3) / 2)
     assert "75.00%" in table(result)
+    assert re.search(r"(?m)^happy +2 +50\.00%$", table(result))
 
 
 def test_class_folders_of_other_sets_are_understood(tmp_path: Path) -> None:
@@ -100,14 +103,14 @@ def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
     result = evaluate_pipeline(BrightDetector(), GreyClassifier(), tmp_path)
 
     assert (result.photographs, result.accuracy) == (1, 1.0)
-    assert result.absent == ("angry", "disgust", "fear", "sad", "surprise", "neutral")
+    assert result.support == dict.fromkeys(EMOTIONS, 0) | {"happy": 1}
     assert result.left_out == {
-        "is no picture that can be decoded": 2,
-        "is in HEIC, which is not read; save it as JPEG": 1,
-        "is a video; fer-train import takes pictures out of it": 1,
+        "is no picture that can be decoded": ["happy/cut.png", "happy/empty.jpg"],
+        "is in HEIC, which is not read; save it as JPEG": ["happy/phone.HEIC"],
+        "is a video; fer-train import takes pictures out of it": ["happy/film.mp4"],
     }
-    assert "left out: 2 (is no picture that can be decoded)" in table(result)
-    assert "disgust         no photographs" in table(result)
+    assert "left out: 2, such as happy/cut.png, which is no picture that can be decoded" in table(result)
+    assert re.search(r"(?m)^disgust +0 +-$", table(result))
 
 
 def test_where_nothing_can_be_read_the_first_is_named(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_released_model_is_reported_with_its_temperature(run: Path, faces: Fac
     assert reported["accuracy"] == plain.accuracy
     assert reported["log_loss"] != pytest.approx(plain.log_loss)
     assert measured.fer2013.log_loss == pytest.approx(reported["log_loss"])
-    assert "ECE is that of a device, which divides the logits by 4." in table(measured)
+    assert "ECE is that of a device, which divides the logits by 4 (emotion)." in table(measured)
     assert "ECE is that of the logits as they are" in table(evaluate(alone, faces))
 
 
