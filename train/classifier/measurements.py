@@ -192,6 +192,12 @@ def _find_model(given: Path | None) -> Path:
     return given or PACKAGED_MODEL
 
 
+def _find_file(given: Path | None) -> Path:
+    """The same, and of a release folder the model in it."""
+    model = _find_model(given)
+    return model / RELEASED_MODEL if (model / RELEASED_MODEL).is_file() else model
+
+
 def _open_classifier(options: argparse.Namespace) -> EmotionClassifier:
     """A release, which a file in its folder names too."""
     from edge.vision.classifier import EmotionClassifier, load_release
@@ -212,9 +218,7 @@ def _evaluate(options: argparse.Namespace) -> str:
     from train.classifier.foreign import open_model
     from train.run.plots import save_confusion
 
-    options.model = _find_model(options.model)
-    if (options.model / RELEASED_MODEL).is_file():
-        options.model = options.model / RELEASED_MODEL
+    options.model = _find_file(options.model)
     opened = open_model(options.model, options.labels, options.size)
     faces = opened.fit(_load_split(options, opened.side_px))
     run, note = opened.runner(faces, options.input_range)
@@ -261,9 +265,7 @@ def _fairness_of_faces(options: argparse.Namespace) -> Fairness:
     if options.attributes is None and options.data.is_dir():
         raise ConfigError("fairness needs --attributes; a folder says nothing of its images beside their labels")
     values = read_column(options.attributes or options.data, options.by)
-    options.model = _find_model(options.model)
-    if (options.model / RELEASED_MODEL).is_file():
-        options.model = options.model / RELEASED_MODEL
+    options.model = _find_file(options.model)
     opened = open_model(options.model, options.labels, None)
     faces = opened.fit(_load_split(options, opened.side_px))
     run, _ = opened.runner(faces, None)

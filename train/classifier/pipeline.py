@@ -134,6 +134,8 @@ def read_photographs(
             progress(done, len(labelled))
     finally:
         source.close()
+    if not answers:
+        raise DataError(f"photographs {folder}: none has an emotion as its label, only such as unknown or none")
     if all(answer.left_out for answer in answers):
         raise DataError(f"photographs {folder}: none can be read; the first, {answers[0].name}, {answers[0].left_out}")
     return answers

@@ -95,6 +95,13 @@ def test_a_folder_without_photographs_is_an_error(tmp_path: Path) -> None:
         evaluate_pipeline(BrightDetector(), GreyClassifier(), tmp_path)
 
 
+def test_photographs_that_nobody_could_name_are_none_to_measure_on(tmp_path: Path) -> None:
+    photograph(tmp_path, "unknown", "a.png", 100)
+
+    with pytest.raises(DataError, match="none has an emotion as its label"):
+        evaluate_pipeline(BrightDetector(), GreyClassifier(), tmp_path)
+
+
 def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
     photograph(tmp_path, "happy", "a.png", 100)
     for name in ("empty.jpg", "phone.HEIC", "cut.png", "film.mp4", "note.txt"):
